@@ -1,0 +1,62 @@
+# coral: make, make check, make demo, make install.  V=1 shows commands, DEV=1 is the strict build.
+CC ?= gcc
+PREFIX ?= /usr/local
+DESTDIR ?=
+V ?= 0
+DEV ?= 0
+VERSION := 0.1.0
+BUILD ?= build/$(if $(filter 1,$(DEV)),dev,release)
+
+Q := $(if $(filter 1,$(V)),,@)
+say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(2)')
+
+ROOMS := base pty target transport record session agent cli
+SRCS := $(foreach r,$(ROOMS),$(sort $(wildcard src/$(r)/*.c)))
+OBJS := $(SRCS:src/%.c=$(BUILD)/%.o)
+LIB := $(BUILD)/libcoral.a
+MAIN := $(BUILD)/cli/main.o
+
+PKGS := libssh libcrypto jansson yaml-0.1 vterm termkey readline libseccomp zlib
+CPPFLAGS += -D_GNU_SOURCE -Isrc -DCORAL_VERSION='"$(VERSION)"' -DLIBSSH_STATIC
+CFLAGS ?= -O2 -g
+CFLAGS += -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+  -Wwrite-strings -Wformat=2 -Wvla -Wundef -Wpointer-arith -Wimplicit-fallthrough
+CFLAGS += -fstack-protector-strong -fno-strict-aliasing
+LDLIBS = -Wl,--start-group -lssh -lcrypto -lz -ljansson -lyaml -lvterm -ltermkey -lunibilium \
+  -lreadline -ltinfo -lseccomp -Wl,--end-group -lpthread -ldl
+ifeq ($(DEV),1)
+CFLAGS += -Werror -O1 -fsanitize=address,undefined -fno-omit-frame-pointer
+LDFLAGS += -fsanitize=address,undefined
+else
+CPPFLAGS += -D_FORTIFY_SOURCE=2
+LDFLAGS += -static -Wl,-z,relro,-z,now -Wl,--no-warnings
+endif
+
+all: $(BUILD)/coral
+
+$(BUILD)/%.o: src/%.c Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(LIB): $(filter-out $(MAIN),$(OBJS))
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/coral: $(MAIN) $(LIB)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(MAIN) $(LIB) $(LDLIBS)
+
+# Unit tests: one program a file, each speaks TAP.
+UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*.c))
+$(BUILD)/unit/%: tests/unit/%.c tests/unit/tap.h $(LIB)
+	@mkdir -p $(@D)
+	$(call say,TEST,$<)
+	$(Q)$(CC) $(CPPFLAGS) -Itests/unit $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
+unit: $(UNIT)
+
+clean:
+	$(Q)rm -rf build
+
+-include $(OBJS:.o=.d)
+.PHONY: all unit clean

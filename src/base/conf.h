@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CORAL_BASE_CONF_H
+#define CORAL_BASE_CONF_H
+
+/*
+ * Settings: file < environment (CORAL_*) < flags.  A key is a row with type,
+ * default and its doc; an unknown key in the file is an error that names the
+ * nearest one, an unknown CORAL_* variable a warning.
+ */
+#include <stdbool.h>
+#include "base/err.h"
+
+struct conf {
+	char state_dir[256];   /* CORAL_STATE_DIR; /var/lib/coral, or XDG for a user */
+	char runtime_dir[256]; /* CORAL_RUNTIME_DIR; /run/coral, or XDG */
+	char config_dir[256];  /* /etc/coral, or XDG: policy.yaml, authorized_keys, host key live there */
+	char socket[256];      /* agent.socket, --socket; runtime_dir/agent.sock */
+	char service[254];     /* CORAL_SERVICE, SERVICE_NAME: the default target */
+	char agent[256];       /* CORAL_AGENT: address of the agent to use */
+	char identity[256];    /* identity: a private key file */
+	char listen[128];      /* agent.listen */
+	char authorized_keys[256]; /* agent.authorized_keys */
+	char proc_root[256];	   /* agent.proc_root */
+	char environment[128];	   /* agent.environment: what this agent's targets belong to */
+	char theme_color[16];	   /* color: auto, always, never */
+};
+/* Defaults, then the file (CORAL_CONFIG, else config_dir/config.yaml when present), then the
+ * environment.  Directories are decided first, from the environment and the euid. */
+int conf_load(struct conf *c, struct err *e);
+
+#endif

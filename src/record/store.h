@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CORAL_RECORD_STORE_H
+#define CORAL_RECORD_STORE_H
+
+/*
+ * The recordings on disk: STATE_DIR/sessions/ID/ID.cast.  A session is live
+ * while its keeper holds the lock (flock) on STATE_DIR/sessions/ID/lock.
+ * States: live, ended, truncated (no end record and no lock holder).
+ * ("detached" comes with sessions that outlive connections.)
+ */
+#include <jansson.h>
+#include "base/err.h"
+#include "record/cast.h"
+
+#define STORE_ID_LEN 26 /* ULID: time-ordered, Crockford base32, lower case */
+void store_new_id(char out[STORE_ID_LEN + 1]); /* from getrandom(2) and the clock */
+bool store_id_valid(const char *id);
+
+/* Create STATE_DIR/sessions/ID (0700), take the lock.  *lockfd keeps the session live; returns the
+ * directory's descriptor. */
+int store_create(const char *state_dir, const char *id, int *lockfd, struct err *e);
+/* Undo store_create() for a session that never began; only an empty or unended directory. */
+int store_discard(const char *state_dir, const char *id, struct err *e);
+
+/* A unique prefix (>= 4) or whole id to the full id. ERR_NO_SESSION, ERR_AMBIGUOUS. */
+int store_resolve(const char *state_dir, const char *prefix, char id[STORE_ID_LEN + 1], struct err *e);
+/* One session: id, state, user, target, started (ISO), verb, command (array, redacted), exit_code
+ * (or null), signal, cause, duration_ms, size.  A damaged file yields state "damaged" and why. */
+json_t *store_show(const char *state_dir, const char *id, struct err *e);
+/* Newest first.  `user` not NULL: only that user's.  Reads first and last lines only. */
+json_t *store_list(const char *state_dir, const char *user, struct err *e);
+int store_open_cast(const char *state_dir, const char *id, struct err *e); /* O_RDONLY fd */
+/* Remove a session that is not live (ERR_LIMIT when it is). */
+int store_remove(const char *state_dir, const char *id, struct err *e);
+/* Ids whose lock is free and whose recording has no end: for clean-up at start. */
+json_t *store_orphans(const char *state_dir, struct err *e);
+
+/* A small file of the session (0600, replaced atomically), and reading it back. */
+int store_put_note(int sessdir, const char *name, const json_t *j, struct err *e);
+json_t *store_get_note(const char *state_dir, const char *id, const char *name, struct err *e);
+int store_drop_note(int sessdir, const char *name);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CORAL_SESSION_CLIENT_H
+#define CORAL_SESSION_CLIENT_H
+
+/* The user's side of a session: reach an agent, ask, relay, report. */
+#include <jansson.h>
+#include <stdbool.h>
+#include "base/buf.h"
+#include "base/err.h"
+#include "transport/request.h"
+
+struct client_where {
+	const char *address;	 /* --agent-addr, CORAL_AGENT or config; NULL: the local socket, else embedded */
+	const char *socket;	 /* the local agent's unix socket */
+	const char *known_hosts;
+	const char *const *identities;
+	bool embed;		 /* may start an embedded agent (root, nothing listening) */
+};
+
+/* Connect and authenticate; starts the embedded agent where that applies. */
+struct tp_client *client_connect(const struct client_where *w, struct err *e);
+
+struct client_io {
+	int in, out, err; /* -1: closed; in -1: no stdin at all (EOF at once) */
+	bool raw;	  /* put `in` in raw mode while the session runs */
+	bool capture;	  /* -o json: keep the streams in memory, at most 16 MiB each */
+	bool quiet;
+	int status_fd;	  /* --status-fd, or -1 */
+};
+struct client_result {
+	json_t *result; /* FR_RESULT's object, owned; NULL when none arrived */
+	struct buf out, err; /* when captured */
+	int exit_code;	/* what coral should exit with */
+};
+/* exec and shell.  0: the session ran (see result); -1: err.  The terminal is restored either way. */
+int client_session(struct tp_client *c, const struct request *r, const struct client_io *io,
+    struct client_result *res, struct err *e);
+/* Everything else: the answer's bytes through `take` (return -1 to stop) until FR_END. */
+int client_query(struct tp_client *c, const struct request *r,
+    int (*take)(void *arg, const void *p, size_t n), void *arg, struct err *e);
+/* The same, parsed as one JSON value (16 MiB at most). */
+json_t *client_query_json(struct tp_client *c, const struct request *r, struct err *e);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CORAL_SESSION_POLICY_H
+#define CORAL_SESSION_POLICY_H
+
+/*
+ * Who may do what, without a colony: policy.yaml (spec section 7's schema), or
+ * its defaults when the file is absent.  Keys that need a colony (approvals,
+ * MFA) are understood and deny: never silently weaker.  Deny on any doubt.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include "base/err.h"
+#include "transport/request.h"
+
+struct policy;
+struct policy *policy_load(const char *path, struct err *e); /* absent file: defaults */
+struct policy *policy_parse(const char *text, size_t n, const char *name, struct err *e);
+void policy_free(struct policy *p);
+
+struct policy_who {
+	char user[64];	 /* from the key or the socket, never from a flag */
+	char roles[256]; /* from authorized_keys; may be "" */
+	uid_t uid;	 /* over the unix socket; (uid_t)-1 over TCP */
+	bool root;	 /* uid 0 over the unix socket or embedded */
+};
+struct policy_what {
+	const struct request *req;
+	/* the target, all may be "" */
+	const char *service, *ns, *environment, *pod, *container;
+	const char *session_user; /* SHOW, READ, REMOVE: whose session */
+};
+struct policy_session {
+	bool record_output, record_input;
+	bool on_failure_block;	/* else kill */
+	uint64_t bulk_cap;
+	int64_t timeout_ns;	/* attended_max, 0 none */
+	int64_t idle_ns;
+	int64_t keep_ns;	/* detached sessions are kept this long */
+	enum request_disconnect disconnect; /* the default for this verb, resolved */
+	bool allow_tiocsti;
+};
+/* 0 allowed (s filled); -1 ERR_DENIED: why names the rule or what is missing. */
+int policy_check(const struct policy *p, const struct policy_who *who, const struct policy_what *what,
+    struct policy_session *s, struct err *e);
+
+#endif

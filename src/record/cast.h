@@ -29,6 +29,7 @@ struct cast_start {
 	const char *title;
 	const char *term;	/* TERM, or NULL */
 	uint64_t bulk_cap;	/* bytes of a stream kept whole; beyond it digest, head and tail.  0: none */
+	bool digest_only;	/* --no-record: streams are counted and hashed, never stored */
 	bool tty;		/* false: split streams, bulk_cap applies */
 };
 struct cast_writer *cast_create(const struct cast_start *s, struct err *e);

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "agent/broker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "agent/broker_int.h"
+#include "base/fd.h"
+#include "base/log.h"
+
+/* As pid 1 the agent's end is the end of its container, and every keeper with it. */
+#define FAREWELL_NS (20 * NS_PER_S)
+
+static int
+prepare_dirs(const struct conf *c, struct err *e)
+{
+	if (fd_make_dir(c->state_dir, 0700, e) < 0)
+		return -1;
+	return fd_make_dir(c->runtime_dir, 0755, e);
+}
+
+static int
+load_policy(struct broker *b, struct err *e)
+{
+	char path[sizeof b->conf->config_dir + 16];
+	struct policy *fresh;
+
+	snprintf(path, sizeof path, "%s/policy.yaml", b->conf->config_dir);
+	fresh = policy_load(path, e);
+	if (!fresh)
+		return -1;
+	policy_free(b->policy);
+	b->policy = fresh;
+	return 0;
+}
+
+static int
+load_hostkey(struct broker *b, struct err *e)
+{
+	char path[sizeof b->conf->state_dir + 16];
+
+	snprintf(path, sizeof path, "%s/host_key", b->conf->state_dir);
+	return tp_hostkey_load(path, b->hostkey, sizeof b->hostkey, e);
+}
+
+static int
+take_lock(struct broker *b, struct err *e)
+{
+	char path[sizeof b->conf->socket + 8];
+
+	snprintf(path, sizeof path, "%s.lock", b->conf->socket);
+	b->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (b->lock < 0)
+		return err_set(e, ERR_IO, errno, "cannot open the lock %s", path);
+	if (flock(b->lock, LOCK_EX | LOCK_NB) < 0) {
+		err_set(e, ERR_LIMIT, 0, "an agent is already running");
+		err_why(e, "it holds %s", path);
+		return err_hint(e, "coral agent status, or give this one another --socket");
+	}
+	return 0;
+}
+
+static void
+stop(struct broker *b, int signo)
+{
+	log_info("stopping on signal %d", signo);
+	b->stopping = true;
+	broker_unlisten(b);
+	if (getpid() == 1)
+		broker_work_stop_all(b);
+	else
+		loop_stop(b->loop);
+}
+
+static void
+signalled(void *arg, short revents)
+{
+	struct broker *b = arg;
+	struct signalfd_siginfo si;
+	struct err e = {0};
+
+	(void)revents;
+	if (read(b->signal_fd, &si, sizeof si) != (ssize_t)sizeof si)
+		return;
+	if (si.ssi_signo != SIGHUP) {
+		stop(b, (int)si.ssi_signo);
+		return;
+	}
+	if (load_policy(b, &e) < 0)
+		log_error_of(&e, "reading the policy again; the old one stays in force");
+	else
+		log_info("policy read again");
+}
+
+static int
+watch_signals(struct broker *b, struct err *e)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	b->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (b->signal_fd < 0)
+		return err_set(e, ERR_INTERNAL, errno, "cannot watch for signals");
+	b->signal_src = loop_add_in(b->loop, b->signal_fd, signalled, b);
+	return 0;
+}
+
+static int
+broker_init(struct broker *b, const struct conf *c, struct err *e)
+{
+	*b = (struct broker){.conf = c,
+	    .lock = -1,
+	    .unix_sock = -1,
+	    .tcp_sock = -1,
+	    .signal_fd = -1,
+	    .group = (gid_t)-1};
+	prctl(PR_SET_DUMPABLE, 0);
+	b->loop = loop_new();
+	if (!b->loop)
+		return err_set(e, ERR_INTERNAL, ENOMEM, "cannot start");
+	if (prepare_dirs(c, e) < 0 || load_policy(b, e) < 0 || load_hostkey(b, e) < 0 ||
+	    tp_sandbox_init(&b->sandbox, c->runtime_dir, e) < 0)
+		return -1;
+	return watch_signals(b, e);
+}
+
+static void
+broker_fini(struct broker *b)
+{
+	tp_sandbox_fini(&b->sandbox);
+	policy_free(b->policy);
+	explicit_bzero(b->hostkey, sizeof b->hostkey);
+	fd_close(&b->signal_fd);
+	fd_close(&b->lock);
+	loop_free(b->loop);
+}
+
+/* As pid 1: wait for the keepers to seal what they hold. */
+static void
+let_keepers_finish(struct broker *b)
+{
+	int64_t until = clock_mono() + FAREWELL_NS;
+
+	while (b->worker_count > 0 && clock_mono() < until)
+		loop_turn(b->loop, 500);
+}
+
+int
+broker_serve(const struct conf *c, struct err *e)
+{
+	static struct broker b;
+
+	prctl(PR_SET_NAME, "coral-broker");
+	log_open("broker", LOG_LV_INFO);
+	if (broker_init(&b, c, e) < 0 || take_lock(&b, e) < 0)
+		return -1;
+	b.group = broker_coral_group();
+	broker_work_adopt(&b);
+	if (broker_listen_unix(&b, e) < 0 || (c->listen[0] && broker_listen_tcp(&b, e) < 0)) {
+		broker_unlisten(&b);
+		return -1;
+	}
+	while (!b.stopping)
+		loop_turn(b.loop, -1);
+	let_keepers_finish(&b);
+	broker_fini(&b);
+	return 0;
+}
+
+int
+broker_serve_one(const struct conf *c, int sock, struct err *e)
+{
+	static struct broker b;
+	struct policy_who who = {.user = "root", .uid = geteuid(), .root = true};
+
+	prctl(PR_SET_NAME, "coral-broker");
+	log_open("broker", LOG_LV_ERR);
+	if (broker_init(&b, c, e) < 0)
+		return -1;
+	b.embedded = true;
+	broker_work_adopt(&b);
+	broker_conn_start(&b, sock, &who, "embedded");
+	while (b.conn_count > 0 || b.worker_count > 0)
+		loop_turn(b.loop, -1);
+	broker_fini(&b);
+	return 0;
+}

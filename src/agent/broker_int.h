@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CORAL_AGENT_BROKER_INT_H
+#define CORAL_AGENT_BROKER_INT_H
+
+#include "agent/broker.h"
+#include "base/clock.h"
+#include "base/loop.h"
+#include "record/store.h"
+#include "session/policy.h"
+#include "transport/authkeys.h"
+#include "transport/privmsg.h"
+#include "transport/server.h"
+
+#define BROKER_LOGIN_NS (20 * NS_PER_S)
+#define BROKER_SILENCE_NS (10 * NS_PER_S) /* a transport that hangs is killed */
+#define BROKER_TRIES 6
+#define BROKER_CHANNELS 16  /* sessions at once on one connection */
+#define BROKER_SESSIONS 4096
+#define BROKER_CONNS 1024
+/* Unauthenticated connections over TCP: random early drop from START, none over FULL. */
+#define BROKER_STARTUPS_START 10
+#define BROKER_STARTUPS_FULL 60
+
+enum conn_state { CONN_PREAUTH = 1, CONN_AUTHED = 2 };
+
+struct broker;
+
+/* One connection, and the transport process that serves it. */
+struct conn {
+	struct broker *b;
+	struct conn *next;
+	enum conn_state state;
+	struct policy_who who;
+	char peer[80];
+	pid_t pid;
+	int pidfd, monitor;
+	struct loop_src *pid_src, *monitor_src;
+	struct loop_timer t_login, t_silence;
+	int tries;
+	size_t sessions;
+};
+
+/* A process of ours that ends by itself: a keeper, or a clean-up after one. */
+struct worker {
+	struct broker *b;
+	struct worker *next;
+	struct conn *conn; /* NULL: gone, or found at start */
+	pid_t pid;	   /* 0: not our child (its broker died) */
+	int pidfd;
+	struct loop_src *src;
+	char id[STORE_ID_LEN + 1];
+	bool cleaner;
+};
+
+struct broker {
+	struct loop *loop;
+	const struct conf *conf;
+	struct policy *policy;
+	struct tp_sandbox sandbox;
+	char hostkey[1024];
+	int lock, unix_sock, tcp_sock, signal_fd;
+	struct loop_src *unix_src, *tcp_src, *signal_src;
+	gid_t group; /* coral, or (gid_t)-1 */
+	bool embedded, stopping;
+	struct conn *conns;
+	struct worker *workers;
+	size_t conn_count, unauthed, worker_count;
+};
+
+/* broker_listen.c */
+int broker_listen_unix(struct broker *b, struct err *e);
+int broker_listen_tcp(struct broker *b, struct err *e);
+void broker_unlisten(struct broker *b);
+
+/* broker_conn.c: takes sock; `who` NULL: must prove a key. */
+void broker_conn_start(struct broker *b, int sock, const struct policy_who *who, const char *peer);
+void broker_conn_end(struct conn *c, const char *why);
+
+/* broker_table.c: one message from a transport. */
+void broker_answer(struct conn *c, const unsigned char *p, size_t n);
+
+/* broker_work.c */
+int broker_work_keeper(struct conn *c, const unsigned char *request, size_t n, int *stream,
+    struct err *e);
+/* Watch the keepers that an earlier broker left, clean up after those that died. */
+void broker_work_adopt(struct broker *b);
+void broker_work_stop_all(struct broker *b); /* SIGTERM to the keepers */
+
+/* broker_who.c: who is on the other end of a unix socket; -1: may not use this agent. */
+int broker_who(const struct broker *b, int sock, struct policy_who *w, struct err *e);
+gid_t broker_coral_group(void);
+
+#endif

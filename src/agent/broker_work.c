@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/broker_int.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "session/live.h"
+#include "session/keeper.h"
+#include "transport/frame.h"
+
+#define STREAM_BYTES (1 << 20)
+
+static void worker_exited(void *arg, short revents);
+
+static struct worker *
+watch(struct broker *b, pid_t pid, int pidfd, const char *id)
+{
+	struct worker *w = calloc(1, sizeof *w);
+
+	if (!w)
+		return NULL;
+	w->b = b;
+	w->pid = pid;
+	w->pidfd = pidfd;
+	str_copy(w->id, id, sizeof w->id);
+	w->src = loop_add_in(b->loop, pidfd, worker_exited, w);
+	w->next = b->workers;
+	b->workers = w;
+	b->worker_count++;
+	return w;
+}
+
+/* Ending what a dead keeper left may take seconds: not in this process. */
+static void
+start_cleaner(struct broker *b, const char *id)
+{
+	struct err e = {0};
+	struct worker *w;
+	pid_t pid = fork();
+	int pidfd;
+
+	if (pid == 0) {
+		int rc;
+
+		log_open("cleaner", LOG_LV_WARN);
+		fd_close_from(3, NULL, 0);
+		rc = session_cleanup(b->conf, id, &e);
+		if (rc < 0)
+			log_error_of(&e, "cleaning up");
+		_exit(rc < 0);
+	}
+	pidfd = pid > 0 ? pidfd_open(pid, 0) : -1;
+	w = pidfd >= 0 ? watch(b, pid, pidfd, id) : NULL;
+	if (w)
+		w->cleaner = true;
+	else
+		log_err("cannot start a clean-up for session %s", id);
+}
+
+static void
+worker_exited(void *arg, short revents)
+{
+	struct worker *w = arg;
+	struct broker *b = w->b;
+	struct worker **at = &b->workers;
+	int status = 1; /* of a stranger's keeper we cannot know: look */
+
+	(void)revents;
+	if (w->pid > 0)
+		waitpid(w->pid, &status, 0);
+	if (w->conn)
+		w->conn->sessions--;
+	while (*at != w)
+		at = &(*at)->next;
+	*at = w->next;
+	b->worker_count--;
+	loop_del(&w->src);
+	fd_close(&w->pidfd);
+	if (status != 0 && !w->cleaner) {
+		log_warn("the keeper of session %s died", w->id);
+		start_cleaner(b, w->id);
+	}
+	free(w);
+}
+
+static _Noreturn void
+become_keeper(struct conn *c, const char *id, const unsigned char *request, size_t n, int stream)
+{
+	static struct request req;
+	struct keeper_start s = {.stream = stream,
+	    .conf = c->b->conf,
+	    .policy = c->b->policy,
+	    .who = c->who,
+	    .peer = c->peer,
+	    .req = &req};
+	unsigned char wire[ERR_WIRE_MAX];
+	struct err e = {0};
+	struct buf b;
+
+	explicit_bzero(c->b->hostkey, sizeof c->b->hostkey);
+	fd_close_from(3, &stream, 1);
+	str_copy(s.id, id, sizeof s.id);
+	request_init(&req);
+	if (request_decode(&req, request, n, &e) == 0)
+		keeper_main(&s);
+	buf_init(&b, ERR_WIRE_MAX + FRAME_HEAD);
+	if (frame_put(&b, FR_ERROR, wire, err_encode(&e, wire)) == 0)
+		fd_write_all(stream, buf_head(&b), b.len);
+	_exit(0);
+}
+
+int
+broker_work_keeper(struct conn *c, const unsigned char *request, size_t n, int *stream, struct err *e)
+{
+	struct broker *b = c->b;
+	char id[STORE_ID_LEN + 1];
+	int pair[2], pidfd;
+	struct worker *w;
+	pid_t pid;
+
+	if (c->sessions >= BROKER_CHANNELS || b->worker_count >= BROKER_SESSIONS || b->stopping) {
+		err_set(e, ERR_LIMIT, 0, "the agent takes no more sessions now");
+		return err_why(e, "%zu on this connection, %zu in all", c->sessions, b->worker_count);
+	}
+	if (fd_socketpair(SOCK_STREAM, STREAM_BYTES, pair) < 0)
+		return err_set(e, ERR_LIMIT, errno, "cannot make a stream for the session");
+	store_new_id(id);
+	pid = fork();
+	if (pid == 0)
+		become_keeper(c, id, request, n, pair[1]);
+	close(pair[1]);
+	pidfd = pid > 0 ? pidfd_open(pid, 0) : -1;
+	w = pidfd >= 0 ? watch(b, pid, pidfd, id) : NULL;
+	if (!w) {
+		close(pair[0]);
+		fd_close(&pidfd);
+		return err_set(e, ERR_LIMIT, errno, "cannot fork a keeper");
+	}
+	w->conn = c;
+	c->sessions++;
+	*stream = pair[0];
+	return 0;
+}
+
+static void
+adopt(void *arg, const char *id, int keeper)
+{
+	struct broker *b = arg;
+
+	if (keeper < 0) {
+		start_cleaner(b, id);
+		return;
+	}
+	/* An embedded agent ends with its own command: others' keepers are not its to watch. */
+	if (b->embedded || !watch(b, 0, keeper, id))
+		close(keeper);
+}
+
+void
+broker_work_adopt(struct broker *b)
+{
+	session_live_each(b->conf, adopt, b);
+}
+
+void
+broker_work_stop_all(struct broker *b)
+{
+	for (struct worker *w = b->workers; w; w = w->next)
+		if (!w->cleaner)
+			pidfd_send_signal(w->pidfd, SIGTERM, NULL, 0);
+}

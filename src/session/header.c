@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "session/header.h"
+
+#include <string.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "base/redact.h"
+
+/* -e values are secrets more often than not: the names say what was changed. */
+static json_t *
+env_names(const struct request *r)
+{
+	json_t *names = json_array();
+
+	for (size_t i = 0; i < r->envc; i++)
+		json_array_append_new(names, json_stringn(r->env[i], strcspn(r->env[i], "=")));
+	return names;
+}
+
+static json_t *
+agent_facts(const struct keeper *k)
+{
+	struct utsname u = {0};
+
+	uname(&u);
+	return json_pack("{s:s, s:s, s:s}", "version", CORAL_VERSION, "host", u.nodename,
+	    "environment", k->start->conf->environment);
+}
+
+static json_t *
+who_facts(const struct keeper *k)
+{
+	const struct policy_who *w = &k->start->who;
+	json_t *j = json_pack("{s:s, s:s, s:s}", "name", w->user, "from", k->start->peer, "client",
+	    k->req->client);
+
+	if (w->uid != (uid_t)-1)
+		json_object_set_new(j, "uid", json_integer(w->uid));
+	if (w->roles[0])
+		json_object_set_new(j, "roles", json_string(w->roles));
+	return j;
+}
+
+/* Requests beyond what the target itself would do are stamped. */
+static void
+stamp_extras(json_t *j, const struct request *r)
+{
+	if (r->user[0])
+		json_object_set_new(j, "as_user", json_string(r->user));
+	if (r->privileged)
+		json_object_set_new(j, "privileged", json_true());
+	if (r->namespaces[0])
+		json_object_set_new(j, "namespaces", json_string(r->namespaces));
+	if (r->workdir[0])
+		json_object_set_new(j, "workdir", json_string(r->workdir));
+	if (r->reason[0])
+		json_object_set_new(j, "reason", json_string(r->reason));
+	if (r->envc > 0)
+		json_object_set_new(j, "env_set", env_names(r));
+}
+
+json_t *
+session_header(const struct keeper *k, const char *const *argv)
+{
+	json_t *j = json_object();
+	char iso[CLOCK_ISO_SIZE];
+
+	clock_iso(clock_real(), iso);
+	json_object_set_new(j, "version", json_integer(1));
+	json_object_set_new(j, "session_id", json_string(k->start->id));
+	json_object_set_new(j, "started", json_string(iso));
+	json_object_set_new(j, "verb", json_string(request_verb_name(k->req->verb)));
+	json_object_set_new(j, "command", redact_argv(argv));
+	json_object_set_new(j, "tty", json_boolean(k->req->tty));
+	json_object_set_new(j, "user", who_facts(k));
+	json_object_set_new(j, "target", tgt_to_json(&k->target));
+	json_object_set_new(j, "agent", agent_facts(k));
+	json_object_set_new(j, "recorded",
+	    json_pack("{s:b, s:b}", "output", k->rules.record_output, "input", k->rules.record_input));
+	stamp_extras(j, k->req);
+	json_object_set(j, "context", k->context);
+	return j;
+}
+
+json_t *
+session_opened(const struct keeper *k)
+{
+	return json_pack("{s:s, s:o, s:i, s:O}", "session_id", k->start->id, "target",
+	    tgt_to_json(&k->target), "pid", (int)k->child.pid, "context", k->context);
+}
+
+static const char *const signal_names[] = {[1] = "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS",
+    "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP",
+    "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "POLL", "PWR", "SYS"};
+
+static json_t *
+signal_value(int signo)
+{
+	if (signo > 0 && signo < (int)COUNT_OF(signal_names))
+		return json_string(signal_names[signo]);
+	return json_sprintf("%d", signo);
+}
+
+static void
+put_stream(json_t *j, const struct keeper *k, enum cast_stream st, const char *count,
+    const char *digest)
+{
+	char hex[65];
+
+	cast_digest(k->cast, st, hex);
+	json_object_set_new(j, count, json_integer((json_int_t)cast_count(k->cast, st)));
+	if (digest)
+		json_object_set_new(j, digest, json_string(hex));
+}
+
+json_t *
+session_result(const struct keeper *k)
+{
+	json_t *j = json_object();
+	const json_t *entered = json_object_get(k->context, "namespaces_entered");
+	int code = 125;
+
+	if (k->failure.code != ERR_NONE) {
+		code = err_exit_exec(k->failure.code);
+		json_object_set_new(j, "error", json_pack("{s:s, s:s, s:s, s:s}", "code",
+						    err_name(k->failure.code), "what", k->failure.what,
+						    "why", k->failure.why, "hint", k->failure.hint));
+	} else if (strcmp(k->cause, "timeout") == 0) {
+		code = 124;
+	} else if (k->leader_gone && WIFEXITED(k->wait_status)) {
+		code = WEXITSTATUS(k->wait_status);
+	} else if (k->leader_gone && WIFSIGNALED(k->wait_status)) {
+		code = 128 + WTERMSIG(k->wait_status);
+	}
+	json_object_set_new(j, "exit_code", json_integer(code));
+	json_object_set_new(j, "signal",
+	    k->leader_gone && WIFSIGNALED(k->wait_status) ? signal_value(WTERMSIG(k->wait_status))
+							  : json_null());
+	json_object_set_new(j, "cause", json_string(k->cause));
+	json_object_set_new(j, "session_id", json_string(k->start->id));
+	json_object_set_new(j, "duration_ms",
+	    json_integer((json_int_t)((clock_mono() - k->started) / NS_PER_MS)));
+	json_object_set_new(j, "container_pid", json_integer(k->target.pid));
+	json_object_set_new(j, "namespaces_entered", entered ? json_deep_copy(entered) : json_array());
+	put_stream(j, k, CAST_STDOUT, "stdout_bytes", "stdout_sha256");
+	put_stream(j, k, CAST_STDERR, "stderr_bytes", "stderr_sha256");
+	json_object_set_new(j, "stdin_bytes", json_integer((json_int_t)k->input_written));
+	if (k->survivors && json_array_size(k->survivors) > 0)
+		json_object_set(j, "survivors_killed", k->survivors);
+	return j;
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "session/keeper.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "session/keeper_int.h"
+#include "session/query.h"
+
+static void
+send_error_blocking(int stream, const struct err *e)
+{
+	unsigned char wire[ERR_WIRE_MAX];
+	struct buf b;
+
+	buf_init(&b, FRAME_HEAD + ERR_WIRE_MAX);
+	if (frame_put(&b, FR_ERROR, wire, err_encode(e, wire)) == 0)
+		fd_write_all(stream, buf_head(&b), b.len);
+	buf_fini(&b);
+}
+
+/* SIGTERM from whoever stops the agent's container: people are warned first. */
+static void
+told_to_end(void *arg, short revents)
+{
+	struct keeper *k = arg;
+	struct signalfd_siginfo si;
+
+	(void)revents;
+	if (read(k->signal_fd, &si, sizeof si) != (ssize_t)sizeof si)
+		return;
+	keeper_notice(k, "the agent is being stopped: this session ends now");
+	keeper_stop(k, "agent_stopped", SIGTERM);
+}
+
+static int
+open_signals(struct keeper *k, struct err *e)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_SETMASK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
+	k->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (k->signal_fd < 0)
+		return err_set(e, ERR_INTERNAL, errno, "cannot watch for signals");
+	k->signal_src = loop_add_in(k->loop, k->signal_fd, told_to_end, k);
+	return 0;
+}
+
+static void
+keeper_init(struct keeper *k, const struct keeper_start *s)
+{
+	*k = (struct keeper){.start = s,
+	    .req = s->req,
+	    .stream = s->stream,
+	    .master = -1,
+	    .input = -1,
+	    .store_dir = -1,
+	    .store_lock = -1,
+	    .signal_fd = -1,
+	    .cause = "exit",
+	    .started = clock_mono()};
+	buf_init(&k->in, KEEPER_IN_MAX);
+	buf_init(&k->out, KEEPER_OUT_MAX);
+	buf_init(&k->input_q, FRAME_CREDIT);
+	k->input_granted = FRAME_CREDIT;
+	k->output[0] = (struct keeper_source){.k = k, .fd = -1, .stream = CAST_STDOUT, .frame = FR_STDOUT};
+	k->output[1] = (struct keeper_source){.k = k, .fd = -1, .stream = CAST_STDERR, .frame = FR_STDERR};
+	k->hold = (struct tgt_hold){.pidfd = -1, .proc = -1, .root = -1};
+	k->child.pidfd = -1;
+}
+
+static int
+keeper_session(const struct keeper_start *s)
+{
+	static struct keeper k;
+	struct err e = {0};
+
+	keeper_init(&k, s);
+	k.loop = loop_new();
+	if (!k.loop || open_signals(&k, &e) < 0 || keeper_begin(&k, &e) < 0 ||
+	    keeper_relay_init(&k, &e) < 0) {
+		send_error_blocking(s->stream, &e);
+		return k.exit_code;
+	}
+	while (k.phase != KEEPER_DONE)
+		loop_turn(k.loop, -1);
+	return k.exit_code;
+}
+
+_Noreturn void
+keeper_main(const struct keeper_start *s)
+{
+	prctl(PR_SET_NAME, "coral-keeper");
+	prctl(PR_SET_DUMPABLE, 0);
+	log_open("keeper", LOG_LV_WARN);
+	log_context(s->id);
+	if (s->req->verb == REQ_EXEC || s->req->verb == REQ_SHELL)
+		_exit(keeper_session(s));
+	_exit(query_serve(s));
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "pty/pty.h"
+#include "session/live.h"
+#include "session/header.h"
+#include "session/keeper_int.h"
+
+#define PIPE_BYTES (1024 * 1024)
+
+static int
+choose_target(struct keeper *k, struct err *e)
+{
+	const struct request *r = k->req;
+	const struct conf *c = k->start->conf;
+	char cache[sizeof k->sys.cache];
+	struct tgt_query q = {.pid = (pid_t)r->pid,
+	    .word = r->word,
+	    .service = r->service,
+	    .pod = r->pod,
+	    .ns = r->ns,
+	    .container = r->container};
+
+	if ((size_t)snprintf(cache, sizeof cache, "%s/targets", c->runtime_dir) >= sizeof cache)
+		cache[0] = '\0';
+	if (tgt_sys_open(&k->sys, c->proc_root, cache, e) < 0)
+		return -1;
+	return tgt_find(&k->sys, &q, &k->target, NULL, e);
+}
+
+static int
+ask_policy(struct keeper *k, struct err *e)
+{
+	struct policy_what what = {.req = k->req,
+	    .service = k->target.service,
+	    .ns = k->target.ns,
+	    .environment = k->start->conf->environment,
+	    .pod = k->target.pod,
+	    .container = k->target.container};
+
+	return policy_check(k->start->policy, &k->start->who, &what, &k->rules, e);
+}
+
+static int
+make_plan(struct keeper *k, struct err *e)
+{
+	const struct request *r = k->req;
+	struct enter_want want = {.session_id = k->start->id,
+	    .argv = (const char *const *)r->argv,
+	    .env = (const char *const *)r->env,
+	    .term = r->tty ? r->term : NULL,
+	    .workdir = r->workdir[0] ? r->workdir : NULL,
+	    .user = r->user[0] ? r->user : NULL,
+	    .namespaces = r->namespaces,
+	    .privileged = r->privileged,
+	    .tty = r->tty};
+
+	if (tgt_hold_open(&k->sys, &k->target, &k->hold, e) < 0)
+		return -1;
+	k->plan = enter_plan_new(&k->sys, &k->hold, &want, e);
+	if (!k->plan)
+		return -1;
+	k->context = enter_plan_context(k->plan);
+	return 0;
+}
+
+static int
+open_record(struct keeper *k, struct err *e)
+{
+	const struct request *r = k->req;
+	const char *const *argv = enter_plan_argv(k->plan);
+	char name[STORE_ID_LEN + 8], title[512];
+	struct cast_start cs;
+
+	k->store_dir = store_create(k->start->conf->state_dir, k->start->id, &k->store_lock, e);
+	if (k->store_dir < 0)
+		return -1;
+	snprintf(name, sizeof name, "%s.cast", k->start->id);
+	snprintf(title, sizeof title, "coral %s %s", request_verb_name(r->verb), k->target.service);
+	cs = (struct cast_start){.dirfd = k->store_dir,
+	    .name = name,
+	    .cols = r->cols ? r->cols : 80,
+	    .rows = r->rows ? r->rows : 24,
+	    .real_ns = clock_real(),
+	    .mono_ns = clock_mono(),
+	    .coral = session_header(k, argv),
+	    .title = title,
+	    .term = r->tty && r->term[0] ? r->term : NULL,
+	    .bulk_cap = k->rules.bulk_cap,
+	    .digest_only = !k->rules.record_output,
+	    .tty = r->tty};
+	k->cast = cast_create(&cs, e);
+	json_decref(cs.coral);
+	return k->cast ? 0 : -1;
+}
+
+static int
+open_tty(struct keeper *k, int stdio[3], struct err *e)
+{
+	const struct request *r = k->req;
+	struct winsize ws = {.ws_row = r->rows ? r->rows : 24,
+	    .ws_col = r->cols ? r->cols : 80,
+	    .ws_xpixel = r->xpixel,
+	    .ws_ypixel = r->ypixel};
+	struct pty p;
+
+	if (pty_open_in(k->hold.root, &ws, enter_plan_uid(k->plan), &p, e) < 0)
+		return -1;
+	k->master = k->input = k->output[0].fd = p.master;
+	stdio[0] = stdio[1] = stdio[2] = p.slave;
+	if (p.foreign)
+		keeper_notice(k, "the container has no devpts: its tty(1) cannot name this terminal");
+	return 0;
+}
+
+/* The command may reopen /dev/stdout: the pipe must belong to its user. */
+static int
+open_pipe(int ends[2], int ours, uid_t uid, struct err *e)
+{
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return err_set(e, ERR_LIMIT, errno, "cannot make a pipe for the command");
+	fcntl(ends[0], F_SETPIPE_SZ, PIPE_BYTES);
+	if (fchown(ends[1 - ours], uid, (gid_t)-1) < 0 || fd_nonblock(ends[ours], true) < 0)
+		return err_set(e, ERR_PRIVILEGE, errno, "cannot hand a pipe to uid %u", (unsigned)uid);
+	return 0;
+}
+
+static int
+open_pipes(struct keeper *k, int stdio[3], struct err *e)
+{
+	uid_t uid = enter_plan_uid(k->plan);
+	int p[2];
+
+	for (int i = 0; i < 3; i++) {
+		int ours = i == 0 ? 1 : 0;
+
+		if (open_pipe(p, ours, uid, e) < 0)
+			return -1;
+		stdio[i] = p[1 - ours];
+		if (i == 0)
+			k->input = p[ours];
+		else
+			k->output[i - 1].fd = p[ours];
+	}
+	return 0;
+}
+
+static int
+put_live_note(void *arg, const struct enter_tree *t, struct err *e)
+{
+	struct keeper *k = arg;
+
+	return session_live_note(k->start->conf, k->start->id, t, e);
+}
+
+static int
+spawn(struct keeper *k, struct err *e)
+{
+	int stdio[3] = {-1, -1, -1};
+	int rc;
+
+	rc = k->req->tty ? open_tty(k, stdio, e) : open_pipes(k, stdio, e);
+	if (rc == 0)
+		rc = enter_spawn(k->plan, stdio, put_live_note, k, &k->child, e);
+	for (int i = 0; i < 3; i++)
+		if (stdio[i] >= 0 && (i == 0 || !k->req->tty))
+			close(stdio[i]);
+	k->spawned = rc == 0;
+	return rc;
+}
+
+static void
+undo(struct keeper *k)
+{
+	cast_free(k->cast);
+	k->cast = NULL;
+	session_live_drop(k->start->conf, k->start->id);
+	if (k->store_dir >= 0) {
+		store_discard(k->start->conf->state_dir, k->start->id, NULL);
+		fd_close(&k->store_dir);
+		fd_close(&k->store_lock);
+	}
+}
+
+int
+keeper_begin(struct keeper *k, struct err *e)
+{
+	if (choose_target(k, e) < 0 || ask_policy(k, e) < 0 || make_plan(k, e) < 0)
+		return -1;
+	if (open_record(k, e) < 0 || spawn(k, e) < 0) {
+		undo(k);
+		return -1;
+	}
+	return 0;
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "session/live.h"
+#include "session/header.h"
+#include "session/keeper_int.h"
+
+/* Someone outside the session may hold our pipe open: do not wait for ever. */
+#define DRAIN_NS (2 * NS_PER_S)
+
+static void
+end_tree(struct keeper *k)
+{
+	struct err e = {0};
+	json_t *killed = NULL;
+
+	if (enter_tree_end(&k->sys, &k->child.tree, &killed, &e) < 0) {
+		log_error_of(&e, "ending a session");
+		k->exit_code = 1;
+	}
+	if (!k->survivors)
+		k->survivors = killed;
+	else
+		json_decref(killed);
+}
+
+void
+keeper_stop_now(struct keeper *k, const char *cause)
+{
+	if (k->phase >= KEEPER_DRAINING)
+		return;
+	if (k->phase == KEEPER_RUNNING)
+		k->cause = cause;
+	k->phase = KEEPER_ENDING;
+	loop_timer_clear(k->loop, &k->t_grace);
+	enter_tree_signal(&k->sys, &k->child.tree, SIGKILL);
+}
+
+static void
+grace_over(void *arg)
+{
+	struct keeper *k = arg;
+
+	if (k->phase == KEEPER_ENDING)
+		enter_tree_signal(&k->sys, &k->child.tree, SIGKILL);
+}
+
+void
+keeper_stop(struct keeper *k, const char *cause, int signo)
+{
+	if (k->phase != KEEPER_RUNNING)
+		return;
+	k->cause = cause;
+	k->phase = KEEPER_ENDING;
+	enter_tree_signal(&k->sys, &k->child.tree, signo);
+	enter_tree_signal(&k->sys, &k->child.tree, SIGCONT);
+	loop_timer_set(k->loop, &k->t_grace, KEEPER_GRACE_NS, grace_over, k);
+}
+
+static void
+drain_over(void *arg)
+{
+	struct keeper *k = arg;
+
+	if (k->out.len > 0 || k->blocked_since || clock_mono() - k->last_output < DRAIN_NS) {
+		loop_timer_set(k->loop, &k->t_grace, DRAIN_NS, drain_over, k);
+		return;
+	}
+	for (size_t i = 0; i < COUNT_OF(k->output); i++) {
+		loop_del(&k->output[i].src);
+		if (k->output[i].fd >= 0 && k->output[i].fd == k->master)
+			k->master = -1;
+		fd_close(&k->output[i].fd);
+	}
+	keeper_maybe_finish(k);
+}
+
+/* The cause is known before the cgroup goes, and what the command left goes with it. */
+void
+keeper_leader_exited(struct keeper *k)
+{
+	loop_del(&k->pidfd_src);
+	if (waitpid(k->child.pid, &k->wait_status, 0) < 0)
+		k->wait_status = SIGKILL;
+	k->leader_gone = true;
+	if (k->phase == KEEPER_RUNNING && WIFSIGNALED(k->wait_status)) {
+		k->cause = "signal";
+		if (WTERMSIG(k->wait_status) == SIGKILL && enter_tree_oom(&k->child.tree))
+			k->cause = "oom";
+		else if (WTERMSIG(k->wait_status) == SIGKILL && kill(k->target.pid, 0) < 0)
+			k->cause = "target_gone";
+	}
+	end_tree(k);
+	k->phase = KEEPER_DRAINING;
+	loop_timer_clear(k->loop, &k->t_timeout);
+	loop_timer_clear(k->loop, &k->t_grace);
+	loop_timer_set(k->loop, &k->t_grace, DRAIN_NS, drain_over, k);
+	keeper_maybe_finish(k);
+}
+
+static void
+write_end(struct keeper *k, json_t *result)
+{
+	struct err e = {0};
+
+	if (cast_end(k->cast, clock_mono(), result, &e) == 0)
+		return;
+	log_error_of(&e, "sealing a recording");
+	if (k->failure.code == ERR_NONE)
+		k->failure = e;
+}
+
+static void
+farewell_over(void *arg)
+{
+	struct keeper *k = arg;
+
+	keeper_client_lost(k);
+}
+
+static void
+queue_result(struct keeper *k)
+{
+	json_t *result = session_result(k);
+	char *text = json_dumps(result, JSON_COMPACT);
+
+	if (text)
+		frame_put(&k->out, FR_RESULT, text, strlen(text));
+	free(text);
+	json_decref(result);
+	keeper_flush_out(k);
+}
+
+void
+keeper_maybe_finish(struct keeper *k)
+{
+	json_t *result;
+
+	if (k->phase != KEEPER_DRAINING || !keeper_output_over(k) || k->blocked_since)
+		return;
+	k->phase = KEEPER_TELLING;
+	loop_timer_clear(k->loop, &k->t_grace);
+	loop_timer_clear(k->loop, &k->t_block);
+	result = session_result(k);
+	write_end(k, result);
+	json_decref(result);
+	if (k->exit_code == 0)
+		session_live_drop(k->start->conf, k->start->id);
+	fd_close(&k->store_lock);
+	if (k->stream < 0) {
+		k->phase = KEEPER_DONE;
+		return;
+	}
+	queue_result(k);
+	if (k->stream >= 0)
+		loop_timer_set(k->loop, &k->t_farewell, KEEPER_FAREWELL_NS, farewell_over, k);
+}

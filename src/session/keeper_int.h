@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CORAL_SESSION_KEEPER_INT_H
+#define CORAL_SESSION_KEEPER_INT_H
+
+#include <jansson.h>
+#include "base/clock.h"
+#include "base/loop.h"
+#include "record/cast.h"
+#include "session/keeper.h"
+#include "target/enter.h"
+#include "transport/frame.h"
+
+/* Frames on their way to the client: enough that a burst is one write, and
+ * room that output never takes, so that a notice or the result always fits. */
+#define KEEPER_OUT_RESERVE (2 * (FRAME_DATA_MAX + FRAME_HEAD))
+#define KEEPER_OUT_MAX (4 * (FRAME_DATA_MAX + FRAME_HEAD) + KEEPER_OUT_RESERVE)
+/* Frames from the client that are not handled yet. */
+#define KEEPER_IN_MAX (2 * (FRAME_DATA_MAX + FRAME_HEAD))
+#define KEEPER_GRACE_NS (5 * NS_PER_S)
+/* A full disk holds the session this long before it ends (record.on_failure: block). */
+#define KEEPER_BLOCK_NS (30 * NS_PER_S)
+/* After the end, how long the client may take to fetch the rest. */
+#define KEEPER_FAREWELL_NS (3600 * NS_PER_S)
+
+enum keeper_phase {
+	KEEPER_RUNNING,
+	KEEPER_ENDING,	 /* told to end: TERM sent, KILL follows */
+	KEEPER_DRAINING, /* the command is gone; its last output is not all read */
+	KEEPER_TELLING,	 /* result queued; waiting for the client to take it */
+	KEEPER_DONE,
+};
+
+/* One direction of output. */
+struct keeper_source {
+	struct keeper *k;
+	struct loop_src *src;
+	int fd; /* -1 at its end */
+	enum cast_stream stream;
+	enum frame_type frame;
+	unsigned char *held; /* read, not yet recorded; only while recording fails */
+	size_t held_len;
+};
+
+struct keeper {
+	const struct keeper_start *start;
+	const struct request *req;
+	struct policy_session rules;
+	struct loop *loop;
+	enum keeper_phase phase;
+
+	/* client */
+	int stream; /* -1: the client is gone */
+	struct loop_src *stream_src;
+	struct buf in, out;
+
+	/* target and command */
+	struct tgt_sys sys;
+	struct tgt target;
+	struct tgt_hold hold;
+	struct enter_plan *plan;
+	struct enter_child child;
+	bool spawned;
+	struct loop_src *pidfd_src;
+	json_t *context;
+
+	/* streams */
+	int master; /* PTY, or -1 */
+	int input;  /* where stdin goes: a pipe, or the master; -1 closed */
+	struct loop_src *input_src;
+	struct buf input_q;
+	uint64_t input_received, input_written, input_granted;
+	bool input_eof;
+	struct keeper_source output[2];
+
+	/* record */
+	int store_dir, store_lock;
+	struct cast_writer *cast;
+	int64_t blocked_since; /* recording fails since then, output is held back; 0: it works */
+	bool record_broken;    /* given up: what comes is read and dropped, and the session ends */
+
+	/* end */
+	int64_t started, last_output; /* clock_mono */
+	int wait_status;
+	const char *cause; /* "exit", "signal", "timeout", ... */
+	bool leader_gone;
+	json_t *survivors;
+	struct err failure; /* ended by coral itself: what the client is told */
+	struct loop_timer t_timeout, t_grace, t_flush, t_sync, t_block, t_farewell;
+	struct loop_src *signal_src;
+	int signal_fd;
+	int exit_code; /* of the keeper process */
+};
+
+/* keeper_begin.c: everything before the first byte.  On -1 nothing is left behind. */
+int keeper_begin(struct keeper *k, struct err *e);
+
+/* keeper_relay.c */
+int keeper_relay_init(struct keeper *k, struct err *e);
+void keeper_flush_out(struct keeper *k);
+/* The client is gone: policy decides. */
+void keeper_client_lost(struct keeper *k);
+void keeper_notice(struct keeper *k, const char *text);
+
+/* keeper_input.c: frames from the client. */
+void keeper_take_frames(struct keeper *k);
+void keeper_write_input(struct keeper *k);
+
+/* keeper_output.c: the command's output, recorded and then sent. */
+void keeper_output_ready(struct keeper_source *s);
+void keeper_after_write(struct keeper *k);
+bool keeper_output_over(const struct keeper *k);
+void keeper_record_trouble(struct keeper *k, const struct err *e);
+void keeper_sync_later(struct keeper *k);
+
+/* keeper_end.c */
+void keeper_stop(struct keeper *k, const char *cause, int signo); /* TERM or HUP, grace, KILL */
+void keeper_stop_now(struct keeper *k, const char *cause);	   /* KILL */
+void keeper_leader_exited(struct keeper *k);
+/* When the command is gone and its output is read: write the end, queue the result. */
+void keeper_maybe_finish(struct keeper *k);
+
+#endif

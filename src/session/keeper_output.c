@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "session/keeper_int.h"
+
+static void
+flush_fired(void *arg)
+{
+	struct keeper *k = arg;
+	struct err e = {0};
+
+	if (k->cast && !k->record_broken && cast_flush(k->cast, clock_mono(), &e) < 0)
+		keeper_record_trouble(k, &e);
+}
+
+static void
+sync_fired(void *arg)
+{
+	struct keeper *k = arg;
+	struct err e = {0};
+
+	if (k->cast && !k->record_broken && cast_sync(k->cast, clock_mono(), true, &e) < 0)
+		keeper_record_trouble(k, &e);
+}
+
+/* At most 1 s of what is on the way to the disk, and no wake-up in an idle session. */
+void
+keeper_sync_later(struct keeper *k)
+{
+	if (k->t_sync.at == 0)
+		loop_timer_set(k->loop, &k->t_sync, NS_PER_S - 100 * NS_PER_MS, sync_fired, k);
+}
+
+static void
+flush_later(struct keeper *k)
+{
+	int64_t due = cast_flush_due(k->cast);
+
+	if (due > 0 && k->t_flush.at == 0)
+		loop_timer_set(k->loop, &k->t_flush, due - clock_mono(), flush_fired, k);
+}
+
+/* A frame whose payload already stands at its place in `out`. */
+static void
+deliver_in_place(struct keeper_source *s, unsigned char *p, size_t n)
+{
+	struct keeper *k = s->k;
+
+	if (k->stream < 0)
+		return;
+	p[0] = (unsigned char)s->frame;
+	p[1] = (unsigned char)(n >> 16);
+	p[2] = (unsigned char)(n >> 8);
+	p[3] = (unsigned char)n;
+	buf_added(&k->out, FRAME_HEAD + n);
+	keeper_flush_out(k);
+}
+
+static void
+hold(struct keeper_source *s, const unsigned char *p, size_t n)
+{
+	s->held = malloc(n);
+	s->held_len = s->held ? n : 0;
+	if (s->held)
+		memcpy(s->held, p, n);
+	else
+		s->k->record_broken = true;
+}
+
+static int
+release_held(struct keeper_source *s, struct err *e)
+{
+	struct keeper *k = s->k;
+
+	if (!s->held)
+		return 0;
+	if (cast_data(k->cast, s->stream, clock_mono(), s->held, s->held_len, e) < 0)
+		return -1;
+	if (k->stream >= 0)
+		frame_put(&k->out, s->frame, s->held, s->held_len);
+	free(steal_ptr(&s->held));
+	return 0;
+}
+
+static void
+give_up_recording(struct keeper *k)
+{
+	k->record_broken = true;
+	k->blocked_since = 0;
+	for (size_t i = 0; i < COUNT_OF(k->output); i++)
+		free(steal_ptr(&k->output[i].held));
+	keeper_stop_now(k, "recording");
+}
+
+static void
+try_again(void *arg)
+{
+	struct keeper *k = arg;
+	struct err e = {0};
+
+	if (release_held(&k->output[0], &e) == 0 && release_held(&k->output[1], &e) == 0 &&
+	    cast_flush(k->cast, clock_mono(), &e) == 0) {
+		k->blocked_since = 0;
+		k->failure.code = ERR_NONE;
+		keeper_notice(k, "recording works again: the session goes on");
+		keeper_take_frames(k);
+		keeper_maybe_finish(k);
+		return;
+	}
+	if (clock_mono() - k->blocked_since > KEEPER_BLOCK_NS || k->phase != KEEPER_RUNNING)
+		give_up_recording(k);
+	else
+		loop_timer_set(k->loop, &k->t_block, NS_PER_S / 2, try_again, k);
+}
+
+/* The record cannot go on: nothing more is taken from the command until it can, or it ends. */
+void
+keeper_record_trouble(struct keeper *k, const struct err *e)
+{
+	k->failure = *e;
+	if (k->record_broken || !k->rules.on_failure_block || k->phase != KEEPER_RUNNING) {
+		give_up_recording(k);
+		return;
+	}
+	if (k->blocked_since)
+		return;
+	k->blocked_since = clock_mono();
+	keeper_notice(k, "recording failed: the session is held until it works again, 30 s at most");
+	loop_timer_set(k->loop, &k->t_block, NS_PER_S / 2, try_again, k);
+}
+
+bool
+keeper_output_over(const struct keeper *k)
+{
+	return k->output[0].fd < 0 && k->output[1].fd < 0;
+}
+
+static void
+source_over(struct keeper_source *s)
+{
+	struct keeper *k = s->k;
+
+	loop_del(&s->src);
+	if (s->fd == k->master) {
+		if (k->input == k->master) {
+			loop_del(&k->input_src);
+			k->input = -1;
+		}
+		k->master = -1;
+	}
+	fd_close(&s->fd);
+	keeper_maybe_finish(k);
+}
+
+/*
+ * Read straight into the place of the frame that will carry it, record, then
+ * let it go: bytes that the recorder did not take never become part of `out`.
+ */
+void
+keeper_output_ready(struct keeper_source *s)
+{
+	struct keeper *k = s->k;
+	struct err e = {0};
+	unsigned char *p = buf_tail(&k->out, FRAME_HEAD + FRAME_DATA_MAX);
+	ssize_t n;
+
+	if (!p)
+		return;
+	n = read(s->fd, p + FRAME_HEAD, FRAME_DATA_MAX);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) { /* EIO: the last slave of a PTY is closed, and all was read */
+		source_over(s);
+		return;
+	}
+	k->last_output = clock_mono();
+	if (k->record_broken)
+		return;
+	if (cast_data(k->cast, s->stream, k->last_output, p + FRAME_HEAD, (size_t)n, &e) < 0) {
+		hold(s, p + FRAME_HEAD, (size_t)n);
+		keeper_record_trouble(k, &e);
+		return;
+	}
+	deliver_in_place(s, p, (size_t)n);
+	keeper_sync_later(k);
+	flush_later(k);
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "session/query.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/json.h"
+#include "record/store.h"
+#include "target/target.h"
+#include "transport/frame.h"
+
+static int
+send_frame(int stream, enum frame_type type, const void *p, size_t n)
+{
+	struct buf b;
+	int rc;
+
+	buf_init(&b, FRAME_DATA_MAX + FRAME_HEAD);
+	rc = frame_put(&b, type, p, n);
+	if (rc == 0)
+		rc = fd_write_all(stream, buf_head(&b), b.len);
+	buf_fini(&b);
+	return rc;
+}
+
+static int
+send_bytes(int stream, const char *p, size_t n)
+{
+	while (n > 0) {
+		size_t part = n < FRAME_DATA_MAX ? n : FRAME_DATA_MAX;
+
+		if (send_frame(stream, FR_DATA, p, part) < 0)
+			return -1;
+		p += part;
+		n -= part;
+	}
+	return 0;
+}
+
+/* Takes the reference. */
+static int
+send_json(int stream, json_t *j, struct err *e)
+{
+	auto_free char *text = j ? json_dumps(j, JSON_COMPACT) : NULL;
+
+	json_decref(j);
+	if (!text)
+		return e->code ? -1 : err_set(e, ERR_INTERNAL, ENOMEM, "cannot build the answer");
+	if (send_bytes(stream, text, strlen(text)) < 0)
+		return err_set(e, ERR_TRANSPORT, errno, "the client went away");
+	return 0;
+}
+
+static int
+answer_ps(const struct keeper_start *s, struct err *e)
+{
+	char cache[256];
+	struct tgt_sys sys;
+	struct tgt_list list = {0};
+	json_t *all = json_array();
+
+	if ((size_t)snprintf(cache, sizeof cache, "%s/targets", s->conf->runtime_dir) >= sizeof cache)
+		cache[0] = '\0';
+	if (tgt_sys_open(&sys, s->conf->proc_root, cache, e) < 0 ||
+	    tgt_list_all(&sys, &list, e) < 0) {
+		json_decref(all);
+		return -1;
+	}
+	for (size_t i = 0; i < list.n; i++)
+		json_array_append_new(all, tgt_to_json(&list.v[i]));
+	tgt_list_fini(&list);
+	tgt_sys_close(&sys);
+	return send_json(s->stream, all, e);
+}
+
+/* Other people's sessions are root's alone, unless a policy with the right `audit` says otherwise. */
+static int
+answer_sessions(const struct keeper_start *s, struct err *e)
+{
+	struct policy_what what = {.req = s->req, .session_user = NULL};
+	struct policy_session rules;
+	bool all = policy_check(s->policy, &s->who, &what, &rules, NULL) == 0;
+
+	return send_json(s->stream, store_list(s->conf->state_dir, all ? NULL : s->who.user, e), e);
+}
+
+static int
+answer_read(const struct keeper_start *s, const char *id, struct err *e)
+{
+	auto_close int fd = store_open_cast(s->conf->state_dir, id, e);
+	auto_free char *block = malloc(FRAME_DATA_MAX);
+	ssize_t n;
+
+	if (fd < 0 || !block)
+		return -1;
+	while ((n = read(fd, block, FRAME_DATA_MAX)) > 0)
+		if (send_frame(s->stream, FR_DATA, block, (size_t)n) < 0)
+			return err_set(e, ERR_TRANSPORT, errno, "the client went away");
+	return n < 0 ? err_set(e, ERR_IO, errno, "cannot read the recording of %s", id) : 0;
+}
+
+static int
+answer_one(const struct keeper_start *s, struct err *e)
+{
+	const char *dir = s->conf->state_dir;
+	struct policy_what what = {.req = s->req};
+	struct policy_session rules;
+	char id[STORE_ID_LEN + 1];
+	json_t *shown;
+	int rc;
+
+	if (store_resolve(dir, s->req->id, id, e) < 0)
+		return -1;
+	shown = store_show(dir, id, e);
+	if (!shown)
+		return -1;
+	what.session_user = json_str(shown, "user");
+	rc = policy_check(s->policy, &s->who, &what, &rules, e);
+	if (rc == 0 && s->req->verb == REQ_SHOW)
+		return send_json(s->stream, shown, e);
+	json_decref(shown);
+	if (rc < 0)
+		return -1;
+	if (s->req->verb == REQ_READ)
+		return answer_read(s, id, e);
+	if (store_remove(dir, id, e) < 0)
+		return -1;
+	return send_json(s->stream, json_pack("{s:s}", "removed", id), e);
+}
+
+static int
+answer(const struct keeper_start *s, struct err *e)
+{
+	switch (s->req->verb) {
+	case REQ_PS:
+		return answer_ps(s, e);
+	case REQ_SESSIONS:
+		return answer_sessions(s, e);
+	case REQ_SHOW:
+	case REQ_READ:
+	case REQ_REMOVE:
+		return answer_one(s, e);
+	default:
+		return err_set(e, ERR_PROTOCOL, 0, "the request has no verb this agent knows");
+	}
+}
+
+int
+query_serve(const struct keeper_start *s)
+{
+	unsigned char wire[ERR_WIRE_MAX];
+	struct err e = {0};
+
+	signal(SIGPIPE, SIG_IGN);
+	if (answer(s, &e) == 0)
+		send_frame(s->stream, FR_END, NULL, 0);
+	else
+		send_frame(s->stream, FR_ERROR, wire, err_encode(&e, wire));
+	return 0;
+}

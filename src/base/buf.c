@@ -39,7 +39,7 @@ reserve(struct buf *b, size_t n)
 	if (b->data && n <= b->cap - b->off - b->len)
 		return b->data + b->off + b->len;
 	/* Moving is worth it only when it frees at least what it copies. */
-	if (need <= b->cap && b->off >= b->len) {
+	if (b->data && need <= b->cap && b->off >= b->len) {
 		memmove(b->data, b->data + b->off, b->len);
 		b->off = 0;
 		return b->data + b->len;

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CORAL_BASE_JSON_H
+#define CORAL_BASE_JSON_H
+
+/* Small helpers over jansson: what is missing or of another kind is NULL or the default. */
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/err.h"
+
+#define JSON_DEPTH_MAX 64
+
+/* obj[key] as a string, borrowed; NULL when obj is no object or it is no string. */
+const char *json_str(const json_t *obj, const char *key);
+int64_t json_int(const json_t *obj, const char *key, int64_t def);
+
+/*
+ * One object or array in p[0..n), nothing after it.  The caller caps n.
+ * Nesting is checked before the parser, which recurses, sees it; a key that is
+ * there twice is an error.  NULL and ERR_PROTOCOL.
+ */
+json_t *json_parse(const char *p, size_t n, struct err *e);
+
+/* `j` and a newline on fd; `flags` as for json_dumps().  0 or -1 with errno. */
+int json_print(int fd, const json_t *j, size_t flags);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CORAL_BASE_REDACT_H
+#define CORAL_BASE_REDACT_H
+
+/*
+ * Secrets out of what people type, before it is stored or shown.  Best effort
+ * and on the safe side: rather a harmless word hidden than a password kept.
+ */
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#define REDACTED "[redacted]"
+
+/* A variable or flag whose value is a secret: DB_PASSWORD, --api-key, "authToken". */
+bool redact_name(const char *name);
+
+/*
+ * One argv word; `prev` is the word before it or NULL.  Also looks into shell
+ * scripts, headers, URLs and JSON within the word.  Cut at size-1, terminated;
+ * returns the length written.  3 * strlen(arg) + 32 is always enough.
+ */
+size_t redact_arg(char *dst, size_t size, const char *arg, const char *prev);
+
+/* An array of strings; what is not UTF-8 in str_vis() form.  NULL: out of memory. */
+json_t *redact_argv(const char *const *argv);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "base/redact.h"
+
+#include <string.h>
+
+#include "base/attr.h"
+#include "base/str.h"
+
+static json_t *
+redact_one(const char *arg, const char *prev)
+{
+	size_t size = 3 * strlen(arg) + 32;
+	auto_free char *text = malloc(size), *vis = NULL;
+	json_t *j;
+
+	if (!text)
+		return NULL;
+	redact_arg(text, size, arg, prev);
+	j = json_string(text);
+	if (j)
+		return j;
+	/* Not UTF-8, which JSON cannot hold. */
+	size = 8 * strlen(text) + 1;
+	vis = malloc(size);
+	if (!vis)
+		return NULL;
+	str_vis(vis, size, text);
+	return json_string(vis);
+}
+
+json_t *
+redact_argv(const char *const *argv)
+{
+	json_t *list = json_array();
+	size_t i;
+
+	for (i = 0; list && argv[i]; i++) {
+		if (json_array_append_new(list, redact_one(argv[i], i ? argv[i - 1] : NULL)) < 0) {
+			json_decref(list);
+			return NULL;
+		}
+	}
+	return list;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CORAL_BASE_SHA256_H
+#define CORAL_BASE_SHA256_H
+
+/* SHA-256 piece by piece.  Allocates in sha256_init() only. */
+#include <stdbool.h>
+#include <stddef.h>
+
+#define SHA256_SIZE 32
+
+struct sha256 {
+	void *ctx; /* EVP_MD_CTX */
+	bool bad;
+};
+
+/* 0 or -1.  A failed init may be updated and finished: the final tells. */
+int sha256_init(struct sha256 *h);
+void sha256_update(struct sha256 *h, const void *p, size_t n);
+/* The digest, and the state freed.  -1 when any step failed; out is then all 0. */
+int sha256_final(struct sha256 *h, unsigned char out[SHA256_SIZE]);
+/* Give up before the end; harmless after sha256_final(). */
+void sha256_drop(struct sha256 *h);
+
+#endif

@@ -72,28 +72,37 @@ read_key(struct rd *r, struct offered_key *key)
 	return r->bad || r->n != 0 ? -1 : 0;
 }
 
-/* Read anew each time, so that a key taken out of the file is out. */
+static bool
+find_key(const struct authkeys *keys, const struct offered_key *key, struct policy_who *who)
+{
+	const struct authkey *k = authkeys_find(keys, key->type, key->blob, key->len);
+
+	if (!k)
+		return false;
+	*who = (struct policy_who){.uid = (uid_t)-1};
+	str_copy(who->user, k->user, sizeof who->user);
+	str_copy(who->roles, k->roles, sizeof who->roles);
+	return true;
+}
+
+/* Both sources are read anew each time: a key taken out of the file is out. */
 static bool
 lookup_key(struct conn *c, const struct offered_key *key, struct policy_who *who)
 {
-	struct authkeys keys = {0};
+	const char *path = c->b->conf->authorized_keys;
+	const char *listed = policy_keys(c->b->policy);
+	struct authkeys file = {0}, policy = {0};
 	struct err e = {0};
-	const struct authkey *k;
+	bool found;
 
-	if (!c->b->conf->authorized_keys[0])
-		return false;
-	if (authkeys_load(&keys, c->b->conf->authorized_keys, &e) < 0) {
+	if (path[0] && authkeys_load(&file, path, &e) < 0)
 		log_error_of(&e, "reading the authorized keys");
-		return false;
-	}
-	k = authkeys_find(&keys, key->type, key->blob, key->len);
-	if (k) {
-		*who = (struct policy_who){.uid = (uid_t)-1};
-		str_copy(who->user, k->user, sizeof who->user);
-		str_copy(who->roles, k->roles, sizeof who->roles);
-	}
-	authkeys_fini(&keys);
-	return k != NULL;
+	if (listed[0] && authkeys_parse(&policy, listed, strlen(listed), "policy.yaml", &e) < 0)
+		log_error_of(&e, "reading the policy's keys");
+	found = find_key(&file, key, who) || find_key(&policy, key, who);
+	authkeys_fini(&file);
+	authkeys_fini(&policy);
+	return found;
 }
 
 static int

@@ -7,7 +7,7 @@
  * default and its doc; an unknown key in the file is an error that names the
  * nearest one, an unknown CORAL_* variable a warning.
  */
-#include <stdbool.h>
+#include <stddef.h>
 #include "base/err.h"
 
 struct conf {
@@ -22,10 +22,20 @@ struct conf {
 	char authorized_keys[256]; /* agent.authorized_keys */
 	char proc_root[256];	   /* agent.proc_root */
 	char environment[128];	   /* agent.environment: what this agent's targets belong to */
-	char theme_color[16];	   /* color: auto, always, never */
+	char color[16];		   /* auto, always, never */
+	char warning[256];	   /* an unknown CORAL_* variable: for the caller to print; "" none */
 };
 /* Defaults, then the file (CORAL_CONFIG, else config_dir/config.yaml when present), then the
  * environment.  Directories are decided first, from the environment and the euid. */
 int conf_load(struct conf *c, struct err *e);
+
+/* The rows, for coral.yaml(5): name, default ("" computed) and doc; NULL name ends. */
+struct conf_key {
+	const char *name;
+	size_t offset, size;
+	const char *env; /* variable that overrides, or NULL */
+	const char *doc;
+};
+extern const struct conf_key conf_keys[];
 
 #endif

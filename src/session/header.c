@@ -80,6 +80,8 @@ session_header(const struct keeper *k, const char *const *argv)
 	json_object_set_new(j, "recorded",
 	    json_pack("{s:b, s:b}", "output", k->rules.record_output, "input", k->rules.record_input));
 	stamp_extras(j, k->req);
+	if (k->rules.would_deny[0])
+		json_object_set_new(j, "policy_would_deny", json_string(k->rules.would_deny));
 	json_object_set(j, "context", k->context);
 	return j;
 }

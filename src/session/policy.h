@@ -35,11 +35,12 @@ struct policy_session {
 	bool on_failure_block;	/* else kill */
 	uint64_t bulk_cap;
 	int64_t timeout_ns;	/* attended_max, 0 none */
-	int64_t idle_ns;
-	int64_t keep_ns;	/* detached sessions are kept this long */
-	enum request_disconnect disconnect; /* the default for this verb, resolved */
-	bool allow_tiocsti;
+	enum request_disconnect disconnect; /* what holds for this session: HANGUP or KILL */
+	char would_deny[512];	/* defaults.mode audit: why enforce would have refused; else "" */
 };
+/* The keys in the policy's own user list, as authorized_keys text (borrowed; "" when none). */
+const char *policy_keys(const struct policy *p);
+
 /* 0 allowed (s filled); -1 ERR_DENIED: why names the rule or what is missing. */
 int policy_check(const struct policy *p, const struct policy_who *who, const struct policy_what *what,
     struct policy_session *s, struct err *e);

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "session/policy.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/str.h"
+#include "session/policy_int.h"
+
+/* The rights that one request takes, by the names of the policy's `commands`. */
+struct rights {
+	const char *name[8];
+	size_t n;
+};
+
+static void
+need(struct rights *r, const char *name)
+{
+	r->name[r->n++] = name;
+}
+
+static void
+rights_of(const struct policy_who *who, const struct policy_what *what, struct rights *r)
+{
+	const struct request *q = what->req;
+	bool own = what->session_user && strcmp(what->session_user, who->user) == 0;
+
+	r->n = 0;
+	switch (q->verb) {
+	case REQ_EXEC:
+		need(r, "exec");
+		break;
+	case REQ_SHELL:
+		need(r, "shell");
+		break;
+	case REQ_SESSIONS:
+		need(r, "audit");
+		break;
+	case REQ_SHOW:
+	case REQ_READ:
+		if (!own)
+			need(r, "audit");
+		break;
+	case REQ_REMOVE:
+		need(r, "delete");
+		break;
+	case REQ_NONE:
+	case REQ_PS:
+	case REQ_VERB_COUNT:
+		break;
+	}
+	/* More than the container's own process has, each a right of its own. */
+	if (q->user[0])
+		need(r, "user");
+	if (q->privileged)
+		need(r, "privileged");
+	if (q->namespaces[0])
+		need(r, "namespaces");
+	if (q->no_record)
+		need(r, "no-record");
+}
+
+static bool
+in_list(const json_t *list, const char *s)
+{
+	size_t i;
+	json_t *v;
+
+	json_array_foreach(list, i, v)
+		if (str_glob(json_string_value(v), s))
+			return true;
+	return false;
+}
+
+/* A missing list does not restrict; a list that the target cannot answer does. */
+static bool
+allows(const json_t *permission, const char *key, const char *value)
+{
+	const json_t *list = json_object_get(permission, key);
+
+	return !list || in_list(list, value ? value : "");
+}
+
+static bool
+argv_allowed(const json_t *permission, const struct request *q)
+{
+	const json_t *patterns = json_object_get(permission, "argv");
+	char line[4096];
+
+	if (!patterns)
+		return true;
+	if (!q->argv || str_quote_argv(line, sizeof line, (const char *const *)q->argv) + 1 >= sizeof line)
+		return false;
+	return in_list(patterns, line);
+}
+
+static bool
+applies(const json_t *permission, const struct policy_what *what)
+{
+	/* Labels are not known without a colony: a rule that asks for one matches nothing. */
+	return allows(permission, "environments", what->environment) &&
+	    allows(permission, "services", what->service) &&
+	    allows(permission, "namespaces", what->ns) && !json_object_get(permission, "labels") &&
+	    argv_allowed(permission, what->req);
+}
+
+/* Why a permission that matches does not suffice here, or NULL. */
+static const char *
+condition_missing(const json_t *permission, const struct request *q)
+{
+	if (json_object_get(permission, "require_approval"))
+		return "it requires an approval, which only a colony can give";
+	if (json_is_true(json_object_get(permission, "require_mfa")))
+		return "it requires a second factor, which only a colony can check";
+	if (json_is_true(json_object_get(permission, "require_reason")) && !q->reason[0])
+		return "it requires a reason (--reason TEXT)";
+	return NULL;
+}
+
+static bool
+has_role(const struct policy *p, const struct policy_who *who, const char *role)
+{
+	const char *at = who->roles;
+	size_t n = strlen(role), i;
+	json_t *u;
+
+	for (; *at; at += strcspn(at, ","), at += *at == ',')
+		if (strcspn(at, ",") == n && strncmp(at, role, n) == 0)
+			return true;
+	json_array_foreach(json_object_get(p->tree, "users"), i, u)
+		if (strcmp(json_str(u, "name"), who->user) == 0 && strcmp(json_str(u, "role"), role) == 0)
+			return true;
+	return false;
+}
+
+/* NULL: some permission grants the right; else why none does. */
+static const char *
+why_not(const struct policy *p, const struct policy_who *who, const struct policy_what *what,
+    const char *right)
+{
+	const char *why = "no role of this user allows it for this target";
+	size_t i, k;
+	json_t *role, *perm;
+
+	json_array_foreach(json_object_get(p->tree, "roles"), i, role) {
+		if (!has_role(p, who, json_str(role, "name")))
+			continue;
+		json_array_foreach(json_object_get(role, "permissions"), k, perm) {
+			const char *missing;
+
+			if (!in_list(json_object_get(perm, "commands"), right) || !applies(perm, what))
+				continue;
+			missing = condition_missing(perm, what->req);
+			if (!missing)
+				return NULL;
+			why = missing;
+		}
+	}
+	return why;
+}
+
+/* Without a file: exec and shell as the target's own user, and one's own recordings. */
+static const char *
+why_not_by_default(const char *right)
+{
+	if (strcmp(right, "exec") == 0 || strcmp(right, "shell") == 0)
+		return NULL;
+	return "without a policy only root may";
+}
+
+static int
+deny(const struct policy_who *who, const struct policy_what *what, const char *right, const char *why,
+    struct err *e)
+{
+	err_set(e, ERR_DENIED, 0, "%s may not %s%s%s", who->user, right,
+	    what->service && what->service[0] ? " on " : "", what->service ? what->service : "");
+	err_why(e, "%s", why);
+	return err_hint(e, "ask whoever keeps policy.yaml on the agent for the right \"%s\"", right);
+}
+
+static void
+session_rules(const struct policy *p, const struct request *q, struct policy_session *s)
+{
+	*s = p->session[q->verb == REQ_SHELL];
+	if (q->no_record)
+		s->record_output = s->record_input = false;
+	if (q->on_disconnect != REQ_DISC_DEFAULT)
+		s->disconnect = q->on_disconnect;
+}
+
+int
+policy_check(const struct policy *p, const struct policy_who *who, const struct policy_what *what,
+    struct policy_session *s, struct err *e)
+{
+	struct rights r;
+
+	session_rules(p, what->req, s);
+	if (what->req->on_disconnect == REQ_DISC_DETACH) {
+		err_set(e, ERR_USAGE, 0, "cannot keep the session when its client is gone");
+		err_why(e, "this agent has no detached sessions");
+		return err_hint(e, "--on-disconnect hangup, or kill");
+	}
+	if (who->root)
+		return 0;
+	rights_of(who, what, &r);
+	for (size_t i = 0; i < r.n; i++) {
+		const char *why = p->tree ? why_not(p, who, what, r.name[i])
+					  : why_not_by_default(r.name[i]);
+
+		if (!why)
+			continue;
+		if (!p->audit_only)
+			return deny(who, what, r.name[i], why, e);
+		snprintf(s->would_deny, sizeof s->would_deny, "%s: %s", r.name[i], why);
+	}
+	return 0;
+}
+
+const char *
+policy_keys(const struct policy *p)
+{
+	return p->keys ? p->keys : "";
+}
+
+void
+policy_free(struct policy *p)
+{
+	if (!p)
+		return;
+	json_decref(p->tree);
+	free(p->keys);
+	free(p);
+}

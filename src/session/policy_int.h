@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CORAL_SESSION_POLICY_INT_H
+#define CORAL_SESSION_POLICY_INT_H
+
+#include <jansson.h>
+#include "session/policy.h"
+
+struct policy {
+	json_t *tree;	 /* the validated file; NULL: none, the defaults hold */
+	char *keys;	 /* users' keys as authorized_keys text */
+	bool audit_only; /* defaults.mode: audit */
+	struct policy_session session[2]; /* [0] exec, [1] shell */
+};
+
+#endif

@@ -186,9 +186,21 @@ undo(struct keeper *k)
 	}
 }
 
+static int
+check_request(const struct request *r, struct err *e)
+{
+	if (r->verb == REQ_SHELL || r->argc > 0)
+		return 0;
+	err_set(e, ERR_USAGE, 0, "nothing to execute");
+	err_why(e, "the request names no command");
+	return err_hint(e, "coral exec TARGET -- COMMAND, or coral shell TARGET");
+}
+
 int
 keeper_begin(struct keeper *k, struct err *e)
 {
+	if (check_request(k->req, e) < 0)
+		return -1;
 	if (choose_target(k, e) < 0 || ask_policy(k, e) < 0 || make_plan(k, e) < 0)
 		return -1;
 	if (open_record(k, e) < 0 || spawn(k, e) < 0) {

@@ -105,16 +105,20 @@ keeper_leader_exited(struct keeper *k)
 	keeper_maybe_finish(k);
 }
 
-static void
-write_end(struct keeper *k, json_t *result)
+/* The end record, and what the client is told: the same object, unless sealing it failed. */
+static json_t *
+seal(struct keeper *k)
 {
+	json_t *result = session_result(k);
 	struct err e = {0};
 
 	if (cast_end(k->cast, clock_mono(), result, &e) == 0)
-		return;
+		return result;
 	log_error_of(&e, "sealing a recording");
 	if (k->failure.code == ERR_NONE)
 		k->failure = e;
+	json_decref(result);
+	return session_result(k);
 }
 
 static void
@@ -126,15 +130,12 @@ farewell_over(void *arg)
 }
 
 static void
-queue_result(struct keeper *k)
+queue_result(struct keeper *k, const json_t *result)
 {
-	json_t *result = session_result(k);
-	char *text = json_dumps(result, JSON_COMPACT);
+	auto_free char *text = json_dumps(result, JSON_COMPACT);
 
 	if (text)
 		frame_put(&k->out, FR_RESULT, text, strlen(text));
-	free(text);
-	json_decref(result);
 	keeper_flush_out(k);
 }
 
@@ -148,17 +149,15 @@ keeper_maybe_finish(struct keeper *k)
 	k->phase = KEEPER_TELLING;
 	loop_timer_clear(k->loop, &k->t_grace);
 	loop_timer_clear(k->loop, &k->t_block);
-	result = session_result(k);
-	write_end(k, result);
-	json_decref(result);
+	result = seal(k);
 	if (k->exit_code == 0)
 		session_live_drop(k->start->conf, k->start->id);
 	fd_close(&k->store_lock);
-	if (k->stream < 0) {
+	if (k->stream < 0)
 		k->phase = KEEPER_DONE;
-		return;
-	}
-	queue_result(k);
+	else
+		queue_result(k, result);
+	json_decref(result);
 	if (k->stream >= 0)
 		loop_timer_set(k->loop, &k->t_farewell, KEEPER_FAREWELL_NS, farewell_over, k);
 }

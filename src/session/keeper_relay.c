@@ -83,7 +83,7 @@ input_interest(void *arg)
 {
 	const struct keeper *k = arg;
 
-	return k->input_q.len > 0 ? POLLOUT : 0;
+	return k->input_q.len > 0 || k->input_eof ? POLLOUT : 0;
 }
 
 static void

@@ -113,7 +113,7 @@ next_line(struct cast_reader *r, unsigned char **p, size_t *n, struct err *e)
 		r->cut = r->in.len > 0;
 		if (!r->cut || r->coral)
 			return 0;
-		*p = head;
+		*p = r->in.data + r->in.off; /* fill() may have moved it */
 		*n = r->taken = r->in.len;
 		r->line++;
 		return 1;

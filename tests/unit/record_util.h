@@ -49,7 +49,7 @@ rec_setup(void)
 	atexit(rec_cleanup);
 }
 
-static const char *
+static __attribute__((unused)) const char *
 rec_path(const char *name)
 {
 	static char path[512];
@@ -61,7 +61,7 @@ rec_path(const char *name)
 /* Time 0 is clock 1 s, so that tests may count from there. */
 #define REC_T0 NS_PER_S
 
-static struct cast_writer *
+static __attribute__((unused)) struct cast_writer *
 rec_create(const char *name, bool tty, uint64_t bulk_cap)
 {
 	struct err e = {0};

@@ -92,33 +92,45 @@ cast_utf8_lead(const unsigned char *p, size_t n)
 	return i;
 }
 
+/* What stands for an ASCII character; len 0: itself. */
+static const struct ascii {
+	char text[7];
+	unsigned char len;
+} ascii[128] = {
+    /* clang-format off */
+	[0x00] = {"\\u0000", 6}, [0x01] = {"\\u0001", 6}, [0x02] = {"\\u0002", 6},
+	[0x03] = {"\\u0003", 6}, [0x04] = {"\\u0004", 6}, [0x05] = {"\\u0005", 6},
+	[0x06] = {"\\u0006", 6}, [0x07] = {"\\u0007", 6}, [0x08] = {"\\b", 2},
+	[0x09] = {"\\t", 2}, [0x0a] = {"\\n", 2}, [0x0b] = {"\\u000b", 6}, [0x0c] = {"\\f", 2},
+	[0x0d] = {"\\r", 2}, [0x0e] = {"\\u000e", 6}, [0x0f] = {"\\u000f", 6},
+	[0x10] = {"\\u0010", 6}, [0x11] = {"\\u0011", 6}, [0x12] = {"\\u0012", 6},
+	[0x13] = {"\\u0013", 6}, [0x14] = {"\\u0014", 6}, [0x15] = {"\\u0015", 6},
+	[0x16] = {"\\u0016", 6}, [0x17] = {"\\u0017", 6}, [0x18] = {"\\u0018", 6},
+	[0x19] = {"\\u0019", 6}, [0x1a] = {"\\u001a", 6}, [0x1b] = {"\\u001b", 6},
+	[0x1c] = {"\\u001c", 6}, [0x1d] = {"\\u001d", 6}, [0x1e] = {"\\u001e", 6},
+	[0x1f] = {"\\u001f", 6}, ['"'] = {"\\\"", 2}, ['\\'] = {"\\\\", 2},
+	[0x7f] = {"\\u007f", 6},
+    /* clang-format on */
+};
+
+/* C1 controls are escaped; the rest of the characters past ASCII stand for themselves. */
 static unsigned char *
-put_unicode(unsigned char *dst, unsigned char c)
+put_wide(unsigned char *dst, const unsigned char *p, size_t len)
 {
 	static const char digits[] = "0123456789abcdef";
 
+	if (p[0] != 0xc2 || p[1] >= 0xa0) {
+		memcpy(dst, p, len);
+		return dst + len;
+	}
 	memcpy(dst, "\\u00", 4);
-	dst[4] = (unsigned char)digits[c >> 4];
-	dst[5] = (unsigned char)digits[c & 15];
+	dst[4] = (unsigned char)digits[p[1] >> 4];
+	dst[5] = (unsigned char)digits[p[1] & 15];
 	return dst + 6;
 }
 
-static unsigned char *
-put_ascii(unsigned char *dst, unsigned char c)
-{
-	static const char shorts[0x20] = {
-	    ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
-	char s = c == '"' || c == '\\' ? (char)c : c < 0x20 ? shorts[c] : 0;
-
-	if (!s)
-		return put_unicode(dst, c);
-	*dst++ = '\\';
-	*dst++ = (unsigned char)s;
-	return dst;
-}
-
 /* One character that is not plain, or NULL when it is wrong and `strict`.  Consumes at *p. */
-static unsigned char *
+static inline unsigned char *
 put_special(unsigned char *dst, const unsigned char **p, const unsigned char *end, bool strict)
 {
 	const unsigned char *at = *p;
@@ -127,20 +139,24 @@ put_special(unsigned char *dst, const unsigned char **p, const unsigned char *en
 
 	if (at[0] < 0x80) {
 		*p = at + 1;
-		return put_ascii(dst, at[0]);
+		memcpy(dst, ascii[at[0]].text, 6);
+		return dst + ascii[at[0]].len;
+	}
+	/* Nearly all text past ASCII is this: three bytes, and no special first continuation. */
+	if (end - at >= 3 && (at[0] & 0xf0) == 0xe0 && at[0] != 0xe0 && at[0] != 0xed &&
+	    (at[1] & 0xc0) == 0x80 && (at[2] & 0xc0) == 0x80) {
+		memcpy(dst, at, 3);
+		*p = at + 3;
+		return dst + 3;
 	}
 	len = cast_utf8_step(at, (size_t)(end - at), &whole, &cut);
 	*p = at + len;
-	if (!whole) {
-		if (strict)
-			return NULL;
-		memcpy(dst, REPLACEMENT, 3);
-		return dst + 3;
-	}
-	if (at[0] == 0xc2 && at[1] < 0xa0)
-		return put_unicode(dst, at[1]);
-	memcpy(dst, at, len);
-	return dst + len;
+	if (whole)
+		return put_wide(dst, at, len);
+	if (strict)
+		return NULL;
+	memcpy(dst, REPLACEMENT, 3);
+	return dst + 3;
 }
 
 /* Copy plain bytes up to the first that is not; may write CAST_ESCAPE_SLACK past. */

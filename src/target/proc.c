@@ -10,6 +10,8 @@
 #include "base/attr.h"
 #include "target/lex.h"
 
+#define PF_KTHREAD 0x00200000 /* linux/sched.h */
+
 static int
 invalid(void)
 {
@@ -96,6 +98,10 @@ stat_fields(struct lex l, struct proc_stat *out)
 		} else if (field == 7) {
 			/* Signed in the kernel's format; a device number never is. */
 			out->tty = lex_whole(&f, INT32_MAX, &v) ? (int)v : 0;
+		} else if (field == 9) {
+			if (!lex_whole(&f, UINT32_MAX, &v))
+				return invalid();
+			out->kthread = v & PF_KTHREAD;
 		} else if (field == 22) {
 			if (!lex_whole(&f, UINT64_MAX, &out->start))
 				return invalid();

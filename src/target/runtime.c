@@ -8,6 +8,7 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/fd.h"
+#include "base/json.h"
 #include "base/str.h"
 #include "target/rootfs.h"
 
@@ -60,7 +61,7 @@ rt_json(const struct rt_ctx *c, const char *path, size_t max)
 		return NULL;
 	buf_init(&b, max);
 	if (rootfs_read(c->host, path, max, &b) == 0)
-		j = json_loadb((const char *)buf_head(&b), b.len, 0, NULL);
+		j = json_parse((const char *)buf_head(&b), b.len, NULL);
 	buf_fini(&b);
 	return j;
 }
@@ -166,7 +167,7 @@ void
 rt_labels(const json_t *labels, struct rt_facts *f)
 {
 	for (size_t i = 0; i < COUNT_OF(labels_known); i++) {
-		const char *v = json_string_value(json_object_get(labels, labels_known[i].key));
+		const char *v = json_str(labels, labels_known[i].key);
 
 		if (v && *v)
 			take_field(labels_known[i].field, v, f);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/str.h"
 
 #define CONFIG_MAX (1024 * 1024)
@@ -13,8 +14,8 @@ void
 rt_take_docker(const json_t *config, struct rt_facts *f)
 {
 	const json_t *inner = json_object_get(config, "Config");
-	const char *name = json_string_value(json_object_get(config, "Name"));
-	const char *image = json_string_value(json_object_get(inner, "Image"));
+	const char *name = json_str(config, "Name");
+	const char *image = json_str(inner, "Image");
 	struct tgt *t = f->t;
 
 	if (name)
@@ -34,7 +35,7 @@ from_dir(const struct rt_ctx *c, const char *dir, struct rt_facts *f)
 
 	snprintf(path, sizeof(path), "%s/config.v2.json", dir);
 	j = rt_json(c, path, CONFIG_MAX);
-	id = json_string_value(json_object_get(j, "ID"));
+	id = json_str(j, "ID");
 	ours = id && strcmp(id, f->t->id) == 0;
 	if (ours) {
 		str_copy(f->t->runtime, "docker", sizeof(f->t->runtime));

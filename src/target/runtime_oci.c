@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/attr.h"
+#include "base/json.h"
 #include "base/str.h"
 #include "target/lex.h"
 
@@ -145,7 +146,7 @@ storage_of(struct rt_ctx *c, const char *bundle, const char *id)
 	}
 	json_array_foreach(c->storage, i, one)
 	{
-		const char *v = json_string_value(json_object_get(one, "id"));
+		const char *v = json_str(one, "id");
 
 		if (v && strcmp(v, id) == 0)
 			return one;
@@ -161,10 +162,10 @@ podman_names(struct rt_ctx *c, const char *bundle, struct rt_facts *f)
 
 	if (v && !*f->t->container)
 		rt_text(f->t->container, sizeof(f->t->container), v);
-	v = json_string_value(json_object_get(one, "metadata"));
+	v = json_str(one, "metadata");
 	if (v)
-		meta = json_loads(v, 0, NULL);
-	v = json_string_value(json_object_get(meta, "image-name"));
+		meta = json_parse(v, strlen(v), NULL);
+	v = json_str(meta, "image-name");
 	if (v && !*f->t->image)
 		rt_text(f->t->image, sizeof(f->t->image), v);
 	json_decref(meta);
@@ -183,7 +184,7 @@ podman_pod(const struct rt_ctx *c, const char *bundle, struct rt_facts *f)
 	snprintf(path, sizeof(path), "%.*s%s/userdata/config.json", (int)(at - bundle), bundle,
 	    f->sandbox);
 	j = rt_json(c, path, CONFIG_MAX);
-	v = json_string_value(json_object_get(j, "hostname"));
+	v = json_str(j, "hostname");
 	if (v)
 		rt_text(f->t->pod, sizeof(f->t->pod), v);
 	json_decref(j);

@@ -9,6 +9,7 @@
 
 #include "base/attr.h"
 #include "base/fd.h"
+#include "base/json.h"
 #include "base/str.h"
 
 #define STATE_MAX (1024 * 1024)
@@ -19,11 +20,11 @@ bool
 rt_take_runc(const json_t *state, struct rt_facts *f)
 {
 	const json_t *labels = json_object_get(json_object_get(state, "config"), "labels");
-	const char *id = json_string_value(json_object_get(state, "id"));
+	const char *id = json_str(state, "id");
 	const json_t *one;
 	size_t i;
 
-	if (!id || json_integer_value(json_object_get(state, "init_process_pid")) != f->t->pid)
+	if (!id || json_int(state, "init_process_pid", 0) != f->t->pid)
 		return false;
 	rt_text(f->t->container, sizeof(f->t->container), id);
 	rt_text(f->t->id, sizeof(f->t->id), id);

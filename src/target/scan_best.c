@@ -31,28 +31,28 @@ scan_process(int pd, const struct proc_stat *st, struct tgt *t)
 struct choice {
 	const struct scan_member *m;
 	struct proc_stat st;
-	size_t depth; /* of the pid namespace in which it is pid 1; 0 it is not */
+	size_t depth; /* of its pid namespace, counted from the one that /proc shows */
+	bool first;   /* it is pid 1 there */
 };
 
-/* Better: pid 1 of the outermost namespace; else whoever came first (they come ascending). */
+/* Better: in the outermost pid namespace of the container; there, pid 1; else whoever came
+ * first (they come ascending).  True when nothing can be better. */
 static bool
 weigh(const struct scan *sc, const struct scan_member *m, struct choice *c)
 {
 	auto_close int pd = proc_open(sc->sys->proc, m->pid);
+	struct choice it = {.m = m};
 	struct proc_status status;
-	struct proc_stat st;
-	size_t depth = 0;
 
-	if (pd < 0 || proc_read_stat(pd, &st) < 0 || !proc_alive(&st) ||
+	if (pd < 0 || proc_read_stat(pd, &it.st) < 0 || !proc_alive(&it.st) ||
 	    proc_read_status(pd, &status) < 0)
 		return false;
-	if (status.nnspid > 0 && status.nspid[status.nnspid - 1] == 1)
-		depth = status.nnspid;
+	it.depth = status.nnspid;
+	it.first = it.depth > 0 && status.nspid[it.depth - 1] == 1;
 	proc_status_fini(&status);
-	if (!c->m || (depth && (!c->depth || depth < c->depth)))
-		*c = (struct choice){m, st, depth};
-	/* The first namespace below the one that /proc shows: nothing is better. */
-	return c->depth > 0 && c->depth <= 2;
+	if (!c->m || it.depth < c->depth || (it.depth == c->depth && it.first && !c->first))
+		*c = it;
+	return c->first && c->depth <= 2;
 }
 
 static void
@@ -80,7 +80,7 @@ learn(struct scan *sc, struct scan_group *g, const struct choice *c)
 static void
 settle_group(struct scan *sc, struct scan_group *g, const uint32_t *order, size_t n)
 {
-	struct choice c = {NULL, {0}, 0};
+	struct choice c = {.m = NULL};
 	const struct scan_member *m;
 
 	g->t.processes = (uint32_t)n;

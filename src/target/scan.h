@@ -78,7 +78,7 @@ bool tgt_is_frozen(const struct rt_ctx *c, const struct proc_cgroups *cg);
 bool cache_load(struct scan *sc);
 /* Best effort: a cache that cannot be written is only slow. */
 void cache_save(const struct scan *sc);
-/* The parser, for the fuzzer as well. */
+/* What follows the file's own checks, for the fuzzer as well. */
 bool cache_parse(struct scan *sc, const unsigned char *p, size_t n);
 
 #endif

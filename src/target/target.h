@@ -14,31 +14,31 @@
 
 /* The host's procfs, cgroupfs and runtime state, held open. */
 struct tgt_sys {
-	int proc;	    /* O_PATH|O_DIRECTORY */
+	int proc; /* O_PATH|O_DIRECTORY */
 	char proc_path[256];
-	bool standin;	    /* --proc-root names something that is not procfs (tests) */
-	char cache[256];    /* file for the scan cache, or "": none.  Root-only directory. */
+	bool standin;	 /* --proc-root names something that is not procfs (tests) */
+	char cache[256]; /* file for the scan cache, or "": none.  Root-only directory. */
 };
 int tgt_sys_open(struct tgt_sys *s, const char *proc_root, const char *cache, struct err *e);
 void tgt_sys_close(struct tgt_sys *s);
 
 struct tgt {
-	pid_t pid;	/* the process to enter, in the agent's numbering */
-	uint64_t start; /* field 22 of stat, clock ticks since boot */
+	pid_t pid;	  /* the process to enter, in the agent's numbering */
+	uint64_t start;	  /* field 22 of stat, clock ticks since boot */
 	char runtime[24]; /* docker containerd cri-o podman lxc nspawn runc (any other), process */
 	char id[72];	  /* container id; "" for a bare process */
 	char container[254]; /* name; "" unknown */
 	char service[254];   /* name users know it by */
 	char pod[254], ns[254], pod_uid[64];
 	char image[512];
-	char project[128];    /* compose project */
-	char provenance[16];  /* explicit, annotation, discovered, default */
-	char comm[32];	      /* made harmless */
-	uid_t uid;	      /* host numbering */
-	bool frozen;	      /* paused */
+	char project[128];	 /* compose project */
+	char provenance[16];	 /* explicit, annotation, discovered, default */
+	char comm[32];		 /* made harmless */
+	uid_t uid;		 /* host numbering */
+	bool frozen;		 /* paused */
 	uint64_t ns_pid, ns_mnt; /* inode numbers; 0 unreadable */
-	char cgroup[1024];	 /* its path in the v2 tree, else in the freezer/first v1 hierarchy */
-	uint32_t processes;	 /* how many were seen in it */
+	char cgroup[1024];  /* its path in the v2 tree, else in the freezer/first v1 hierarchy */
+	uint32_t processes; /* how many were seen in it */
 };
 
 struct tgt_list {

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CORAL_TARGET_FIND_H
+#define CORAL_TARGET_FIND_H
+
+/* Between find.c and its errors. */
+#include <stdbool.h>
+#include "target/target.h"
+
+/* Exact names; with `prefix` also the beginning of an id. */
+bool tgt_matches(const struct tgt *t, const struct tgt_query *q, bool prefix);
+/* Both return -1. */
+int tgt_err_none(const struct tgt_query *q, const struct tgt_list *all, struct err *e);
+int tgt_err_several(const struct tgt_query *q, const struct tgt_list *hits, struct err *e);
+
+static inline struct tgt_list
+steal_list(struct tgt_list *l)
+{
+	struct tgt_list got = *l;
+
+	*l = (struct tgt_list){NULL, 0};
+	return got;
+}
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CORAL_TARGET_RUNTIME_H
+#define CORAL_TARGET_RUNTIME_H
+
+/*
+ * What a container is called, from what its runtime left on disk, its mounts
+ * and its environment; no runtime is asked.  Names are claims: a container's
+ * environment is its own.  Files are read through the host's root.
+ */
+#include <jansson.h>
+#include <stdbool.h>
+#include "target/proc.h"
+#include "target/target.h"
+
+struct rt_ctx {
+	int proc;	 /* as tgt_sys.proc; not owned */
+	int host;	 /* O_PATH of the host's root, or -1 */
+	int host_pd;	 /* /proc/PID of a process with that root, for its mounts, or -1 */
+	json_t *storage; /* podman's list of containers, kept while it is the same file */
+	char storage_path[1024];
+};
+int rt_open(const struct tgt_sys *s, struct rt_ctx *c);
+void rt_close(struct rt_ctx *c);
+
+struct rt_facts {
+	struct tgt *t;
+	bool infra;	      /* a pod's pause process */
+	char compose[254];    /* compose service */
+	char kube_name[254];  /* name of the container in its pod's spec */
+	char sandbox[72];     /* id of the pod's infra container */
+	char files_dir[1024]; /* on the host: where /etc/hostname of the container comes from */
+};
+
+/* t->pid, runtime, id and cgroup are known; fills container, service, pod, ns, pod_uid, image,
+ * project, as far as they can be learnt.  `infra`: it only holds a pod together. */
+void rt_learn(struct rt_ctx *c, int pd, const struct proc_stat *st, struct tgt *t, bool *infra);
+
+/* Between the runtime_*.c files. */
+void rt_text(char *dst, size_t size, const char *src); /* harmless, cut */
+json_t *rt_json(const struct rt_ctx *c, const char *path, size_t max);
+/* Known keys of an object of strings; what is set already stays. */
+void rt_labels(const json_t *labels, struct rt_facts *f);
+void rt_label(const char *key, const char *value, struct rt_facts *f);
+void rt_hints(const struct rt_ctx *c, int pd, struct rt_facts *f);
+bool rt_docker(const struct rt_ctx *c, struct rt_facts *f);
+void rt_bundle(struct rt_ctx *c, const struct proc_stat *st, struct rt_facts *f);
+void rt_runc(const struct rt_ctx *c, struct rt_facts *f);
+/* Parsers of runtime files, for the fuzzer as well. */
+void rt_take_docker(const json_t *config, struct rt_facts *f);
+void rt_take_bundle(const json_t *config, struct rt_facts *f);
+bool rt_take_runc(const json_t *state, struct rt_facts *f);
+
+#endif

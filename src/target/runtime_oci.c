@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* containerd, CRI-O and podman: the bundle that they hand to their OCI runtime. */
+#include "target/runtime.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/attr.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "target/lex.h"
+
+#define CONFIG_MAX (1024 * 1024)
+#define STORAGE_MAX (4 * 1024 * 1024)
+#define DIR_SIZE 1024
+
+/* What the parent says: conmon on its command line, a shim by where it stands. */
+struct monitor {
+	char bundle[DIR_SIZE];
+	char name[254];
+};
+
+static void
+conmon_args(int pd, struct monitor *m)
+{
+	char text[16 * 1024];
+	ssize_t n = proc_read(pd, "cmdline", text, sizeof(text));
+	struct lex l = {text, n < 0 ? 0 : (size_t)n}, arg, value;
+
+	while (lex_until(&l, '\0', &arg)) {
+		if (lex_is(&arg, "-b") && lex_until(&l, '\0', &value)) {
+			if (!lex_copy(&value, m->bundle, sizeof(m->bundle)))
+				m->bundle[0] = '\0';
+		} else if (lex_is(&arg, "-n") && lex_until(&l, '\0', &value)) {
+			if (!lex_copy(&value, m->name, sizeof(m->name)))
+				m->name[0] = '\0';
+		}
+	}
+}
+
+/* One shim serves a whole pod: its containers' bundles are neighbours. */
+static void
+shim_cwd(int pd, const char *id, struct monitor *m)
+{
+	char cwd[DIR_SIZE - 80];
+	ssize_t n = readlinkat(pd, "cwd", cwd, sizeof(cwd) - 1);
+	char *slash;
+
+	if (n <= 0 || (size_t)n >= sizeof(cwd) - 1)
+		return;
+	cwd[n] = '\0';
+	slash = strrchr(cwd, '/');
+	if (!slash)
+		return;
+	*slash = '\0';
+	snprintf(m->bundle, sizeof(m->bundle), "%s/%s", cwd, id);
+}
+
+static void
+ask_parent(const struct rt_ctx *c, const struct proc_stat *st, const char *id, struct monitor *m)
+{
+	auto_close int pd = st->ppid > 1 ? proc_open(c->proc, st->ppid) : -1;
+	struct proc_stat parent;
+
+	if (pd < 0 || proc_read_stat(pd, &parent) < 0)
+		return;
+	if (strcmp(parent.comm, "conmon") == 0)
+		conmon_args(pd, m);
+	else if (strncmp(parent.comm, "containerd-shim", 15) == 0)
+		shim_cwd(pd, id, m);
+}
+
+void
+rt_take_bundle(const json_t *config, struct rt_facts *f)
+{
+	rt_labels(json_object_get(config, "annotations"), f);
+}
+
+static bool
+read_bundle(const struct rt_ctx *c, const char *dir, struct rt_facts *f)
+{
+	char path[DIR_SIZE + 16];
+	json_t *j;
+
+	snprintf(path, sizeof(path), "%s/config.json", dir);
+	j = rt_json(c, path, CONFIG_MAX);
+	if (!j)
+		return false;
+	rt_take_bundle(j, f);
+	json_decref(j);
+	return true;
+}
+
+/* Where each runtime keeps bundles when nobody moved them; %s is the id. */
+static const struct {
+	const char *runtime, *format;
+} places[] = {
+    {"containerd", "/run/containerd/io.containerd.runtime.v2.task/k8s.io/%s"},
+    {"containerd", "/run/containerd/io.containerd.runtime.v2.task/default/%s"},
+    {"containerd", "/run/k3s/containerd/io.containerd.runtime.v2.task/k8s.io/%s"},
+    {"docker", "/run/containerd/io.containerd.runtime.v2.task/moby/%s"},
+    {"cri-o", "/run/containers/storage/overlay-containers/%s/userdata"},
+    {"podman", "/var/lib/containers/storage/overlay-containers/%s/userdata"},
+    {"podman", "/var/lib/containers/storage/vfs-containers/%s/userdata"},
+};
+
+static bool
+find_bundle(const struct rt_ctx *c, struct rt_facts *f, char dir[DIR_SIZE])
+{
+	for (size_t i = 0; i < COUNT_OF(places); i++) {
+		const char *fmt = places[i].format, *at = strstr(fmt, "%s");
+
+		if (strcmp(places[i].runtime, f->t->runtime) != 0)
+			continue;
+		snprintf(dir, DIR_SIZE, "%.*s%s%s", (int)(at - fmt), fmt, f->t->id, at + 2);
+		if (read_bundle(c, dir, f))
+			return true;
+	}
+	dir[0] = '\0';
+	return false;
+}
+
+/* DRIVER-containers/containers.json, two above ID/userdata: names and images of all. */
+static json_t *
+storage_of(struct rt_ctx *c, const char *bundle, const char *id)
+{
+	char path[DIR_SIZE];
+	json_t *one;
+	size_t i;
+
+	str_copy(path, bundle, sizeof(path) - 24);
+	for (int up = 0; up < 2; up++) {
+		char *slash = strrchr(path, '/');
+
+		if (!slash)
+			return NULL;
+		*slash = '\0';
+	}
+	strcat(path, "/containers.json");
+	if (!c->storage || strcmp(path, c->storage_path) != 0) {
+		json_decref(c->storage);
+		c->storage = rt_json(c, path, STORAGE_MAX);
+		str_copy(c->storage_path, path, sizeof(c->storage_path));
+	}
+	json_array_foreach(c->storage, i, one)
+	{
+		const char *v = json_str(one, "id");
+
+		if (v && strcmp(v, id) == 0)
+			return one;
+	}
+	return NULL;
+}
+
+static void
+podman_names(struct rt_ctx *c, const char *bundle, struct rt_facts *f)
+{
+	json_t *one = storage_of(c, bundle, f->t->id), *meta = NULL;
+	const char *v = json_string_value(json_array_get(json_object_get(one, "names"), 0));
+
+	if (v && !*f->t->container)
+		rt_text(f->t->container, sizeof(f->t->container), v);
+	v = json_str(one, "metadata");
+	if (v)
+		meta = json_parse(v, strlen(v), NULL);
+	v = json_str(meta, "image-name");
+	if (v && !*f->t->image)
+		rt_text(f->t->image, sizeof(f->t->image), v);
+	json_decref(meta);
+}
+
+/* A podman pod is called as the host name of its infra container. */
+static void
+podman_pod(const struct rt_ctx *c, const char *bundle, struct rt_facts *f)
+{
+	char path[DIR_SIZE + 96];
+	const char *at = strstr(bundle, f->t->id), *v;
+	json_t *j;
+
+	if (!*f->sandbox || *f->t->pod || !at || strchr(f->sandbox, '/'))
+		return;
+	snprintf(path, sizeof(path), "%.*s%s/userdata/config.json", (int)(at - bundle), bundle,
+	    f->sandbox);
+	j = rt_json(c, path, CONFIG_MAX);
+	v = json_str(j, "hostname");
+	if (v)
+		rt_text(f->t->pod, sizeof(f->t->pod), v);
+	json_decref(j);
+}
+
+void
+rt_bundle(struct rt_ctx *c, const struct proc_stat *st, struct rt_facts *f)
+{
+	struct monitor m = {.bundle = ""};
+	char dir[DIR_SIZE] = "";
+	bool podman = strcmp(f->t->runtime, "podman") == 0;
+
+	ask_parent(c, st, f->t->id, &m);
+	if (*m.bundle && strstr(m.bundle, f->t->id) && read_bundle(c, m.bundle, f))
+		str_copy(dir, m.bundle, sizeof(dir));
+	else if (!find_bundle(c, f, dir) && *f->files_dir && read_bundle(c, f->files_dir, f))
+		str_copy(dir, f->files_dir, sizeof(dir));
+	if (!podman)
+		return;
+	if (*m.name)
+		rt_text(f->t->container, sizeof(f->t->container), m.name);
+	if (*dir) {
+		podman_names(c, dir, f);
+		podman_pod(c, dir, f);
+	}
+}

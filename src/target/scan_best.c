@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Which process of a container stands for it. */
+#include "target/scan.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/attr.h"
+#include "base/str.h"
+
+int
+scan_process(int pd, const struct proc_stat *st, struct tgt *t)
+{
+	struct proc_status status;
+
+	if (proc_read_status(pd, &status) < 0)
+		return -1;
+	t->pid = st->pid;
+	t->start = st->start;
+	t->uid = status.uid[1];
+	proc_status_fini(&status);
+	str_vis(t->comm, sizeof(t->comm), st->comm);
+	t->ns_pid = proc_ns(pd, "pid");
+	t->ns_mnt = proc_ns(pd, "mnt");
+	if (!*t->provenance)
+		str_copy(t->provenance, "discovered", sizeof(t->provenance));
+	return 0;
+}
+
+struct choice {
+	const struct scan_member *m;
+	struct proc_stat st;
+	size_t depth; /* of its pid namespace, counted from the one that /proc shows */
+	bool first;   /* it is pid 1 there */
+};
+
+/* Better: in the outermost pid namespace of the container; there, pid 1; else whoever came
+ * first (they come ascending).  True when nothing can be better. */
+static bool
+weigh(const struct scan *sc, const struct scan_member *m, struct choice *c)
+{
+	auto_close int pd = proc_open(sc->sys->proc, m->pid);
+	struct choice it = {.m = m};
+	struct proc_status status;
+
+	if (pd < 0 || proc_read_stat(pd, &it.st) < 0 || !proc_alive(&it.st) ||
+	    proc_read_status(pd, &status) < 0)
+		return false;
+	it.depth = status.nnspid;
+	it.first = it.depth > 0 && status.nspid[it.depth - 1] == 1;
+	proc_status_fini(&status);
+	if (!c->m || it.depth < c->depth || (it.depth == c->depth && it.first && !c->first))
+		*c = it;
+	return c->first && c->depth <= 2;
+}
+
+static void
+learn(struct scan *sc, struct scan_group *g, const struct choice *c)
+{
+	auto_close int pd = proc_open(sc->sys->proc, c->m->pid);
+	struct tgt t = {.processes = g->t.processes};
+	bool session;
+
+	/* Named afresh: nothing of an earlier process lingers, and it is still in there. */
+	if (pd < 0 || !scan_identify(sc, pd, &t, &session) || strcmp(t.cgroup, g->t.cgroup) != 0)
+		return;
+	t.frozen = tgt_is_frozen(&sc->rt, &sc->now);
+	if (scan_process(pd, &c->st, &t) < 0)
+		return;
+	rt_learn(&sc->rt, pd, &c->st, &t, &g->infra);
+	g->t = t;
+	g->best_ino = c->m->ino;
+	g->fresh = scan_is_young(sc, c->st.start);
+	g->learnt = true;
+	sc->news = true;
+}
+
+/* `order` holds the group's members, ascending by pid. */
+static void
+settle_group(struct scan *sc, struct scan_group *g, const uint32_t *order, size_t n)
+{
+	struct choice c = {.m = NULL};
+	const struct scan_member *m;
+
+	g->t.processes = (uint32_t)n;
+	for (size_t i = 0; i < n && g->learnt; i++) {
+		m = &sc->m[order[i]];
+		if (m->pid == g->t.pid && m->ino == g->best_ino && !g->fresh)
+			return;
+	}
+	g->learnt = false;
+	for (size_t i = 0; i < n; i++) {
+		m = &sc->m[order[i]];
+		if (!m->session && weigh(sc, m, &c))
+			break;
+	}
+	if (c.m)
+		learn(sc, g, &c);
+}
+
+static int
+by_namespaces(const void *a, const void *b)
+{
+	const struct tgt *x = &(*(struct scan_group *const *)a)->t;
+	const struct tgt *y = &(*(struct scan_group *const *)b)->t;
+
+	if (x->ns_pid != y->ns_pid)
+		return x->ns_pid < y->ns_pid ? -1 : 1;
+	if (x->ns_mnt != y->ns_mnt)
+		return x->ns_mnt < y->ns_mnt ? -1 : 1;
+	return x->pid < y->pid ? -1 : x->pid > y->pid;
+}
+
+/* A container that no runtime named may have cgroups of its own inside: same namespaces, same
+ * container; its first process stands for all. */
+static int
+merge_plain(struct scan *sc)
+{
+	auto_free struct scan_group **v = calloc(sc->ng, sizeof(*v));
+	struct scan_group *keep = NULL;
+	size_t n = 0;
+
+	if (!v)
+		return -1;
+	for (size_t i = 0; i < sc->ng; i++) {
+		sc->g[i].merged = false;
+		if (sc->g[i].learnt && strcmp(sc->g[i].t.runtime, "runc") == 0)
+			v[n++] = &sc->g[i];
+	}
+	qsort(v, n, sizeof(struct scan_group *), by_namespaces);
+	for (size_t i = 0; i < n; i++) {
+		if (keep && keep->t.ns_pid && keep->t.ns_pid == v[i]->t.ns_pid &&
+		    keep->t.ns_mnt == v[i]->t.ns_mnt) {
+			keep->t.processes += v[i]->t.processes;
+			v[i]->merged = true;
+		} else {
+			keep = v[i];
+		}
+	}
+	return 0;
+}
+
+int
+scan_settle(struct scan *sc, struct err *e)
+{
+	auto_free uint32_t *order = NULL, *from = NULL;
+	size_t sum = 0;
+
+	if (sc->ng == 0)
+		return 0;
+	from = calloc(sc->ng + 1, sizeof(*from));
+	order = calloc(sc->nm + 1, sizeof(*order));
+	if (!from || !order)
+		return err_set(e, ERR_LIMIT, ENOMEM, "cannot sort the processes");
+	for (size_t i = 0; i < sc->nm; i++)
+		if (sc->m[i].group != SCAN_HOST)
+			from[sc->m[i].group]++;
+	for (size_t g = 0; g <= sc->ng; g++) {
+		uint32_t n = from[g];
+
+		from[g] = (uint32_t)sum;
+		sum += n;
+	}
+	for (size_t i = 0; i < sc->nm; i++)
+		if (sc->m[i].group != SCAN_HOST)
+			order[from[sc->m[i].group]++] = (uint32_t)i;
+	for (size_t g = 0, at = 0; g < sc->ng; g++) {
+		settle_group(sc, &sc->g[g], order + at, from[g] - at);
+		at = from[g];
+	}
+	if (merge_plain(sc) < 0)
+		return err_set(e, ERR_LIMIT, ENOMEM, "cannot sort the containers");
+	return 0;
+}

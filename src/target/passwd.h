@@ -29,7 +29,8 @@ bool pw_by_uid(const char *text, size_t n, uid_t uid, struct pw_entry *out);
 /* In a group file. */
 bool pw_group_by_name(const char *text, size_t n, const char *name, gid_t *gid);
 bool pw_group_by_gid(const char *text, size_t n, gid_t gid, char name[PW_NAME_MAX + 1]);
-/* The groups that list `user` as a member, each once, not sorted, at most `max`; how many. */
+/* The groups that list `user` as a member, each once and ascending; how many.
+ * At most `max` mentions are looked at. */
 size_t pw_groups_of(const char *text, size_t n, const char *user, gid_t *out, size_t max);
 
 /*

@@ -60,6 +60,9 @@ struct enter_tree {
 	char v1[8][1100];   /* likewise freezer, pids, ...; "" unused */
 	pid_t leader;	    /* host pid of the command */
 	uint64_t leader_start;
+	uint32_t audit; /* audit session of its processes, when it is their own; else UINT32_MAX */
+	char oom_file[1200]; /* the container's OOM counter, or "" */
+	uint64_t oom_base;   /* and what it said before the session */
 };
 
 struct enter_child {
@@ -83,10 +86,16 @@ int enter_spawn(struct enter_plan *p, const int stdio[3],
 
 /* Signal every process of the tree once.  Returns how many were signalled. */
 int enter_tree_signal(const struct tgt_sys *s, const struct enter_tree *t, int signo);
-/* SIGKILL until nothing is left (at most 5 s) and remove the cgroups.  `killed` (may be
- * NULL): new JSON array of {"pid","comm"} of those that were alive.  0, or -1 when something is left. */
+/*
+ * SIGKILL until nothing is left (at most 5 s) and remove the cgroups.  Without a cgroup of its own
+ * (read-only cgroupfs) the tree is what carries its audit session, which only CAP_AUDIT_CONTROL
+ * outside can change; without audit it is the descendants of the leader, and a process that
+ * left them (double fork) is missed.  `killed` (may be NULL): new JSON array of
+ * {"pid","comm"} of those that were alive.  0, or -1 when something is left.
+ */
 int enter_tree_end(const struct tgt_sys *s, const struct enter_tree *t, json_t **killed, struct err *e);
-/* Whether the kernel's OOM killer struck in the tree. */
+/* Whether the kernel's OOM killer struck since the session began: in the container, for a session
+ * has no memory limit of its own.  Ask when the command died of SIGKILL. */
 bool enter_tree_oom(const struct enter_tree *t);
 json_t *enter_tree_to_json(const struct enter_tree *t);
 int enter_tree_from_json(const json_t *j, struct enter_tree *t, struct err *e);

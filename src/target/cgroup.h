@@ -36,7 +36,7 @@ struct cg {
 	char path2[CG_PATH_MAX];
 	struct cg_v1 v1[CG_V1_MAX]; /* those where the target is not where we are */
 	size_t nv1;
-	char freezer[CG_PATH_MAX]; /* the target's, when there is no v2 tree; "" */
+	char freezer[CG_PATH_MAX]; /* the target's in v1; "" none */
 	char oom_file[CG_PATH_MAX + 32];
 	bool have;     /* the target's cgroup is joined somewhere, or is ours already */
 	char why[256]; /* what is short of a child of the target's cgroup; "" nothing */

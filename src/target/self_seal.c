@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <linux/mount.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -15,7 +14,6 @@
 
 #include "base/attr.h"
 #include "base/fd.h"
-#include "target/caps.h"
 
 #define SELF "/proc/self/exe"
 
@@ -120,17 +118,12 @@ self_seal_open(struct err *e)
 }
 
 int
-self_seal_exec(char *const argv[], const int *keep, size_t nkeep, struct err *e)
+self_seal_exec(char *const argv[], struct err *e)
 {
 	auto_close int fd = self_seal_open(e);
 
 	if (fd < 0)
 		return -1;
-	for (size_t i = 0; i < nkeep; i++) {
-		if (fd_cloexec(keep[i], false) < 0)
-			return err_set(
-			    e, ERR_INTERNAL, errno, "cannot pass descriptor %d on", keep[i]);
-	}
 	syscall(SYS_execveat, fd, "", argv, environ, AT_EMPTY_PATH);
 	err_set(e, ERR_PRIVILEGE, errno, "cannot execute the program from a sealed file");
 	return err_hint(e, "is vm.memfd_noexec set, or /proc mounted noexec?");

@@ -10,17 +10,16 @@
  * in memory.
  */
 #include <stdbool.h>
-#include <stddef.h>
 #include "base/err.h"
 
 /* This process runs from such a file. */
 bool self_is_sealed(void);
 /*
- * Execute the own program again from one, with the same environment.  Descriptors are kept or
- * closed by their own close-on-exec flags, but those in keep[], which lose it.  Returns only on
- * failure: -1.
+ * Execute the own program again from one, with the same environment; descriptors stay or go by
+ * their close-on-exec flags.  Returns only on failure: -1.  What comes then finds
+ * self_is_sealed() true, and may give itself its name back (PR_SET_NAME).
  */
-int self_seal_exec(char *const argv[], const int *keep, size_t nkeep, struct err *e);
+int self_seal_exec(char *const argv[], struct err *e);
 /* The sealed file, O_PATH or read-only and close-on-exec; for execveat(2) with AT_EMPTY_PATH. */
 int self_seal_open(struct err *e);
 /* The same by the copy in memory alone. */

@@ -29,21 +29,20 @@ void tgt_hold_close(struct tgt_hold *h);
 
 struct enter_want {
 	const char *session_id;
-	const char *const
-	    *argv; /* NULL: a shell (bash, then sh, in the target); login name "-bash" no */
-	const char *const *env; /* K=V to add or replace, NULL-terminated; NULL none */
-	const char *term;	/* TERM when a terminal is wanted; NULL: unset nothing */
-	const char *workdir;	/* NULL: the target's cwd, verified, else / */
-	const char *user; /* NULL: the target's; else NAME|UID[:GROUP] by the container's files */
-	const char *namespaces; /* NULL or "": all that differ; else "mnt,pid,..." */
-	bool privileged;	/* keep the agent's capabilities */
+	const char *const *argv; /* NULL: a shell (bash, then sh, in the target); login name "-bash" no */
+	const char *const *env;	 /* K=V to add or replace, NULL-terminated; NULL none */
+	const char *term;	 /* TERM when a terminal is wanted; NULL: unset nothing */
+	const char *workdir;	 /* NULL: the target's cwd, verified, else / */
+	const char *user;	 /* NULL: the target's; else NAME|UID[:GROUP] by the container's files */
+	const char *namespaces;	 /* NULL or "": all that differ; else "mnt,pid,..." */
+	bool privileged;	 /* keep the agent's capabilities */
 	bool tty;
 };
 
 struct enter_plan;
 /* Reads the context (host procfs only), resolves user, shell, cgroup names.  Creates nothing. */
-struct enter_plan *enter_plan_new(
-    const struct tgt_sys *s, const struct tgt_hold *h, const struct enter_want *w, struct err *e);
+struct enter_plan *enter_plan_new(const struct tgt_sys *s, const struct tgt_hold *h,
+    const struct enter_want *w, struct err *e);
 void enter_plan_free(struct enter_plan *p);
 /* Host uid of the session's user: the PTY belongs to it. */
 uid_t enter_plan_uid(const struct enter_plan *p);
@@ -57,14 +56,17 @@ json_t *enter_plan_context(const struct enter_plan *p);
  * who only has its description on disk. */
 struct enter_tree {
 	char session_id[64];
-	char v2[1100];	  /* absolute path of the session's cgroup in the v2 tree, or "" */
-	char v1[8][1100]; /* likewise freezer, pids, ...; "" unused */
-	pid_t leader;	  /* host pid of the command */
+	char v2[1100];	    /* absolute path of the session's cgroup in the v2 tree, or "" */
+	char v1[8][1100];   /* likewise freezer, pids, ...; "" unused */
+	pid_t leader;	    /* host pid of the command */
 	uint64_t leader_start;
+	uint32_t audit; /* audit session of its processes, when it is their own; else UINT32_MAX */
+	char oom_file[1200]; /* the container's OOM counter, or "" */
+	uint64_t oom_base;   /* and what it said before the session */
 };
 
 struct enter_child {
-	pid_t pid; /* waitable child of the caller */
+	pid_t pid;  /* waitable child of the caller */
 	int pidfd;
 	struct enter_tree tree;
 };
@@ -84,12 +86,16 @@ int enter_spawn(struct enter_plan *p, const int stdio[3],
 
 /* Signal every process of the tree once.  Returns how many were signalled. */
 int enter_tree_signal(const struct tgt_sys *s, const struct enter_tree *t, int signo);
-/* SIGKILL until nothing is left (at most 5 s) and remove the cgroups.  `killed` (may be
- * NULL): new JSON array of {"pid","comm"} of those that were alive.  0, or -1 when something is
- * left. */
-int enter_tree_end(
-    const struct tgt_sys *s, const struct enter_tree *t, json_t **killed, struct err *e);
-/* Whether the kernel's OOM killer struck in the tree. */
+/*
+ * SIGKILL until nothing is left (at most 5 s) and remove the cgroups.  Without a cgroup of its own
+ * (read-only cgroupfs) the tree is what carries its audit session, which only CAP_AUDIT_CONTROL
+ * outside can change; without audit it is the descendants of the leader, and a process that
+ * left them (double fork) is missed.  `killed` (may be NULL): new JSON array of
+ * {"pid","comm"} of those that were alive.  0, or -1 when something is left.
+ */
+int enter_tree_end(const struct tgt_sys *s, const struct enter_tree *t, json_t **killed, struct err *e);
+/* Whether the kernel's OOM killer struck since the session began: in the container, for a session
+ * has no memory limit of its own.  Ask when the command died of SIGKILL. */
 bool enter_tree_oom(const struct enter_tree *t);
 json_t *enter_tree_to_json(const struct enter_tree *t);
 int enter_tree_from_json(const json_t *j, struct enter_tree *t, struct err *e);

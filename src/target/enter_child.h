@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CORAL_TARGET_ENTER_CHILD_H
+#define CORAL_TARGET_ENTER_CHILD_H
+
+/*
+ * What happens between clone and exec, and nothing else.  The job is finished
+ * before the clone; here nothing is allocated, locked, looked up or formatted,
+ * and every kernel call is made directly: after setns(2) the C library's idea
+ * of the world (files, locale, credentials of threads) is not ours any more.
+ */
+#include <sched.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+#include "target/proc.h"
+
+enum enter_stage {
+	ENTER_PID, /* not a failure: extra is the pid of the command */
+	ENTER_FDS,
+	ENTER_OOM,
+	ENTER_CGROUP, /* extra: which of job.cg */
+	ENTER_RLIMIT, /* extra: which of job.lim */
+	ENTER_GROUPS,
+	ENTER_SETNS, /* extra: the one that failed, or 0 */
+	ENTER_ROOT,
+	ENTER_BOUNDING,
+	ENTER_GID,
+	ENTER_UID,
+	ENTER_CAPS,
+	ENTER_SECUREBITS,
+	ENTER_NNP,
+	ENTER_WORKDIR,
+	ENTER_CLONE,
+	ENTER_TTY,
+	ENTER_STDIO,
+	ENTER_EXEC, /* extra: which of job.candidates */
+	ENTER_STAGE_COUNT
+};
+
+struct enter_report {
+	int32_t stage, sys, extra;
+};
+
+struct enter_limit {
+	int resource;
+	struct rlimit value;
+};
+
+#define ENTER_CG_MAX 17
+#define ENTER_KEEP_MAX (ENTER_CG_MAX + 12)
+struct enter_job {
+	int report;   /* a pipe, close-on-exec: ends when the command runs */
+	int stdio[3]; /* none below 3 */
+	bool tty;
+
+	int proc;	      /* host procfs */
+	int target;	      /* /proc/PID of the target, for the single-step way into namespaces */
+	int pidfd, root, cwd; /* root, cwd: -1 leave */
+	int ns;		      /* CLONE_NEW* */
+	int cg[ENTER_CG_MAX]; /* cgroup.procs files to write ourselves into */
+	size_t ncg;
+	int keep[ENTER_KEEP_MAX]; /* every descriptor named here, ascending */
+	size_t nkeep;
+	int inside[6]; /* those still needed after the namespaces are entered, ascending */
+	size_t ninside;
+
+	struct enter_limit lim[RLIM_NLIMITS];
+	size_t nlim;
+	char oom[16], loginuid[16]; /* "" leave */
+	bool set_nice, set_affinity, set_personality, set_securebits;
+	int nice;
+	cpu_set_t affinity;
+	unsigned long personality;
+
+	const gid_t *groups; /* our numbering: set before the user namespace is entered */
+	size_t ngroups;
+	bool set_groups;
+	uid_t uid[3]; /* real, effective, saved; numbering inside */
+	gid_t gid[3];
+	uint64_t caps[PROC_CAPS];
+	unsigned last_cap;
+	bool no_new_privs;
+	mode_t umask;
+	const char *workdir; /* NULL: cwd, else / */
+
+	char *const *candidates; /* paths to try, NULL-terminated */
+	char *const *argv, *const *envp;
+};
+
+/* Never returns: executes the command, or reports and exits. */
+_Noreturn void enter_child(const struct enter_job *job);
+
+#endif

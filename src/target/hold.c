@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "target/enter.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
+
+#include "base/attr.h"
+#include "base/fd.h"
+#include "target/caps.h"
+#include "target/proc.h"
+
+static int
+gone(struct err *e, pid_t pid, const char *why)
+{
+	err_set(e, ERR_TARGET_GONE, 0, "process %d is gone", (int)pid);
+	err_why(e, "%s", why);
+	return err_hint(e, "coral ps lists what can be entered now");
+}
+
+/* Numbers in this procfs must mean to pidfd_open(2) what they say. */
+static int
+check_numbering(const struct tgt_sys *s, struct err *e)
+{
+	char link[16] = "";
+	ssize_t n = readlinkat(s->proc, "self", link, sizeof(link) - 1);
+
+	if (!s->standin && n > 0 && atol(link) == (long)getpid())
+		return 0;
+	err_set(e, ERR_PRIVILEGE, 0, "cannot enter processes of %s", s->proc_path);
+	err_why(e, "%s",
+	    s->standin ? "it is not a procfs"
+		       : "it belongs to another pid namespace than this process");
+	return err_hint(e, "share the pid namespace (hostPID, shareProcessNamespace, pid: host)");
+}
+
+static int
+open_all(const struct tgt_sys *s, struct tgt_hold *h, struct err *e)
+{
+	h->pidfd = pidfd_open(h->pid, 0);
+	if (h->pidfd < 0 && errno == ESRCH)
+		return gone(e, h->pid, "no process has this number");
+	if (h->pidfd < 0) {
+		err_set(e, ERR_NO_TARGET, errno, "cannot hold process %d", (int)h->pid);
+		/* pidfd_open(2): what is not a thread-group leader. */
+		return errno == EINVAL || errno == ENOENT
+			   ? err_why(e, "%d is a thread, not a process", (int)h->pid)
+			   : -1;
+	}
+	h->proc = proc_open(s->proc, h->pid);
+	if (h->proc < 0)
+		return gone(e, h->pid, "it left /proc");
+	h->root = openat(h->proc, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (h->root >= 0)
+		return 0;
+	if (errno == ENOENT || errno == ESRCH)
+		return gone(e, h->pid, "it exited");
+	err_set(
+	    e, ERR_PRIVILEGE, errno, "cannot open the root directory of process %d", (int)h->pid);
+	return errno == EACCES || errno == EPERM ? caps_why(e, CAP_BIT(CAP_SYS_PTRACE)) : -1;
+}
+
+int
+tgt_hold_open(const struct tgt_sys *s, const struct tgt *t, struct tgt_hold *h, struct err *e)
+{
+	struct proc_stat st;
+
+	*h = (struct tgt_hold){
+	    .pid = t->pid, .start = t->start, .pidfd = -1, .proc = -1, .root = -1};
+	if (check_numbering(s, e) < 0)
+		return -1;
+	if (open_all(s, h, e) < 0)
+		goto fail;
+	if (proc_read_stat(h->proc, &st) < 0 || !proc_alive(&st)) {
+		gone(e, h->pid, "it exited");
+		goto fail;
+	}
+	if (st.start != t->start) {
+		gone(e, h->pid, "another process has its number now");
+		goto fail;
+	}
+	/* Alive after its directory was opened: then both are the same process. */
+	if (pidfd_send_signal(h->pidfd, 0, NULL, 0) < 0 && errno == ESRCH) {
+		gone(e, h->pid, "it exited");
+		goto fail;
+	}
+	return 0;
+fail:
+	tgt_hold_close(h);
+	return -1;
+}
+
+void
+tgt_hold_close(struct tgt_hold *h)
+{
+	fd_close(&h->pidfd);
+	fd_close(&h->proc);
+	fd_close(&h->root);
+}

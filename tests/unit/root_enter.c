@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Entering a real container: the session is what the container's own process is. */
+#include "container.h"
+#include "base/str.h"
+#include "enter_kit.h"
+#include "target/cgroup.h"
+
+static void
+like_target(pid_t pid, const char *what)
+{
+	static const char *const same[] = {"Uid", "Gid", "Groups", "CapInh", "CapPrm", "CapEff",
+	    "CapBnd", "CapAmb", "NoNewPrivs", "Umask", "Cpus_allowed_list"};
+	static const char *const ns[] = {"mnt", "pid", "net", "ipc", "uts", "cgroup", "user"};
+	struct run r;
+	char path[64], theirs[256], text[65536];
+	ssize_t n;
+
+	is_int(kit_sh(pid, &r, "exec cat /proc/self/status"), 0, "cat ran");
+	snprintf(path, sizeof(path), "/proc/1/status");
+	{
+		struct run one;
+
+		kit_sh(pid, &one, "exec cat /proc/1/status");
+		memcpy(text, one.out, sizeof(text));
+	}
+	for (size_t i = 0; i < COUNT_OF(same); i++)
+		is_str(kit_line(r.out, same[i]), kit_line(text, same[i]), same[i]);
+	is_str(kit_line(r.out, "SigBlk"), "\t0000000000000000", "no signal is blocked");
+	is_str(kit_line(r.out, "SigIgn"), "\t0000000000000000", "no signal is ignored");
+	is_int(kit_sh(pid, &r, "cd /proc/self/ns; for n in mnt pid net ipc uts cgroup user; do "
+			       "ls -l $n; done"),
+	    0, "ls ran");
+	for (size_t i = 0; i < COUNT_OF(ns); i++) {
+		snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)pid, ns[i]);
+		n = readlink(path, theirs, sizeof(theirs) - 1);
+		theirs[n > 0 ? n : 0] = '\0';
+		ok(n > 0 && strstr(r.out, theirs) != NULL, "%s: %s namespace is the target's", what, ns[i]);
+	}
+}
+
+static void
+test_context(pid_t pid)
+{
+	struct run r;
+	char text[4096], path[64];
+	int fd;
+	ssize_t n;
+
+	is_int(kit_sh(pid, &r, "ls /proc/self/fd | grep -v '^3$'; ls -l /proc/self/fd"), 0, "fds");
+	ok(strncmp(r.out, "0\n1\n2\n", 6) == 0, "descriptors are 0, 1, 2 (and ls's own)");
+	is_int(kit_sh(pid, &r, "cat /proc/self/limits"), 0, "limits");
+	snprintf(path, sizeof(path), "/proc/%d/limits", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	is_str(r.out, text, "limits are the target's");
+	is_int(kit_sh(pid, &r, "cat /proc/self/oom_score_adj; pwd; echo $PATH; cat /proc/self/loginuid"), 0, "oom");
+	is_str(r.out, "500\n/\n/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n0", "oom_score_adj, cwd, PATH, loginuid");
+	is_int(kit_sh(pid, &r, "cat /proc/self/cgroup"), 0, "cgroup");
+	ok(strstr(r.out, "coral-t") != NULL, "a cgroup of the session's own");
+	ok(strstr(r.out, ":/\n") == NULL || strstr(r.out, "..") == NULL, "inside the target's");
+	is_int(kit_sh(pid, &r, "env"), 0, "env");
+	ok(strstr(r.out, "TERM=xterm\n") != NULL, "environment is the target's");
+	for (int code = 0; code < 256; code += 51) {
+		char script[32];
+
+		snprintf(script, sizeof(script), "exit %d", code);
+		is_int(kit_sh(pid, &r, script), code, "exit code");
+	}
+	kit_sh(pid, &r, "kill -9 $$");
+	ok(WIFSIGNALED(r.status) && WTERMSIG(r.status) == SIGKILL, "killed by a signal");
+}
+
+static void
+test_tty(pid_t pid)
+{
+	static const char *const argv[] = {"/bin/sh", "-c",
+	    "stty size; tty; cat /proc/self/stat; echo $TERM; ls -l $(tty)", NULL};
+	struct run r = {.want = {.argv = argv, .tty = true, .term = "screen-256color"}};
+	char want[64];
+	int dev = 0, pgrp = 0, session = 0, tpgid = 0;
+	const char *at;
+
+	is_int(kit_run(pid, &r), 0, "a run on a terminal");
+	snprintf(want, sizeof(want), "33 111\r\n/dev/pts/%u\r\n", r.pty_number);
+	ok(strncmp(r.out, want, strlen(want)) == 0, "stty size and tty");
+	at = strrchr(r.out, ')');
+	if (at)
+		sscanf(at, ") %*c %*d %d %d %d %d", &pgrp, &session, &dev, &tpgid);
+	ok(session > 0 && dev != 0 && (dev >> 8 & 0xfff) == 136, "it is the controlling terminal");
+	ok(strstr(r.out, "screen-256color") != NULL, "TERM");
+	ok(strstr(r.out, "crw-------") != NULL, "mode 0600");
+	ok(!r.foreign, "in the container's own devpts");
+	json_decref(r.context);
+}
+
+static void
+expect(pid_t pid, const char *const *argv, enum err_code code, const char *part)
+{
+	struct run r = {.want = {.argv = argv}};
+	int rc = kit_run(pid, &r);
+
+	is_int(rc, -1, argv[0]);
+	is_str(err_name(r.e.code), err_name(code), argv[0]);
+	ok(strstr(r.e.why, part) || strstr(r.e.what, part), "says \"%s\": %s / %s", part, r.e.what,
+	    r.e.why);
+	json_decref(r.context);
+}
+
+static void
+test_errors(pid_t pid)
+{
+	struct run r = {.want = {.namespaces = "mnt,pidd"}};
+
+	expect(pid, (const char *[]){"nosuch", NULL}, ERR_NOT_FOUND, "/usr/local/bin");
+	expect(pid, (const char *[]){"/no/such", NULL}, ERR_NOT_FOUND, "/no/such");
+	expect(pid, (const char *[]){"/etc/passwd", NULL}, ERR_NOT_EXECUTABLE, "/etc/passwd");
+	expect(pid, (const char *[]){"/etc", NULL}, ERR_NOT_EXECUTABLE, "/etc");
+	expect(pid, (const char *[]){"/bin/broken", NULL}, ERR_NOT_EXECUTABLE, "interpreter");
+	expect(pid, (const char *[]){"/bin/garbage", NULL}, ERR_NOT_EXECUTABLE, "neither");
+	expect(pid, (const char *[]){"", NULL}, ERR_NOT_FOUND, "empty");
+	is_int(kit_run(pid, &r), -1, "unknown namespace");
+	is_int(r.e.code, ERR_USAGE, "is a usage error");
+	ok(strstr(r.e.why, "cgroup") && strstr(r.e.hint, "pid"), "names the known: %s", r.e.why);
+	r = (struct run){.want = {.user = "nobody-here"}};
+	is_int(kit_run(pid, &r), -1, "unknown user");
+	ok(r.e.code == ERR_USAGE && strstr(r.e.why, "/etc/passwd"), "%s: %s", r.e.what, r.e.why);
+	r = (struct run){.want = {.workdir = "/nowhere"}};
+	is_int(kit_run(pid, &r), -1, "no such working directory");
+	ok(strstr(r.e.what, "/nowhere") != NULL, "%s: %s", r.e.what, r.e.why);
+	r = (struct run){.want = {.workdir = "/proc/self/fd/5"}};
+	is_int(kit_run(pid, &r), -1, "a working directory by a descriptor");
+	is_int(box_sh("ls -d /sys/fs/cgroup/unified/coral-test-%d-*/coral-* "
+		      "/sys/fs/cgroup/*/coral-test-%d-*/coral-* 2>/dev/null",
+		   (int)getpid(), (int)getpid()) != 0,
+	    1, "nothing is left of what failed");
+}
+
+static void
+test_user(pid_t pid)
+{
+	const char *argv[] = {"/bin/sh", "-c",
+	    "id -u; id -g; id -G; echo $HOME; grep -E 'CapPrm|CapBnd' /proc/self/status; pwd; "
+	    "echo x >/dev/stderr",
+	    NULL};
+	struct run r = {.want = {.argv = argv, .user = "ana", .workdir = "/work"}};
+
+	is_int(kit_run(pid, &r), 0, "-u ana -w /work");
+	ok(strncmp(r.out, "1234\n1235\n1235 4000\n/work\nCapPrm:\t0000000000000000\n", 50) == 0,
+	    "ids and groups by the container's files");
+	ok(strstr(r.out, "\n/work\nx\n") != NULL, "cwd, and /dev/stderr opens again");
+	json_decref(r.context);
+	r = (struct run){.want = {.argv = argv, .user = "77:ops"}};
+	is_int(kit_run(pid, &r), 0, "-u 77:ops");
+	ok(strncmp(r.out, "77\n4000\n4000\n", 13) == 0, "a bare uid and a named group");
+	json_decref(r.context);
+	r = (struct run){.want = {.argv = argv, .privileged = true}};
+	is_int(kit_run(pid, &r), 0, "--privileged");
+	ok(strstr(r.out, "CapPrm:\t000001fffeffffff") || !strstr(r.out, "00000000"),
+	    "keeps the agent's capabilities");
+	json_decref(r.context);
+}
+
+static void
+test_shell_choice(pid_t pid)
+{
+	struct run r = {.want = {.tty = false}};
+
+	is_int(kit_run(pid, &r), 0, "a shell when no command is given");
+	ok(r.status == 0, "which ends at the end of its input");
+	json_decref(r.context);
+}
+
+static void
+test_ending(pid_t pid)
+{
+	static const char *const argv[] = {"/bin/sh", "-c",
+	    "for i in 1 2 3; do setsid sh -c 'setsid sleep 1000001 & setsid sleep 1000001 &' & done; "
+	    "wait; echo ready; sleep 1000001", NULL};
+	struct run r = {.want = {.argv = argv}};
+	struct enter_tree back;
+	json_t *killed = NULL, *j;
+	int from = -1;
+	char line[16] = "";
+
+	is_int(kit_spawn(pid, &r, &from), 0, "a command that scatters");
+	while (!strstr(line, "ready")) {
+		size_t n = strlen(line);
+
+		if (read(from, line + n, sizeof(line) - 1 - n) <= 0)
+			break;
+	}
+	j = enter_tree_to_json(&r.child.tree);
+	is_int(enter_tree_from_json(j, &back, &r.e), 0, "the tree's description reads back");
+	ok(memcmp(&back, &r.child.tree, sizeof(back)) == 0, "the same");
+	json_decref(j);
+	ok(enter_tree_signal(&kit_sys, &back, 0) >= 2, "its processes can be signalled");
+	is_int(enter_tree_end(&kit_sys, &back, &killed, &r.e), 0, "all are ended");
+	ok(json_array_size(killed) >= 2, "%zu were listed", json_array_size(killed));
+	ok(access(back.v2[0] ? back.v2 : back.v1[0], F_OK) < 0, "the cgroup is gone");
+	kit_drain(from, r.out, sizeof(r.out));
+	waitpid(r.child.pid, &r.status, 0);
+	ok(WIFSIGNALED(r.status), "the command was killed");
+	is_int(box_sh("grep -l '[1]000001' /proc/[0-9]*/cmdline >/dev/null 2>&1") != 0, 1, "no survivor");
+	is_int(enter_tree_end(&kit_sys, &back, NULL, &r.e), 0, "ending twice is well");
+	close(from);
+	fd_close(&r.child.pidfd);
+	json_decref(killed);
+	json_decref(r.context);
+}
+
+static void
+test_scan_ending(pid_t pid)
+{
+	static const char *const argv[] = {"/bin/sh", "-c",
+	    "setsid sh -c 'setsid sleep 1000002 &' ; echo ready; sleep 1000002", NULL};
+	struct run r = {.want = {.argv = argv}};
+	struct enter_tree bare;
+	int from = -1;
+	char line[8] = "";
+
+	is_int(kit_spawn(pid, &r, &from), 0, "a tree without a cgroup");
+	ok(read(from, line, sizeof(line) - 1) > 0, "started");
+	bare = r.child.tree;
+	bare.v2[0] = '\0';
+	memset(bare.v1, 0, sizeof(bare.v1));
+	ok(bare.audit != UINT32_MAX, "has an audit session");
+	is_int(enter_tree_end(&kit_sys, &bare, NULL, &r.e), 0, "ended by it");
+	waitpid(r.child.pid, &r.status, 0);
+	is_int(box_sh("grep -l '[1]000002' /proc/[0-9]*/cmdline >/dev/null 2>&1") != 0, 1, "no survivor");
+	is_int(enter_tree_end(&kit_sys, &r.child.tree, NULL, &r.e), 0, "cgroup removed");
+	close(from);
+	fd_close(&r.child.pidfd);
+	json_decref(r.context);
+}
+
+static void
+plain_user(json_t *config)
+{
+	json_t *p = json_object_get(config, "process");
+
+	json_object_set_new(p, "user", json_pack("{s:i,s:i,s:i,s:[ii]}", "uid", 1000, "gid", 1001, "umask", 077, "additionalGids", 5, 6));
+	json_object_set_new(p, "noNewPrivileges", json_false());
+	json_object_set_new(p, "cwd", json_string("/work"));
+}
+
+static void
+user_ns(json_t *config)
+{
+	json_t *l = json_object_get(config, "linux");
+
+	json_array_append_new(json_object_get(l, "namespaces"), json_pack("{s:s}", "type", "user"));
+	json_object_set_new(l, "uidMappings", json_pack("[{s:i,s:i,s:i}]", "containerID", 0, "hostID", 200000, "size", 65536));
+	json_object_set_new(l, "gidMappings", json_pack("[{s:i,s:i,s:i}]", "containerID", 0, "hostID", 200000, "size", 65536));
+}
+
+static void
+test_paused(pid_t pid)
+{
+	struct run r = {.want = {.tty = false}};
+
+	box_sh("runc --root %s/state pause t%d-plain", box_dir, (int)getpid());
+	is_int(kit_run(pid, &r), -1, "a paused container");
+	ok(r.e.code == ERR_DENIED && strstr(r.e.what, "paused"), "is refused");
+	box_sh("runc --root %s/state resume t%d-plain", box_dir, (int)getpid());
+	json_decref(r.context);
+}
+
+/* The container goes while the session runs. */
+static void
+test_destroyed(pid_t pid)
+{
+	static const char *const argv[] = {"sleep", "1000003", NULL};
+	struct run r = {.want = {.argv = argv}};
+	int from = -1;
+
+	is_int(kit_spawn(pid, &r, &from), 0, "a session");
+	box_sh("runc --root %s/state delete -f t%d-userns", box_dir, (int)getpid());
+	is_int(enter_tree_end(&kit_sys, &r.child.tree, NULL, &r.e), 0,
+	    "whose container was deleted ends");
+	waitpid(r.child.pid, &r.status, 0);
+	ok(WIFSIGNALED(r.status), "its command went with it");
+	ok(access(r.child.tree.v2, F_OK) < 0, "and its cgroup");
+	close(from);
+	fd_close(&r.child.pidfd);
+	json_decref(r.context);
+}
+
+static void
+test_gone(pid_t pid)
+{
+	struct tgt_hold h;
+	struct err e = {0};
+	struct tgt t = {.pid = pid, .start = 12345};
+	struct enter_want want = {.session_id = "gone-1"};
+	struct enter_plan *p;
+
+	is_int(tgt_hold_open(&kit_sys, &t, &h, &e), -1, "a reused pid");
+	is_int(e.code, ERR_TARGET_GONE, "is refused");
+	is_int(kit_hold(pid, &h, &e), 0, "held");
+	p = enter_plan_new(&kit_sys, &h, &want, &e);
+	ok(p != NULL, "planned");
+	box_sh("kill -9 %d", (int)pid);
+	{
+		struct pollfd pf = {.fd = h.pidfd, .events = POLLIN};
+		struct enter_child c;
+		int io[3] = {0, 1, 2};
+
+		poll(&pf, 1, 5000);
+		is_int(enter_spawn(p, io, NULL, NULL, &c, &e), -1, "it died before the entry");
+		is_int(e.code, ERR_TARGET_GONE, e.why);
+	}
+	enter_plan_free(p);
+	tgt_hold_close(&h);
+}
+
+int
+main(void)
+{
+	pid_t pid;
+
+	kit_start();
+	pid = box_run("root", NULL);
+	if (pid < 0) {
+		printf("Bail out! runc does not run\n");
+		return 1;
+	}
+	box_sh("printf '#!/no/such/loader\\n' >%s/rootfs/bin/broken; printf 'nonsense' >%s/rootfs/bin/garbage; chmod 755 %s/rootfs/bin/*", box_dir, box_dir, box_dir);
+	like_target(pid, "root");
+	test_context(pid);
+	test_tty(pid);
+	test_errors(pid);
+	test_user(pid);
+	test_shell_choice(pid);
+	test_ending(pid);
+	test_scan_ending(pid);
+	pid = box_run("plain", plain_user);
+	ok(pid > 0, "a container of uid 1000");
+	like_target(pid, "uid 1000");
+	test_tty(pid);
+	test_paused(pid);
+	test_gone(pid);
+	pid = box_run("userns", user_ns);
+	ok(pid > 0, "a container in a user namespace");
+	if (pid > 0) {
+		like_target(pid, "userns");
+		test_tty(pid);
+		test_destroyed(pid);
+	}
+	return done_testing();
+}

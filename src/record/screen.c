@@ -186,13 +186,18 @@ sink_put(void *arg, const char *p, size_t n)
 }
 
 static void
-sink_wiping(void *arg)
+sink_wiping(void *arg, enum filter_wipe how)
 {
 	struct screen *s = arg;
+	int row, col;
 
 	if (!s->hooks.wiping)
 		return;
 	screen_flush(s);
+	screen_cursor(s, &row, &col);
+	if ((how == FILTER_WIPE_LEAVE && !s->flags.alt) ||
+	    (how == FILTER_WIPE_BELOW && (row > 0 || col > 0)))
+		return;
 	s->hooks.wiping(s->hooks.arg);
 }
 
@@ -216,7 +221,6 @@ screen_resize(struct screen *s, int rows, int cols)
 	cols = clamp(cols, SCREEN_MIN, SCREEN_COLS_MAX);
 	if (rows == screen_rows(s) && cols == screen_cols(s))
 		return;
-	sink_wiping(s);
 	/* Margins of the old size must not meet the new one; homing them moves the cursor. */
 	vterm_state_get_cursorpos(s->state, &pos);
 	len = snprintf(seq, sizeof(seq), "\x1b[?6l\x1b[r\x1b[%d;%dH", pos.row + 1, pos.col + 1);

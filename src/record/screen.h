@@ -63,8 +63,8 @@ void screen_cell(const struct screen *s, int row, int col, struct screen_cell *o
  * NULL: the last column is taken, so the line may go on in the next row. */
 int screen_row_text(const struct screen *s, int row, struct buf *out, bool *full);
 
-/* Told of a line that leaves at the top, and just before the whole screen is wiped, left or
- * replaced; the latter may read the screen.  Neither may feed it. */
+/* Told of a line that leaves the primary screen at the top, and just before what stands is wiped
+ * for good; the latter may read the screen.  Neither may feed it. */
 struct screen_hooks {
 	void (*scrolled)(void *arg, const char *text, size_t n, bool full);
 	void (*wiping)(void *arg);

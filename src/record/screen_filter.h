@@ -35,11 +35,17 @@ struct filter {
 	bool newline;
 };
 
+enum filter_wipe {
+	FILTER_WIPE_ALL,
+	FILTER_WIPE_BELOW, /* all of it when the cursor is at home */
+	FILTER_WIPE_LEAVE  /* the alternate screen, if it is on */
+};
+
 struct filter_sink {
 	/* At most 256 bytes a call, whole sequences. */
 	void (*put)(void *arg, const char *p, size_t n);
-	/* The sequence that follows wipes or leaves the screen. */
-	void (*wiping)(void *arg);
+	/* Told before the sequence. */
+	void (*wiping)(void *arg, enum filter_wipe how);
 	void *arg;
 	int cols; /* bounds REP */
 };

@@ -22,7 +22,7 @@ put(const struct filter_sink *k, const char *s)
 static void
 full_reset(struct filter *f, const struct filter_sink *k)
 {
-	k->wiping(k->arg);
+	k->wiping(k->arg, FILTER_WIPE_ALL);
 	/* A reset does not leave the alternate screen by itself. */
 	put(k, "\x1b[?1047l\x1b[?5l\x1b"
 	       "c");
@@ -126,8 +126,8 @@ modes(const struct filter *f, const struct filter_sink *k, unsigned char final)
 			continue;
 		if (mode == 47)
 			mode = 1047;
-		if (mode == 1047 || mode == 1049)
-			k->wiping(k->arg);
+		if (final == 'l' && (mode == 1047 || mode == 1049))
+			k->wiping(k->arg, FILTER_WIPE_LEAVE);
 		one_mode(k, f->leader ? "?" : "", mode, final);
 	}
 }
@@ -153,8 +153,8 @@ plain_csi(struct filter *f, const struct filter_sink *k, unsigned char final)
 		       "8" PULL_CURSOR_IN);
 		break;
 	case 'J':
-		if (f->args[0] == 2)
-			k->wiping(k->arg);
+		if (f->args[0] <= 0 || f->args[0] == 2)
+			k->wiping(k->arg, f->args[0] == 2 ? FILTER_WIPE_ALL : FILTER_WIPE_BELOW);
 		if (f->args[0] <= 2)
 			put_csi(f, k, final);
 		break;

@@ -40,3 +40,11 @@ sha256_drop(struct sha256 *h)
 	h->ctx = NULL;
 	h->bad = true;
 }
+
+int
+sha256_copy(struct sha256 *to, const struct sha256 *from)
+{
+	to->ctx = EVP_MD_CTX_new();
+	to->bad = !to->ctx || from->bad || EVP_MD_CTX_copy_ex(to->ctx, from->ctx) != 1;
+	return to->bad ? -1 : 0;
+}

@@ -18,6 +18,8 @@ int sha256_init(struct sha256 *h);
 void sha256_update(struct sha256 *h, const void *p, size_t n);
 /* The digest, and the state freed.  -1 when any step failed; out is then all 0. */
 int sha256_final(struct sha256 *h, unsigned char out[SHA256_SIZE]);
+/* The state so far, to be finished apart.  0 or -1 (the final tells as well). */
+int sha256_copy(struct sha256 *to, const struct sha256 *from);
 /* Give up before the end; harmless after sha256_final(). */
 void sha256_drop(struct sha256 *h);
 

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "record/cast.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "record/cast_escape.h"
+#include "record/cast_priv.h"
+
+#define FRAME 1024 /* brackets, times and keys around one chunk */
+#define KEEP_PAGES (16 * 1024)
+#define BASE64_OF(n) (((n) + 2) / 3 * 4)
+/* The worst chunk: every byte escaped in full, and its exact bytes beside it. */
+#define OUT_MIN (CAST_CHUNK * CAST_ESCAPE_GROW + BASE64_OF(CAST_CHUNK) + FRAME + CAST_ESCAPE_SLACK)
+
+_Static_assert(CAST_CHUNK *CAST_ESCAPE_GROW + FRAME < CAST_LINE_MAX, "a chunk fits a line");
+_Static_assert(CAST_FACTS_MAX * 2 + FRAME < OUT_MIN, "escaped twice, facts fit the buffer");
+_Static_assert(CAST_END_MAX * 2 + 4 * FRAME < CAST_RESERVE, "the end fits the reserve");
+
+int
+cast_out_alloc(struct cast_writer *w, size_t header_len)
+{
+	size_t need = header_len + FRAME > OUT_MIN ? header_len + FRAME : OUT_MIN;
+	void *p;
+
+	w->out_size = need + CAST_CHUNK;
+	p = mmap(NULL, w->out_size, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (p == MAP_FAILED)
+		return -1;
+	w->out = p;
+	w->joined = w->out + need;
+	return 0;
+}
+
+void
+cast_out_free(struct cast_writer *w)
+{
+	if (w->out)
+		munmap(w->out, w->out_size);
+	w->out = w->joined = NULL;
+}
+
+void
+cast_out_trim(struct cast_writer *w)
+{
+	if (w->touched)
+		madvise(w->out + KEEP_PAGES, w->out_size - KEEP_PAGES, MADV_DONTNEED);
+	w->touched = false;
+}
+
+int
+cast_failed(struct cast_writer *w, int sys, const char *doing, struct err *e)
+{
+	err_set(e, ERR_RECORDING, sys, "the recording cannot go on");
+	err_why(e, "%s %s: %s", doing, w->name, strerror(sys));
+	if (sys == ENOSPC || sys == EDQUOT)
+		return err_hint(e, "free space where recordings are kept (coral sessions rm ID)");
+	return -1;
+}
+
+void
+cast_emit_line(struct cast_writer *w)
+{
+	w->out[w->out_len++] = '\n';
+	if (w->out_len > KEEP_PAGES)
+		w->touched = true;
+}
+
+/* Blocks for `more` bytes and the reserve, some ahead so that most writes ask for nothing. */
+static int
+allocate(struct cast_writer *w, size_t more)
+{
+	uint64_t need = w->size + more + CAST_RESERVE, ahead = w->size / 8;
+
+	if (need <= w->allocated || w->no_alloc)
+		return 0;
+	if (ahead < 16 * 1024)
+		ahead = 16 * 1024;
+	if (ahead > 1024 * 1024)
+		ahead = 1024 * 1024;
+	for (;;) {
+		if (fallocate(w->fd, FALLOC_FL_KEEP_SIZE, (off_t)w->size,
+			(off_t)(need - w->size + ahead)) == 0) {
+			w->allocated = need + ahead;
+			return 0;
+		}
+		if (errno == EINTR)
+			continue;
+		if (errno != ENOSPC && errno != EDQUOT && errno != EFBIG && errno != EIO) {
+			w->no_alloc = true;
+			return 0;
+		}
+		if (ahead == 0)
+			return -1;
+		ahead = 0;
+	}
+}
+
+void
+cast_rollback(struct cast_writer *w, uint64_t size)
+{
+	w->size = size;
+	w->out_len = 0;
+	w->torn = ftruncate(w->fd, (off_t)size) < 0;
+	/* What was allocated past the end went with it; have the reserve back at once. */
+	w->allocated = size;
+	(void)allocate(w, 0);
+}
+
+/* 0 or -1 with errno. */
+static int
+write_out(struct cast_writer *w)
+{
+	const unsigned char *p = w->out;
+	size_t n = w->out_len;
+
+	while (n > 0) {
+		ssize_t put = write(w->fd, p, n);
+
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put <= 0) {
+			if (put == 0)
+				errno = EIO;
+			return -1;
+		}
+		p += put;
+		n -= (size_t)put;
+	}
+	return 0;
+}
+
+int
+cast_commit(struct cast_writer *w, bool last, struct err *e)
+{
+	int sys;
+
+	if (w->out_len == 0)
+		return 0;
+	if (w->torn) {
+		if (ftruncate(w->fd, (off_t)w->size) < 0) {
+			w->out_len = 0;
+			return cast_failed(w, errno, "cutting a half-written line off", e);
+		}
+		w->torn = false;
+	}
+	if (!last && allocate(w, w->out_len) < 0) {
+		w->out_len = 0;
+		return cast_failed(w, errno, "making room in", e);
+	}
+	if (write_out(w) < 0) {
+		sys = errno;
+		cast_rollback(w, w->size);
+		return cast_failed(w, sys, "writing", e);
+	}
+	w->size += w->out_len;
+	w->out_len = 0;
+	w->unsynced = true;
+	return 0;
+}
+
+void
+cast_release(struct cast_writer *w)
+{
+	if (w->fd >= 0 && w->allocated > w->size && ftruncate(w->fd, (off_t)w->size) == 0)
+		w->allocated = w->size;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CORAL_RECORD_CAST_PARSE_H
+#define CORAL_RECORD_CAST_PARSE_H
+
+/* One event line, taken apart. */
+#include <stddef.h>
+#include <stdint.h>
+
+struct cast_line {
+	int64_t t;		   /* ns as written: absolute or an interval; never negative */
+	char code;		   /* the letter, or 0 for a code nobody here knows */
+	const unsigned char *data; /* in the line, which was decoded in place */
+	size_t len;
+};
+
+/* 0, or -1 and *why, a static string.  `line` without its newline; it is overwritten. */
+int cast_parse_line(unsigned char *line, size_t n, struct cast_line *out, const char **why);
+/* "80x24", each within 0..65535. */
+int cast_parse_size(const unsigned char *p, size_t n, int *cols, int *rows);
+
+#endif

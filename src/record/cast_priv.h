@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CORAL_RECORD_CAST_PRIV_H
+#define CORAL_RECORD_CAST_PRIV_H
+
+/* What the files of the recorder share. */
+#include "base/sha256.h"
+#include "record/cast.h"
+
+#define CAST_LINE_MAX (1024 * 1024)    /* of a line, its newline included */
+#define CAST_CHUNK (64 * 1024)	       /* bytes of a stream in one event, at most */
+#define CAST_FACTS_MAX (128 * 1024)    /* of an event of coral's own, as JSON text */
+#define CAST_END_MAX (24 * 1024)       /* of the end's, so that it fits the reserve */
+#define CAST_RESERVE (64 * 1024)       /* on disk, for the end */
+#define CAST_TAIL (64 * 1024)	       /* of a stream over its cap */
+#define CAST_FLUSH_NS (50 * 1000000LL) /* how long an unfinished sequence waits */
+
+/* One stream.  Plain data: cast_data() copies it to be able to take a call back. */
+struct cast_side {
+	unsigned char carry[4]; /* an unfinished sequence */
+	unsigned ncarry;
+	int64_t carry_at;
+	uint64_t kept; /* bytes written as events or carried */
+	bool over;     /* the cap was passed: digest and ring only */
+};
+
+/* The last bytes of a stream over its cap. */
+struct cast_ring {
+	unsigned char *data; /* CAST_TAIL, or NULL */
+	size_t len, at;	     /* at: where the next byte goes */
+	uint64_t taken;	     /* bytes ever put */
+	uint64_t elided;     /* of these not in the file */
+	bool done;	     /* the end of the stream is written */
+};
+
+struct cast_writer {
+	int fd;
+	int dirfd; /* until the directory was synced, then -1 */
+	char name[64];
+	int64_t start, last; /* clock_mono() of the beginning and of the newest event */
+	uint64_t bulk_cap;
+	bool tty, digest_only, ended;
+
+	unsigned char *out; /* whole lines on their way to the file; pages come when touched */
+	size_t out_size, out_len;
+	unsigned char *joined; /* CAST_CHUNK: carried and new bytes side by side; part of out */
+
+	uint64_t size;	    /* of the file as far as whole lines go */
+	uint64_t allocated; /* blocks asked for up to here */
+	bool no_alloc;	    /* the file system cannot */
+	bool torn;	    /* something after `size` could not be cut off yet */
+	bool unsynced, touched;
+	int64_t synced_at;
+
+	struct cast_side side[CAST_STREAM_COUNT];
+	struct cast_ring ring[CAST_STREAM_COUNT];
+	uint64_t count[CAST_STREAM_COUNT];
+	struct sha256 sha[CAST_STREAM_COUNT];
+};
+
+/* cast_file.c: the file under the writer. */
+int cast_out_alloc(struct cast_writer *w, size_t header_len);
+void cast_out_free(struct cast_writer *w);
+/* Give back the pages of the line buffer. */
+void cast_out_trim(struct cast_writer *w);
+/* End the line at the end of the buffer.  Every line of the file passes here. */
+void cast_emit_line(struct cast_writer *w);
+/* Write the buffer in one piece and empty it.  `last`: the reserve may be used.  On -1 the file is
+ * as before. */
+int cast_commit(struct cast_writer *w, bool last, struct err *e);
+/* Cut the file back to `size`, which was w->size before. */
+void cast_rollback(struct cast_writer *w, uint64_t size);
+/* Give back what was allocated past the end. */
+void cast_release(struct cast_writer *w);
+int cast_failed(struct cast_writer *w, int sys, const char *doing, struct err *e);
+
+/* cast_write.c */
+/* The beginning of a line, up to the opening quote of its data, in the buffer. */
+void cast_begin(struct cast_writer *w, int64_t t, char code);
+/* A line of coral's own: {KIND: facts}; -1 ERR_LIMIT over `max`. */
+int cast_put_facts(struct cast_writer *w, int64_t t, const char *kind, const json_t *facts,
+    size_t max, struct err *e);
+/* Bytes of a stream as one event, with what must go before it. */
+void cast_put_bytes(
+    struct cast_writer *w, enum cast_stream st, int64_t t, const unsigned char *p, size_t n);
+/* Events for p and what was carried; the last unfinished sequence is carried again. */
+int cast_put_stream(struct cast_writer *w, enum cast_stream st, int64_t t, const unsigned char *p,
+    size_t n, struct err *e);
+/* What is carried, as it is. */
+void cast_put_carry(struct cast_writer *w, enum cast_stream st, int64_t t);
+
+/* cast_bulk.c */
+int cast_bulk_data(struct cast_writer *w, enum cast_stream st, int64_t t, const unsigned char *p,
+    size_t n, struct err *e);
+/* After a call was accepted: remember the n bytes that went over the cap. */
+void cast_bulk_accept(struct cast_writer *w, enum cast_stream st, const unsigned char *p, size_t n);
+/* The tail and how much is left out before it; with `without_tail` only the latter. */
+int cast_bulk_end(
+    struct cast_writer *w, enum cast_stream st, int64_t t, bool without_tail, struct err *e);
+
+#endif

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "record/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/attr.h"
+#include "base/fd.h"
+#include "record/store_priv.h"
+
+#define LOCK_NEW ".lock.new"
+
+void
+store_cast_name(const char *id, char out[STORE_CAST_SIZE])
+{
+	snprintf(out, STORE_CAST_SIZE, "%.*s.cast", STORE_ID_LEN, id);
+}
+
+/* STATE_DIR/sessions; -1 with errno. */
+static int
+open_sessions(const char *state_dir)
+{
+	auto_close int state = open(state_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (state < 0)
+		return -1;
+	return openat(state, "sessions", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+DIR *
+store_open_list(const char *state_dir, bool *none, struct err *e)
+{
+	int fd = open_sessions(state_dir);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+
+	*none = !dir && errno == ENOENT;
+	if (!dir && !*none)
+		err_set(e, ERR_IO, errno, "cannot list the recordings in %s/sessions", state_dir);
+	if (!dir)
+		fd_close(&fd);
+	return dir;
+}
+
+static int
+no_session(const char *id, struct err *e)
+{
+	err_set(e, ERR_NO_SESSION, 0, "there is no session %.*s", STORE_ID_LEN, id);
+	err_why(e, "it was removed, or never recorded here");
+	return err_hint(e, "coral sessions");
+}
+
+int
+store_open_session(const char *state_dir, const char *id, struct err *e)
+{
+	auto_close int dir = -1;
+	int fd = -1;
+
+	if (store_id_valid(id)) {
+		dir = open_sessions(state_dir);
+		if (dir >= 0)
+			fd = openat(dir, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd < 0 && errno != ENOENT)
+			return err_set(e, ERR_IO, errno, "cannot open session %s", id);
+	}
+	return fd < 0 ? no_session(id, e) : fd;
+}
+
+bool
+store_is_live(int sessdir)
+{
+	auto_close int fd =
+	    openat(sessdir, STORE_LOCK, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+
+	/* Shared: askers do not disturb one another. */
+	return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+}
+
+/* Locked before it has its name: nobody ever sees a session that begins as one that is over. */
+static int
+make_lock(int sessdir)
+{
+	auto_close int fd =
+	    openat(sessdir, LOCK_NEW, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 ||
+	    renameat(sessdir, LOCK_NEW, sessdir, STORE_LOCK) < 0)
+		return -1;
+	return steal_fd(&fd);
+}
+
+/* Every file of the directory but the lock, then the lock, then the directory itself. */
+static int
+remove_dir(int sessions, int sessdir, const char *id)
+{
+	auto_close int copy = openat(sessdir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = copy >= 0 ? fdopendir(copy) : NULL;
+	struct dirent *d;
+	int rc = 0;
+
+	if (!dir)
+		return -1;
+	steal_fd(&copy);
+	while ((d = readdir(dir))) {
+		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0 ||
+		    strcmp(d->d_name, STORE_LOCK) == 0)
+			continue;
+		if (unlinkat(sessdir, d->d_name, 0) < 0 && errno != ENOENT)
+			rc = -1;
+	}
+	closedir(dir);
+	if (rc < 0 || (unlinkat(sessdir, STORE_LOCK, 0) < 0 && errno != ENOENT))
+		return -1;
+	return unlinkat(sessions, id, AT_REMOVEDIR);
+}
+
+int
+store_create(const char *state_dir, const char *id, int *lockfd, struct err *e)
+{
+	char path[512];
+	auto_close int dir = -1, sessdir = -1;
+
+	*lockfd = -1;
+	if (!store_id_valid(id))
+		return err_set(e, ERR_INTERNAL, EINVAL, "\"%.40s\" is no session id", id);
+	if ((size_t)snprintf(path, sizeof(path), "%s/sessions", state_dir) >= sizeof(path))
+		return err_set(e, ERR_RECORDING, ENAMETOOLONG, "cannot record in %s", state_dir);
+	if (fd_make_dir(path, 0700, e) < 0) {
+		if (e)
+			e->code = ERR_RECORDING;
+		return -1;
+	}
+	dir = open_sessions(state_dir);
+	if (dir < 0 || mkdirat(dir, id, 0700) < 0)
+		return err_set(e, ERR_RECORDING, errno, "cannot record in %s/%s", path, id);
+	sessdir = openat(dir, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (sessdir >= 0)
+		*lockfd = make_lock(sessdir);
+	if (*lockfd < 0) {
+		err_set(e, ERR_RECORDING, errno, "cannot record in %s/%s", path, id);
+		if (sessdir >= 0)
+			unlinkat(sessdir, LOCK_NEW, 0);
+		unlinkat(dir, id, AT_REMOVEDIR);
+		return -1;
+	}
+	return steal_fd(&sessdir);
+}
+
+static int
+remove_session(const char *state_dir, int sessdir, const char *id, struct err *e)
+{
+	auto_close int dir = open_sessions(state_dir);
+
+	if (dir < 0 || remove_dir(dir, sessdir, id) < 0)
+		return err_set(e, ERR_IO, errno, "cannot remove session %s", id);
+	return 0;
+}
+
+int
+store_discard(const char *state_dir, const char *id, struct err *e)
+{
+	auto_close int sessdir = store_open_session(state_dir, id, e);
+	struct store_peek p;
+	bool ended;
+
+	if (sessdir < 0)
+		return -1;
+	store_peek(sessdir, id, &p);
+	ended = p.end != NULL;
+	store_peek_fini(&p);
+	if (ended) {
+		err_set(e, ERR_LIMIT, 0, "cannot discard session %s", id);
+		return err_why(e, "its recording is whole");
+	}
+	return remove_session(state_dir, sessdir, id, e);
+}
+
+int
+store_remove(const char *state_dir, const char *id, struct err *e)
+{
+	auto_close int sessdir = store_open_session(state_dir, id, e);
+
+	if (sessdir < 0)
+		return -1;
+	if (store_is_live(sessdir)) {
+		err_set(e, ERR_LIMIT, 0, "cannot remove session %s", id);
+		err_why(e, "it is still running");
+		return err_hint(e, "wait until it has ended");
+	}
+	return remove_session(state_dir, sessdir, id, e);
+}
+
+int
+store_open_cast(const char *state_dir, const char *id, struct err *e)
+{
+	auto_close int sessdir = store_open_session(state_dir, id, e);
+	char name[STORE_CAST_SIZE];
+	int fd;
+
+	if (sessdir < 0)
+		return -1;
+	store_cast_name(id, name);
+	fd = openat(sessdir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	return fd < 0 ? err_set(e, ERR_IO, errno, "cannot open the recording of %s", id) : fd;
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "record/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "record/cast_parse.h"
+#include "record/cast_priv.h"
+#include "record/store_priv.h"
+
+#define FIRST_TRY (8 * 1024) /* of the file's beginning and of its end */
+
+/* The file's bytes from `at`, at most n, in b.  What is missing at the end is not an error. */
+static int
+read_at(int fd, int64_t at, size_t n, struct buf *b)
+{
+	unsigned char *p;
+	ssize_t got;
+
+	buf_clear(b);
+	p = buf_tail(b, n);
+	if (!p)
+		return -1;
+	while (n > 0 && (got = pread(fd, p + b->len, n, at + (int64_t)b->len)) != 0) {
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -1;
+		buf_added(b, (size_t)got);
+		n -= (size_t)got;
+	}
+	return 0;
+}
+
+/* The first line, whatever its length up to the limit. */
+static void
+peek_header(int fd, struct buf *b, struct store_peek *p)
+{
+	const unsigned char *nl = NULL;
+	struct err why = {0};
+	size_t n;
+
+	for (n = FIRST_TRY; !nl && n <= CAST_LINE_MAX; n *= 4) {
+		if (read_at(fd, 0, n, b) < 0) {
+			str_copy(p->why, strerror(errno), sizeof(p->why));
+			return;
+		}
+		nl = b->len ? memchr(buf_head(b), '\n', b->len) : NULL;
+		if ((int64_t)n >= p->size)
+			break;
+	}
+	if (!nl) {
+		str_copy(p->why, "it has no header line", sizeof(p->why));
+		return;
+	}
+	p->header = json_parse((const char *)buf_head(b), (size_t)(nl - buf_head(b)), &why);
+	if (!p->header)
+		str_copy(p->why, why.why, sizeof(p->why));
+}
+
+/* The end record out of the last line, or NULL. */
+static json_t *
+end_of(unsigned char *line, size_t n)
+{
+	struct cast_line l;
+	const char *why;
+	json_t *j, *end;
+
+	if (cast_parse_line(line, n, &l, &why) < 0 || l.code != 'c')
+		return NULL;
+	j = json_parse((const char *)l.data, l.len, NULL);
+	end = json_object_get(j, "end");
+	end = json_is_object(end) ? json_incref(end) : NULL;
+	json_decref(j);
+	return end;
+}
+
+/* The last line, when it is whole.  A header is not an end. */
+static void
+peek_end(int fd, struct buf *b, struct store_peek *p)
+{
+	for (size_t n = FIRST_TRY; n <= CAST_LINE_MAX; n *= 4) {
+		int64_t at = p->size > (int64_t)n ? p->size - (int64_t)n : 0;
+		unsigned char *head, *nl;
+
+		if (read_at(fd, at, n, b) < 0 || b->len == 0)
+			return;
+		head = b->data + b->off;
+		if (head[b->len - 1] != '\n')
+			return;
+		nl = memrchr(head, '\n', b->len - 1);
+		if (nl) {
+			p->end = end_of(nl + 1, (size_t)(head + b->len - 1 - (nl + 1)));
+			return;
+		}
+		if (at == 0)
+			return;
+	}
+}
+
+void
+store_peek(int sessdir, const char *id, struct store_peek *p)
+{
+	char name[STORE_CAST_SIZE];
+	auto_close int fd = -1;
+	struct stat st;
+	struct buf b;
+
+	memset(p, 0, sizeof(*p));
+	p->size = -1;
+	store_cast_name(id, name);
+	fd = openat(sessdir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		str_copy(
+		    p->why, errno == ENOENT ? "it has no file" : strerror(errno), sizeof(p->why));
+		return;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		str_copy(p->why, "it is not a regular file", sizeof(p->why));
+		return;
+	}
+	p->size = st.st_size;
+	buf_init(&b, 2 * CAST_LINE_MAX);
+	peek_header(fd, &b, p);
+	if (p->header)
+		peek_end(fd, &b, p);
+	buf_fini(&b);
+}
+
+void
+store_peek_fini(struct store_peek *p)
+{
+	json_decref(p->header);
+	json_decref(p->end);
+	p->header = p->end = NULL;
+}

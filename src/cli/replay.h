@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CORAL_CLI_REPLAY_H
+#define CORAL_CLI_REPLAY_H
+
+/* coral replay, in its parts. */
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/err.h"
+#include "cli/cmd.h"
+
+/* replay_source.c: FILE when it has a slash, ends in .cast or exists; else a session's ID, from the
+ * state directory when that may be read, else from the agent.  A descriptor of a regular file at
+ * its start; name (for messages) is harmless.  May block on the network. */
+int replay_source(const struct args *a, const char *spec, char *name, size_t size, struct err *e);
+
+/* replay_time.c: "1:30", "1:02:03", "90", "90.5", "1m30s", "50%" (of total).  0, or -1 and e. */
+int replay_parse_time(const char *s, int64_t total, int64_t *t, struct err *e);
+/* "1:30.5" and "1:02:03"; always terminated. */
+void replay_format_time(int64_t t, bool tenths, char *out, size_t size);
+
+/* replay_text.c and replay_json.c: the whole recording to standard output.  Each takes fd.  Exit
+ * status. */
+int replay_text(int fd, const char *name);
+int replay_json(int fd, const char *name);
+/* Whether the locale of the environment says UTF-8. */
+bool replay_utf8(void);
+
+struct replay_opts {
+	double speed;
+	int64_t idle;	  /* longest pause shown; 0: as they were */
+	const char *from; /* a time, or NULL */
+	const char *name;
+};
+/* replay_ui.c: the player on this terminal; takes fd.  Exit status. */
+int replay_ui(int fd, const struct replay_opts *o);
+
+#endif

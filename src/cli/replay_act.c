@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "cli/replay_term.h"
+#include "cli/replay_ui.h"
+
+#define SPEED_MIN 0.0625
+#define SPEED_MAX 1024.0
+#define THE_END (INT64_MAX / 2)
+
+void
+ui_say(struct ui *u, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(u->message, sizeof(u->message), fmt, ap);
+	va_end(ap);
+	u->dirty = true;
+}
+
+void
+ui_go(struct ui *u, int64_t t)
+{
+	u->seek_to = t < 0 ? 0 : t;
+	player_seek(u->player, u->seek_to);
+	u->dirty = true;
+}
+
+static void
+step_on(struct ui *u)
+{
+	uint64_t frame = player_frame(u->player);
+
+	u->playing = false;
+	while (player_frame(u->player) == frame && player_apply(u->player))
+		;
+	u->clock = player_time(u->player);
+}
+
+static void
+step_back(struct ui *u)
+{
+	uint64_t frame = player_frame(u->player);
+
+	u->playing = false;
+	u->seek_to = UI_TO_FRAME;
+	player_seek_frame(u->player, frame ? frame - 1 : 0);
+}
+
+static void
+find(struct ui *u, bool forward)
+{
+	if (!u->needle[0]) {
+		ui_say(u, "type / to search for something first");
+		return;
+	}
+	u->playing = false;
+	u->forward = forward;
+	u->seek_to = UI_FINDING;
+	player_find(u->player, u->needle, forward);
+}
+
+static void
+ask(struct ui *u, enum ui_prompt what)
+{
+	u->playing = false;
+	ui_draw(u);
+	ui_prompt_start(u, what);
+}
+
+static void
+change_speed(struct ui *u, double by)
+{
+	double speed = u->speed * by;
+
+	u->speed = speed < SPEED_MIN ? SPEED_MIN : speed > SPEED_MAX ? SPEED_MAX : speed;
+}
+
+static void
+pause_or_play(struct ui *u)
+{
+	/* From the end, play again. */
+	if (!u->playing && player_next(u->player) < 0)
+		ui_go(u, 0);
+	u->playing = !u->playing;
+}
+
+/* While a seek or a search runs, only to end it. */
+static void
+busy_key(struct ui *u, enum rkey key)
+{
+	if (key == RKEY_QUIT) {
+		u->quit = true;
+	} else if (key == RKEY_ESCAPE) {
+		player_cancel(u->player);
+		u->clock = player_time(u->player);
+		ui_say(u, "ended");
+	}
+}
+
+void
+ui_key(struct ui *u, enum rkey key, int64_t arg)
+{
+	u->message[0] = '\0';
+	u->dirty = true;
+	if (player_busy(u->player)) {
+		busy_key(u, key);
+		return;
+	}
+	if (u->help && key != RKEY_QUIT) {
+		u->help = false;
+		return;
+	}
+	switch (key) {
+	case RKEY_NONE:
+	case RKEY_ESCAPE:
+		break;
+	case RKEY_PAUSE:
+		pause_or_play(u);
+		break;
+	case RKEY_STEP:
+		step_on(u);
+		break;
+	case RKEY_STEP_BACK:
+		step_back(u);
+		break;
+	case RKEY_SEEK:
+		ui_go(u, u->clock + arg);
+		break;
+	case RKEY_HOME:
+		ui_go(u, 0);
+		break;
+	case RKEY_END:
+		ui_go(u, THE_END);
+		break;
+	case RKEY_FASTER:
+		change_speed(u, 2);
+		break;
+	case RKEY_SLOWER:
+		change_speed(u, 0.5);
+		break;
+	case RKEY_IDLE:
+		u->idle_on = !u->idle_on;
+		ui_say(
+		    u, u->idle_on && u->idle > 0 ? "long pauses are cut" : "pauses as they were");
+		break;
+	case RKEY_GOTO:
+		ask(u, UI_GOTO);
+		break;
+	case RKEY_SEARCH:
+		ask(u, UI_SEARCH);
+		break;
+	case RKEY_NEXT:
+		find(u, true);
+		break;
+	case RKEY_PREV:
+		find(u, false);
+		break;
+	case RKEY_HELP:
+		u->help = true;
+		break;
+	case RKEY_REDRAW:
+		render_forget(u->render);
+		break;
+	case RKEY_SUSPEND:
+		rkeys_stop(u->keys);
+		rterm_suspend();
+		rkeys_start(u->keys);
+		render_forget(u->render);
+		u->real = clock_mono();
+		break;
+	case RKEY_QUIT:
+		u->quit = true;
+		break;
+	}
+}
+
+void
+ui_prompted(struct ui *u, enum ui_prompt what, const char *line)
+{
+	struct err e;
+	int64_t t;
+
+	u->dirty = true;
+	if (!line)
+		return;
+	if (what == UI_SEARCH) {
+		str_copy(u->needle, line, sizeof(u->needle));
+		find(u, true);
+	} else if (replay_parse_time(line, player_total(u->player, NULL), &t, &e) < 0) {
+		ui_say(u, "%s: write 1:30, 90 or 50%%", e.what);
+	} else {
+		ui_go(u, t);
+	}
+}
+
+static void
+found(struct ui *u, enum player_state st)
+{
+	char text[80], at[32];
+
+	str_vis(text, sizeof(text), u->needle);
+	if (st != PLAYER_DONE) {
+		ui_say(u, "\"%s\" does not appear %s", text, u->forward ? "later" : "earlier");
+		return;
+	}
+	replay_format_time(player_time(u->player), true, at, sizeof(at));
+	ui_say(u, "\"%s\" appears at %s", text, at);
+}
+
+void
+ui_worked(struct ui *u, enum player_state st)
+{
+	bool seek = u->seek_to != UI_FINDING;
+
+	u->clock = player_time(u->player);
+	if (!seek)
+		found(u, st);
+	else if (u->seek_to > u->clock && player_next(u->player) >= 0)
+		u->clock = u->seek_to;
+	u->seek_to = UI_TO_FRAME;
+	u->real = clock_mono();
+	u->dirty = true;
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "cli/replay_ui.h"
+
+#define FRAME_MAX ((size_t)64 << 20)
+
+static const char *const help_lines[] = {
+    " space        pause and go on            ",
+    " . ,          one frame on, back         ",
+    " right left   5 s on, back (shift: 60 s) ",
+    " 0 $          beginning, end             ",
+    " g            go to a time: 1:30, 90, 50%",
+    " / n N        find text, next, previous  ",
+    " + -          faster, slower             ",
+    " i            cut long pauses, or not    ",
+    " ?            this help                  ",
+    " q            quit                       ",
+};
+
+static void
+draw_help(struct ui *u)
+{
+	int rows = render_rows(u->render) - 1, cols = render_cols(u->render);
+	int n = (int)COUNT_OF(help_lines), width = (int)strlen(help_lines[0]), i;
+	int top = rows > n ? (rows - n) / 2 : 0, left = cols > width ? (cols - width) / 2 : 0;
+
+	for (i = 0; i < n && top + i < rows; i++)
+		render_text(u->render, top + i, left, SCREEN_REVERSE, help_lines[i]);
+}
+
+static const char *
+state_word(const struct ui *u)
+{
+	if (player_busy(u->player))
+		return "seek ";
+	if (u->playing)
+		return "play ";
+	return player_next(u->player) < 0 ? "end  " : "pause";
+}
+
+/* What deserves to be said about the file or the picture, or "". */
+static void
+note(const struct ui *u, char *out, size_t size)
+{
+	const struct screen *s = player_screen(u->player);
+	int rows = render_rows(u->render) - 1, cols = render_cols(u->render);
+	struct err e;
+
+	out[0] = '\0';
+	if (u->message[0]) {
+		snprintf(out, size, "%s", u->message);
+	} else if (player_busy(u->player)) {
+		snprintf(out, size, "%d%%, Escape ends it", player_progress(u->player) / 10);
+	} else if (player_next(u->player) < 0) {
+		switch (player_ending(u->player, &e)) {
+		case PLAYER_TRUNCATED:
+			snprintf(out, size, "truncated");
+			break;
+		case PLAYER_DAMAGED:
+			snprintf(out, size, "damaged: %.100s", e.why);
+			break;
+		case PLAYER_WHOLE:
+			break;
+		}
+	} else if (screen_rows(s) > rows || screen_cols(s) > cols) {
+		snprintf(out, size, "%dx%d, top left shown", screen_cols(s), screen_rows(s));
+	}
+}
+
+static int
+draw_bar(struct ui *u, int row, int col, int width, int64_t total)
+{
+	double part = total > 0 ? (double)u->clock / (double)total : 0;
+	char bar[48];
+	int i, full;
+
+	if (width > (int)sizeof(bar) - 3)
+		width = (int)sizeof(bar) - 3;
+	full = (int)(part * width + 0.5);
+	bar[0] = '[';
+	for (i = 0; i < width; i++)
+		bar[i + 1] = i < full ? '=' : ' ';
+	bar[width + 1] = ']';
+	bar[width + 2] = '\0';
+	return render_text(u->render, row, col, SCREEN_REVERSE, bar);
+}
+
+static void
+draw_status(struct ui *u)
+{
+	int row = render_rows(u->render) - 1, cols = render_cols(u->render), col;
+	char left[160], right[200], now[32], all[32], idle[40] = "";
+	bool exact;
+	int64_t total = player_total(u->player, &exact);
+
+	if (total < u->clock)
+		total = u->clock;
+	replay_format_time(u->clock, true, now, sizeof(now));
+	replay_format_time(total, true, all, sizeof(all));
+	if (u->idle_on && u->idle > 0)
+		snprintf(idle, sizeof(idle), "  idle %.3gs", (double)u->idle / 1e9);
+	snprintf(left, sizeof(left), " %s %s / %s%s  %gx%s  ", state_word(u), now, all,
+	    exact ? "" : "+", u->speed, idle);
+	note(u, right, sizeof(right));
+	for (col = 0; col < cols; col++)
+		render_text(u->render, row, col, SCREEN_REVERSE, " ");
+	col = render_text(u->render, row, 0, SCREEN_REVERSE, left);
+	if (cols - col > 24)
+		col = draw_bar(u, row, col, (cols - col) / 3, total) + 2;
+	render_text(u->render, row, col, SCREEN_REVERSE | (right[0] ? SCREEN_BOLD : 0),
+	    right[0] ? right : u->title);
+}
+
+void
+ui_draw(struct ui *u)
+{
+	int rows = render_rows(u->render) - 1;
+	struct buf out;
+
+	u->dirty = false;
+	u->drawn_at = clock_mono();
+	/* While a search runs the screen is not what is to be seen: the old picture stays. */
+	if (!player_busy(u->player)) {
+		render_clear(u->render);
+		render_screen(u->render, player_screen(u->player), rows);
+		if (u->help)
+			draw_help(u);
+	}
+	draw_status(u);
+	buf_init(&out, FRAME_MAX);
+	if (render_flush(u->render, &out) == 0 && out.len > 0 &&
+	    fd_write_all(u->out, buf_head(&out), out.len) < 0)
+		u->quit = true;
+	buf_fini(&out);
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cli/replay.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/conf.h"
+#include "base/fd.h"
+#include "base/str.h"
+#include "cli/cmds.h"
+#include "record/store.h"
+#include "session/client.h"
+#include "transport/client.h"
+
+/* A file without a name: the player goes back and forth in it. */
+static int
+spool_file(struct err *e)
+{
+	const char *dir = getenv("TMPDIR");
+	char path[512];
+	int fd;
+
+	if (!dir || dir[0] != '/')
+		dir = "/tmp";
+	fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		return fd;
+	snprintf(path, sizeof(path), "%s/coral-replay-XXXXXX", dir);
+	fd = mkostemp(path, O_CLOEXEC);
+	if (fd < 0) {
+		err_set(e, ERR_IO, errno, "cannot make a temporary file in %s", dir);
+		return err_hint(e, "set TMPDIR to a directory with room for the recording");
+	}
+	unlink(path);
+	return fd;
+}
+
+static int
+spool_failed(struct err *e)
+{
+	err_set(e, ERR_IO, errno, "cannot keep the recording in a temporary file");
+	return err_hint(e, "set TMPDIR to a directory with room for the recording");
+}
+
+/* Takes `in`. */
+static int
+spool(int in, const char *name, struct err *e)
+{
+	auto_close int from = in, to = spool_file(e);
+	char block[65536];
+	ssize_t n;
+
+	if (to < 0)
+		return -1;
+	while ((n = read(from, block, sizeof(block))) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_set(e, ERR_IO, errno, "cannot read %s", name);
+		if (fd_write_all(to, block, (size_t)n) < 0)
+			return spool_failed(e);
+	}
+	lseek(to, 0, SEEK_SET);
+	return steal_fd(&to);
+}
+
+static int
+open_file(const char *path, const char *name, struct err *e)
+{
+	bool in = strcmp(path, "-") == 0;
+	int fd = in ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
+		    : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	struct stat st;
+
+	if (fd < 0) {
+		err_set(e, ERR_IO, errno, "cannot open the recording %s", name);
+		return err_hint(e, "coral sessions lists the recordings that there are");
+	}
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && !in)
+		return fd;
+	if (S_ISDIR(st.st_mode)) {
+		close(fd);
+		err_set(e, ERR_BAD_FILE, 0, "cannot play %s", name);
+		err_why(e, "it is a directory");
+		return err_hint(e, "name the .cast file in it");
+	}
+	return spool(fd, name, e);
+}
+
+static int
+take(void *arg, const void *p, size_t n)
+{
+	return fd_write_all(*(int *)arg, p, n);
+}
+
+static int
+from_agent(const struct args *a, const struct conf *conf, const char *id, struct err *e)
+{
+	auto_close int fd = spool_file(e);
+	struct cmd_agent agent;
+	struct tp_client *c;
+	struct request r;
+	int rc;
+
+	if (fd < 0)
+		return -1;
+	cmd_agent_from(&agent, conf, a);
+	c = client_connect(&agent.where, e);
+	if (!c)
+		return -1;
+	request_init(&r);
+	r.verb = REQ_READ;
+	snprintf(r.client, sizeof(r.client), "coral %s", CORAL_VERSION);
+	str_copy(r.id, id, sizeof(r.id));
+	rc = client_query(c, &r, take, &fd, e);
+	request_fini(&r);
+	tp_client_free(c);
+	if (rc < 0)
+		return -1;
+	lseek(fd, 0, SEEK_SET);
+	return steal_fd(&fd);
+}
+
+static int
+from_session(const struct args *a, const char *id, const char *name, struct err *e)
+{
+	char full[STORE_ID_LEN + 1];
+	struct err local = {0};
+	struct conf conf;
+	int fd;
+
+	if (strlen(id) > STORE_ID_LEN || id[strspn(id, "0123456789abcdefghijklmnopqrstuvwxyz"
+						       "ABCDEFGHIJKLMNOPQRSTUVWXYZ")]) {
+		err_set(e, ERR_NO_SESSION, 0, "there is no recording %s", name);
+		err_why(e, "no file has this name, and a session id is %d letters and digits",
+		    STORE_ID_LEN);
+		return err_hint(e, "coral sessions");
+	}
+	if (conf_load(&conf, e) < 0)
+		return -1;
+	if (!args_str(a, "agent-addr") && !conf.agent[0] &&
+	    store_resolve(conf.state_dir, id, full, &local) == 0) {
+		fd = store_open_cast(conf.state_dir, full, &local);
+		if (fd >= 0)
+			return fd;
+	}
+	if (local.code == ERR_AMBIGUOUS) {
+		*e = local;
+		return -1;
+	}
+	return from_agent(a, &conf, id, e);
+}
+
+int
+replay_source(const struct args *a, const char *spec, char *name, size_t size, struct err *e)
+{
+	size_t n = strlen(spec);
+
+	str_vis(name, size, spec);
+	if (strchr(spec, '/') || strcmp(spec, "-") == 0 ||
+	    (n > 5 && strcmp(spec + n - 5, ".cast") == 0) || access(spec, F_OK) == 0)
+		return open_file(spec, name, e);
+	return from_session(a, spec, name, e);
+}

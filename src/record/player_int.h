@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CORAL_RECORD_PLAYER_INT_H
+#define CORAL_RECORD_PLAYER_INT_H
+
+#include "record/player.h"
+
+#define INDEX_MAX 2048		       /* key frames */
+#define INDEX_BYTES ((size_t)32 << 20) /* of all of them, compressed */
+#define INDEX_ONE ((size_t)8 << 20)    /* of one; larger ones are not kept */
+#define INDEX_GAP ((uint64_t)64 << 10) /* bytes of file between two, at first */
+#define SAVE_MAX ((size_t)256 << 20)
+
+/* A point between two events. */
+struct place {
+	uint64_t offset, line; /* of the event to come */
+	int64_t line_t;	       /* of that event, as it stands in the file */
+	int64_t t;	       /* of the event before, never going back */
+	uint64_t frame;
+	bool end;
+};
+
+struct keyframe {
+	struct place at;
+	unsigned char *z;
+	size_t zlen, rawlen;
+};
+
+struct index {
+	struct keyframe *kf; /* INDEX_MAX, in order of offset */
+	size_t n, bytes;
+	uint64_t gap;
+	struct buf raw; /* scratch */
+};
+
+int index_init(struct index *x);
+void index_fini(struct index *x);
+/* Take a key frame here when it is time for one. */
+void index_consider(struct index *x, const struct screen *s, const struct place *at);
+int index_restore(struct index *x, size_t k, struct screen *s, struct place *at);
+/* The last key frame that is not after a time, or a frame. */
+size_t index_by_time(const struct index *x, int64_t t);
+size_t index_by_frame(const struct index *x, uint64_t frame);
+
+/* What a text search carries from event to event. */
+struct find {
+	char needle[PLAYER_TEXT_MAX + 1];
+	size_t len;
+	bool fold; /* ignore case */
+	bool forward;
+	uint64_t before;  /* times on the screen before the event */
+	uint64_t gone;	  /* times in lines that left during it and are not in `text` any more */
+	uint64_t changes; /* of the screen, when `before` was counted */
+	struct buf text;
+	size_t segment; /* key frame that the backward search is behind */
+	uint64_t upto;	/* last frame of the segment */
+	uint64_t hit;	/* last frame found in it, or 0 */
+};
+
+void find_init(struct find *f);
+void find_set(struct find *f, const char *text, bool forward);
+/* Count what stands, as the ground for the next event. */
+void find_ground(struct find *f, const struct screen *s);
+/* After an event: whether the text appeared anew. */
+bool find_after(struct find *f, const struct screen *s);
+/* A hook of the screen. */
+void find_scrolled(void *arg, const char *text, size_t n, bool full);
+
+/* A state put aside. */
+struct aside {
+	struct place at;
+	struct buf screen;
+	bool valid;
+};
+
+enum job { JOB_NONE, JOB_SEEK_TIME, JOB_SEEK_FRAME, JOB_FIND };
+
+struct player {
+	int fd;
+	struct cast_reader *reader;
+	struct screen *screen;
+	struct place at;
+	struct cast_event ev; /* the event to come, when have */
+	bool have;
+	uint64_t size; /* of the file when it was opened */
+
+	bool known; /* the end has been seen */
+	enum player_end ending;
+	struct err bad;
+	int64_t last_t; /* latest time seen, or guessed */
+
+	struct index index;
+	struct aside ahead, back, here;
+	enum job job;
+	int64_t want_t;
+	uint64_t want_frame, from_offset;
+	struct find find;
+};
+
+/* The next event into ev; notes the end. */
+void player_fetch(struct player *p);
+int player_put_aside(const struct player *p, struct aside *a);
+int player_take_back(struct player *p, const struct aside *a);
+int player_to_keyframe(struct player *p, size_t k);
+void player_find_begin(struct player *p);
+enum player_state player_find_work(struct player *p, int64_t until);
+
+#endif

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "record/screen.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "record/screen_int.h"
+
+/* Two buffers of the largest size and a third while resizing are 54 MB. */
+#define ARENA_LIMIT ((size_t)192 << 20)
+#define LINE_MAX_BYTES (SCREEN_COLS_MAX * 3 * 4)
+
+static int
+clamp(int v, int lo, int hi)
+{
+	return v < lo ? lo : v > hi ? hi : v;
+}
+
+static void *
+vt_alloc(size_t n, void *arg)
+{
+	return arena_alloc(arg, n);
+}
+
+static void
+vt_release(void *p, void *arg)
+{
+	arena_release(arg, p);
+}
+
+static VTermAllocatorFunctions allocator = {.malloc = vt_alloc, .free = vt_release};
+
+static int
+on_damage(VTermRect rect, void *arg)
+{
+	struct screen *s = arg;
+
+	(void)rect;
+	s->changes++;
+	return 1;
+}
+
+static int
+on_prop(VTermProp prop, VTermValue *val, void *arg)
+{
+	struct screen *s = arg;
+
+	if (prop == VTERM_PROP_CURSORVISIBLE)
+		s->flags.cursor_shown = val->boolean;
+	else if (prop == VTERM_PROP_ALTSCREEN)
+		s->flags.alt = val->boolean;
+	s->changes++;
+	return 1;
+}
+
+static void
+one_cell(const VTermScreenCell *c, bool half, struct screen_cell *out)
+{
+	int i, n = 0;
+
+	memset(out, 0, sizeof(*out));
+	out->width = half ? 0 : (uint8_t)(c->width == 2 ? 2 : 1);
+	for (i = 0; i < VTERM_MAX_CHARS_PER_CELL && c->chars[i] && n < 3; i++) {
+		if (c->chars[i] != (uint32_t)-1 && screen_cp_safe(c->chars[i]) &&
+		    screen_cp_combines(c->chars[i]) == (n > 0))
+			out->ch[n++] = c->chars[i];
+	}
+	if (n == 1 && out->ch[0] == ' ')
+		out->ch[0] = 0;
+}
+
+static int
+cells_text(const VTermScreenCell *cells, int cols, struct buf *out, bool *full)
+{
+	struct screen_cell cell;
+	size_t blanks = 0, i;
+	char utf8[4];
+	int col;
+
+	for (col = 0; col < cols; col++) {
+		one_cell(&cells[col], cells[col].chars[0] == (uint32_t)-1, &cell);
+		if (cell.ch[0] == 0) {
+			blanks += cell.width != 0;
+			continue;
+		}
+		for (; blanks > 0; blanks--) {
+			if (buf_put(out, " ", 1) < 0)
+				return -1;
+		}
+		for (i = 0; i < 3 && cell.ch[i]; i++) {
+			if (buf_put(out, utf8, screen_cp_utf8(cell.ch[i], utf8)) < 0)
+				return -1;
+		}
+	}
+	if (full)
+		*full = blanks == 0 && cols > 0;
+	return 0;
+}
+
+static int
+on_push(int cols, const VTermScreenCell *cells, void *arg)
+{
+	struct screen *s = arg;
+	struct buf line;
+	bool full = false;
+
+	if (!s->hooks.scrolled)
+		return 1;
+	buf_init(&line, LINE_MAX_BYTES);
+	cells_text(cells, cols, &line, &full);
+	s->hooks.scrolled(
+	    s->hooks.arg, line.len ? (const char *)buf_head(&line) : "", line.len, full);
+	buf_fini(&line);
+	return 1;
+}
+
+static const VTermScreenCallbacks callbacks = {
+    .damage = on_damage,
+    .settermprop = on_prop,
+    .sb_pushline = on_push,
+};
+
+static void
+discard_reply(const char *p, size_t n, void *arg)
+{
+	(void)p;
+	(void)n;
+	(void)arg;
+}
+
+struct screen *
+screen_new(int rows, int cols)
+{
+	struct screen *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	if (arena_init(&s->arena, ARENA_LIMIT) < 0) {
+		free(s);
+		return NULL;
+	}
+	rows = clamp(rows, SCREEN_MIN, SCREEN_ROWS_MAX);
+	cols = clamp(cols, SCREEN_MIN, SCREEN_COLS_MAX);
+	s->vt = vterm_new_with_allocator(rows, cols, &allocator, &s->arena);
+	vterm_set_utf8(s->vt, 1);
+	vterm_output_set_callback(s->vt, discard_reply, NULL);
+	s->state = vterm_obtain_state(s->vt);
+	s->vts = vterm_obtain_screen(s->vt);
+	vterm_screen_enable_altscreen(s->vts, 1);
+	vterm_screen_set_callbacks(s->vts, &callbacks, s);
+	vterm_screen_set_damage_merge(s->vts, VTERM_DAMAGE_SCREEN);
+	vterm_screen_reset(s->vts, 1);
+	s->flags.cursor_shown = true;
+	return s;
+}
+
+void
+screen_free(struct screen *s)
+{
+	if (!s)
+		return;
+	arena_fini(&s->arena);
+	free(s);
+}
+
+void
+screen_flush(struct screen *s)
+{
+	if (s->outlen == 0)
+		return;
+	vterm_input_write(s->vt, s->out, s->outlen);
+	s->outlen = 0;
+	vterm_screen_flush_damage(s->vts);
+}
+
+static void
+sink_put(void *arg, const char *p, size_t n)
+{
+	struct screen *s = arg;
+
+	if (n > sizeof(s->out) - s->outlen)
+		screen_flush(s);
+	memcpy(s->out + s->outlen, p, n);
+	s->outlen += n;
+}
+
+static void
+sink_wiping(void *arg, enum filter_wipe how)
+{
+	struct screen *s = arg;
+	int row, col;
+
+	if (!s->hooks.wiping)
+		return;
+	screen_flush(s);
+	screen_cursor(s, &row, &col);
+	if ((how == FILTER_WIPE_LEAVE && !s->flags.alt) ||
+	    (how == FILTER_WIPE_BELOW && (row > 0 || col > 0)))
+		return;
+	s->hooks.wiping(s->hooks.arg);
+}
+
+void
+screen_feed(struct screen *s, const void *p, size_t n)
+{
+	struct filter_sink sink = {sink_put, sink_wiping, s, screen_cols(s)};
+
+	filter_run(&s->flags.filter, &sink, p, n);
+	screen_flush(s);
+}
+
+void
+screen_resize(struct screen *s, int rows, int cols)
+{
+	VTermPos pos;
+	char seq[32];
+	int len;
+
+	rows = clamp(rows, SCREEN_MIN, SCREEN_ROWS_MAX);
+	cols = clamp(cols, SCREEN_MIN, SCREEN_COLS_MAX);
+	if (rows == screen_rows(s) && cols == screen_cols(s))
+		return;
+	/* Margins of the old size must not meet the new one; homing them moves the cursor. */
+	vterm_state_get_cursorpos(s->state, &pos);
+	len = snprintf(seq, sizeof(seq), "\x1b[?6l\x1b[r\x1b[%d;%dH", pos.row + 1, pos.col + 1);
+	vterm_input_write(s->vt, seq, (size_t)len);
+	vterm_set_size(s->vt, rows, cols);
+	/* Scrolled up by what no longer fits, the cursor may be above the screen now. */
+	vterm_state_get_cursorpos(s->state, &pos);
+	len = snprintf(seq, sizeof(seq), "\x1b[%d;%dH", clamp(pos.row, 0, rows - 1) + 1,
+	    clamp(pos.col, 0, cols - 1) + 1);
+	vterm_input_write(s->vt, seq, (size_t)len);
+	vterm_screen_flush_damage(s->vts);
+	s->changes++;
+}
+
+void
+screen_set_newline(struct screen *s, bool on)
+{
+	s->flags.filter.newline = on;
+}
+
+int
+screen_rows(const struct screen *s)
+{
+	int rows;
+
+	vterm_get_size(s->vt, &rows, NULL);
+	return rows;
+}
+
+int
+screen_cols(const struct screen *s)
+{
+	int cols;
+
+	vterm_get_size(s->vt, NULL, &cols);
+	return cols;
+}
+
+bool
+screen_cursor(const struct screen *s, int *row, int *col)
+{
+	VTermPos pos;
+
+	vterm_state_get_cursorpos(s->state, &pos);
+	*row = clamp(pos.row, 0, screen_rows(s) - 1);
+	*col = clamp(pos.col, 0, screen_cols(s) - 1);
+	return s->flags.cursor_shown;
+}
+
+bool
+screen_alt(const struct screen *s)
+{
+	return s->flags.alt;
+}
+
+static struct screen_color
+color(const VTermColor *c)
+{
+	if (VTERM_COLOR_IS_DEFAULT_FG(c) || VTERM_COLOR_IS_DEFAULT_BG(c))
+		return (struct screen_color){0};
+	if (VTERM_COLOR_IS_INDEXED(c))
+		return (struct screen_color){.kind = 1, .r = c->indexed.idx};
+	return (struct screen_color){2, c->rgb.red, c->rgb.green, c->rgb.blue};
+}
+
+void
+screen_cell(const struct screen *s, int row, int col, struct screen_cell *out)
+{
+	VTermPos pos = {row, col}, left = {row, col - 1};
+	VTermScreenCell c, l;
+	bool half = false;
+
+	memset(out, 0, sizeof(*out));
+	out->width = 1;
+	if (!vterm_screen_get_cell(s->vts, pos, &c))
+		return;
+	/* A right half whose left one was overwritten is a blank. */
+	if (c.chars[0] == (uint32_t)-1)
+		half = col > 0 && vterm_screen_get_cell(s->vts, left, &l) && l.width == 2 &&
+		       l.chars[0] != (uint32_t)-1;
+	one_cell(&c, half, out);
+	out->attrs = (uint8_t)((c.attrs.bold ? SCREEN_BOLD : 0) |
+			       (c.attrs.underline ? SCREEN_UNDERLINE : 0) |
+			       (c.attrs.italic ? SCREEN_ITALIC : 0) |
+			       (c.attrs.reverse ? SCREEN_REVERSE : 0) |
+			       (c.attrs.strike ? SCREEN_STRIKE : 0));
+	out->fg = color(&c.fg);
+	out->bg = color(&c.bg);
+}
+
+int
+screen_row_text(const struct screen *s, int row, struct buf *out, bool *full)
+{
+	VTermScreenCell cells[SCREEN_COLS_MAX];
+	VTermPos pos = {row, 0};
+	int cols = screen_cols(s);
+
+	for (pos.col = 0; pos.col < cols; pos.col++) {
+		if (!vterm_screen_get_cell(s->vts, pos, &cells[pos.col]))
+			memset(&cells[pos.col], 0, sizeof(cells[0]));
+	}
+	return cells_text(cells, cols, out, full);
+}
+
+void
+screen_set_hooks(struct screen *s, const struct screen_hooks *h)
+{
+	s->hooks = h ? *h : (struct screen_hooks){0};
+}
+
+uint64_t
+screen_changes(const struct screen *s)
+{
+	return s->changes;
+}

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "record/player.h"
+#include "record/player_int.h"
+#include "tap.h"
+
+static uint64_t seed = 88172645463325252u;
+
+static unsigned
+rnd(unsigned n)
+{
+	seed ^= seed << 13;
+	seed ^= seed >> 7;
+	seed ^= seed << 17;
+	return (unsigned)(seed >> 11) % n;
+}
+
+static struct player *
+play(const char *text)
+{
+	int fd = memfd_create("cast", MFD_CLOEXEC);
+	struct player *p;
+	struct err e;
+
+	if (write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+		abort();
+	p = player_open(fd, "test.cast", &e);
+	if (!p) {
+		err_print(1, &e);
+		abort();
+	}
+	return p;
+}
+
+static const char *
+first_row(struct player *p)
+{
+	static struct buf out;
+
+	buf_fini(&out);
+	buf_init(&out, 65536);
+	screen_row_text(player_screen(p), 0, &out, NULL);
+	return buf_cstr(&out);
+}
+
+#define HEAD "{\"version\":2,\"width\":20,\"height\":4}\n"
+
+static void
+test_small(void)
+{
+	struct player *p = play(HEAD "[1.0,\"o\",\"one\"]\n[2.5,\"i\",\"x\"]\n[3.0,\"o\",\" two\"]\n"
+				     "[4.0,\"r\",\"30x5\"]\n[10.0,\"o\",\" three\"]\n");
+	bool exact;
+
+	is_int(player_total(p, &exact), 10 * NS_PER_S, "the length is known at once");
+	ok(!exact, "but not for sure");
+	is_int(player_time(p), 0, "at the beginning");
+	is_int(player_next(p), NS_PER_S, "the first event");
+	player_seek(p, 3500 * NS_PER_MS);
+	is_int(player_finish(p), PLAYER_DONE, "seek");
+	is_str(first_row(p), "one two", "what stands then");
+	is_int(player_frame(p), 2, "two frames");
+	player_seek_frame(p, 1);
+	player_finish(p);
+	is_str(first_row(p), "one", "one frame back");
+	player_seek(p, INT64_MAX / 2);
+	player_finish(p);
+	is_str(first_row(p), "one two three", "the end");
+	is_int(screen_cols(player_screen(p)), 30, "resized");
+	is_int(player_next(p), -1, "nothing is to come");
+	is_int(player_ending(p, NULL), PLAYER_WHOLE, "whole");
+	player_seek(p, 0);
+	player_finish(p);
+	is_str(first_row(p), "", "and back");
+	is_int(screen_cols(player_screen(p)), 20, "in the first size");
+	while (player_work(p, NS_PER_S) == PLAYER_BUSY)
+		;
+	player_total(p, &exact);
+	ok(exact, "the length for sure");
+	player_free(p);
+}
+
+static void
+test_broken(void)
+{
+	struct player *p = play(HEAD "[1.0,\"o\",\"one\"]\n[2.0,\"o\",\"tw");
+	struct err e;
+
+	player_seek(p, INT64_MAX / 2);
+	player_finish(p);
+	is_str(first_row(p), "one", "what is there");
+	is_int(player_ending(p, &e), PLAYER_TRUNCATED, "cut");
+	player_free(p);
+	p = play(HEAD "[1.0,\"o\",\"one\"]\nnonsense\n[3.0,\"o\",\"x\"]\n");
+	player_seek(p, INT64_MAX / 2);
+	player_finish(p);
+	is_str(first_row(p), "one", "what comes before the damage");
+	is_int(player_ending(p, &e), PLAYER_DAMAGED, "damaged");
+	is_int(e.code, ERR_BAD_FILE, "and said so");
+	player_seek(p, 0);
+	player_finish(p);
+	player_seek(p, INT64_MAX / 2);
+	player_finish(p);
+	is_str(first_row(p), "one", "again");
+	player_free(p);
+	p = play(HEAD);
+	is_int(player_next(p), -1, "no events");
+	player_seek(p, NS_PER_S);
+	is_int(player_finish(p), PLAYER_DONE, "nothing to seek in");
+	player_find(p, "x", false);
+	is_int(player_finish(p), PLAYER_NOT_FOUND, "or to find");
+	player_free(p);
+}
+
+/* A random film; big enough for several key frames. */
+static char *
+random_cast(int events)
+{
+	static const char *const bits[] = {"\\u001b[31m", "\\u001b[m", "\\r\\n", "\\n", "hello ",
+	    "\\u001b[2J", "\\u001b[H", "\\u001b[5;10r", "\\u001b7", "\\u001b8", "\\u001b[?1049h",
+	    "\\u001b[?1049l", "\\u001b[4h", "\\u001b[4l", "\\u001b(0qqq\\u001b(B", "\\u4e2d", "\\u00e9",
+	    "\\u001b[", "3", ";", "\\u001b[3L", "\\u001b[2M", "\\t", "e\\u0301", "word", "\\ud83d\\ude00"};
+	char *out = malloc((size_t)events * 900 + 100), *p = out;
+	double t = 0;
+	int i, j;
+
+	p += sprintf(p, HEAD);
+	for (i = 0; i < events; i++) {
+		t += rnd(1000) / 1000.0;
+		if (rnd(40) == 0) {
+			p += sprintf(p, "[%.3f,\"r\",\"%ux%u\"]\n", t, 2 + rnd(60), 2 + rnd(20));
+			continue;
+		}
+		p += sprintf(p, "[%.3f,\"o\",\"", t);
+		for (j = (int)rnd(60); j > 0; j--)
+			p += sprintf(p, "%s", bits[rnd(sizeof(bits) / sizeof(bits[0]))]);
+		p += sprintf(p, "\"]\n");
+	}
+	return out;
+}
+
+static bool
+same_screen(const struct screen *a, const struct screen *b)
+{
+	struct screen_cell x, y;
+	int row, col, ar, ac, br, bc;
+
+	if (screen_rows(a) != screen_rows(b) || screen_cols(a) != screen_cols(b) ||
+	    screen_cursor(a, &ar, &ac) != screen_cursor(b, &br, &bc) || ar != br || ac != bc)
+		return false;
+	for (row = 0; row < screen_rows(a); row++) {
+		for (col = 0; col < screen_cols(a); col++) {
+			screen_cell(a, row, col, &x);
+			screen_cell(b, row, col, &y);
+			if (memcmp(&x, &y, sizeof(x)) != 0)
+				return false;
+		}
+	}
+	return true;
+}
+
+static void
+test_random(void)
+{
+	char *text = random_cast(4000);
+	struct player *p = play(text), *plain = play(text);
+	bool exact, same = true;
+	uint64_t frame;
+	int64_t total, t;
+	int i;
+
+	while (player_work(p, 5 * NS_PER_MS) == PLAYER_BUSY)
+		;
+	total = player_total(p, &exact);
+	ok(exact && p->index.n > 3, "read ahead: %zu key frames", p->index.n);
+	for (i = 0; i < 25 && same; i++) {
+		t = (int64_t)rnd((unsigned)(total / NS_PER_MS)) * NS_PER_MS;
+		player_seek(p, t);
+		player_finish(p);
+		/* From the start, and without key frames. */
+		player_free(plain);
+		plain = play(text);
+		while (player_next(plain) >= 0 && player_next(plain) <= t)
+			player_apply(plain);
+		same = same_screen(player_screen(p), player_screen(plain)) &&
+		    player_frame(p) == player_frame(plain);
+	}
+	ok(same, "any seek shows what playing from the start shows");
+	for (i = 0; i < 15 && same; i++) {
+		frame = rnd((unsigned)p->at.frame + 100);
+		player_seek_frame(p, frame);
+		player_finish(p);
+		player_free(plain);
+		plain = play(text);
+		while (player_frame(plain) < frame && player_apply(plain))
+			;
+		same = same_screen(player_screen(p), player_screen(plain));
+	}
+	ok(same, "and so does any step");
+	player_free(p);
+	player_free(plain);
+	free(text);
+}
+
+static void
+test_index_bounds(void)
+{
+	struct index x;
+	struct place at = {0};
+	struct screen *s = screen_new(24, 80);
+	size_t i, k;
+
+	index_init(&x);
+	for (i = 0; i < 3 * INDEX_MAX; i++) {
+		at.offset += x.gap * 2;
+		at.t += NS_PER_S;
+		index_consider(&x, s, &at);
+	}
+	ok(x.n < INDEX_MAX && x.bytes < INDEX_BYTES && x.gap > INDEX_GAP, "thinned out: %zu", x.n);
+	is_int(x.kf[0].at.t, NS_PER_S, "the first stays");
+	k = index_by_time(&x, 100 * NS_PER_S);
+	ok(x.kf[k].at.t <= 100 * NS_PER_S, "never one that is later");
+	index_fini(&x);
+	screen_free(s);
+}
+
+static void
+expect_find(struct player *p, const char *what, bool forward, int64_t s)
+{
+	enum player_state st;
+
+	player_find(p, what, forward);
+	st = player_finish(p);
+	if (s < 0)
+		is_int(st, PLAYER_NOT_FOUND, what);
+	else
+		ok(st == PLAYER_DONE && player_time(p) == s * NS_PER_S, "%s at %d", what, (int)s);
+}
+
+static void
+test_find(void)
+{
+	struct player *p = play(HEAD "[1,\"o\",\"alpha\\r\\n\"]\n[2,\"o\",\"be\"]\n[3,\"o\",\"ta\\r\\n\"]\n"
+				     "[4,\"o\",\"\\u001b[31mAl\\u001b[mpha\\r\\n\"]\n"
+				     "[5,\"o\",\"1\\r\\n2\\r\\nsecret\\r\\n3\\r\\n4\\r\\n5\\r\\n6\\r\\n7\\r\\n\"]\n"
+				     "[6,\"o\",\"0123456789012345wrapped\"]\n"
+				     "[7,\"o\",\"\\u001b[2J\\u001b[Halpha\"]\n[8,\"o\",\"x\"]\n");
+
+	expect_find(p, "alpha", true, 1);
+	expect_find(p, "alpha", true, 4);
+	expect_find(p, "alpha", true, 7);
+	expect_find(p, "alpha", true, -1);
+	is_int(player_time(p), 7 * NS_PER_S, "where it was");
+	is_str(first_row(p), "alpha", "with what it showed");
+	expect_find(p, "alpha", false, 4);
+	expect_find(p, "alpha", false, 1);
+	expect_find(p, "alpha", false, -1);
+	expect_find(p, "beta", true, 3);
+	expect_find(p, "Alpha", true, 4);
+	expect_find(p, "secret", true, 5);
+	expect_find(p, "wrapped", true, 6);
+	player_seek(p, INT64_MAX / 2);
+	player_finish(p);
+	expect_find(p, "secret", false, 5);
+	player_find(p, "nowhere", true);
+	player_cancel(p);
+	ok(!player_busy(p) && player_time(p) == 5 * NS_PER_S, "given up");
+	player_free(p);
+}
+
+/* Backwards through many key frames, and the same forwards. */
+static void
+test_find_far(void)
+{
+	char *text = malloc(40000 * 120), *q = text;
+	struct player *p;
+	int i;
+
+	q += sprintf(q, HEAD);
+	for (i = 1; i <= 20000; i++)
+		q += sprintf(q, "[%d,\"o\",\"line %d %s\\r\\n\"]\n", i, i,
+		    i == 123 || i == 15000 ? "needle" : "hay hay hay hay hay hay hay");
+	p = play(text);
+	player_seek(p, INT64_MAX / 2);
+	player_finish(p);
+	expect_find(p, "needle", false, 15000);
+	expect_find(p, "needle", false, 123);
+	expect_find(p, "needle", false, -1);
+	expect_find(p, "needle", true, 15000);
+	expect_find(p, "line 19999", true, 19999);
+	player_free(p);
+	free(text);
+}
+
+int
+main(void)
+{
+	alarm(300);
+	test_small();
+	test_broken();
+	test_random();
+	test_index_bounds();
+	test_find();
+	test_find_far();
+	return done_testing();
+}

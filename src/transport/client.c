@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "transport/client.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/str.h"
+#include "transport/client_int.h"
+#include "transport/conn.h"
+#include "transport/frame.h"
+#include "transport/readahead.h"
+#include "transport/sock.h"
+
+#define OPEN_NS (20 * NS_PER_S)
+#define IN_MAX (8 * 1024 * 1024)
+/* Up to here libssh's buffer is read in pieces; beyond, at once: each piece
+ * read makes libssh grant a whole new window, whatever it still holds. */
+#define PIECEWISE (256 * 1024)
+#define SSH_USER "coral"
+
+int
+client_lost(struct tp_client *c, const char *doing, struct err *e)
+{
+	const char *text = ssh_get_error(c->ssh);
+
+	err_set(e, ERR_TRANSPORT, 0, "the connection was lost while %s", doing);
+	err_why(e, "%s", text && *text ? text : "the agent closed it");
+	return err_hint(e, "coral agent status, and the agent's log, say more");
+}
+
+int
+client_wait(struct tp_client *c, const char *doing, struct err *e)
+{
+	struct pollfd p = {.fd = ssh_get_fd(c->ssh)};
+	int64_t left = c->deadline - clock_mono();
+
+	if (readahead_pending(p.fd))
+		return 0;
+	p.events = conn_interest(c->ssh);
+	if (left > 0 && (poll(&p, 1, (int)(left / NS_PER_MS) + 1) != 0 || errno == EINTR))
+		return 0;
+	err_set(e, ERR_TRANSPORT, ETIMEDOUT, "no answer from the agent while %s", doing);
+	err_why(e, "it took longer than %d s", (int)(OPEN_NS / NS_PER_S));
+	return err_hint(e, "is it an agent of coral that listens there?");
+}
+
+static int
+on_data(ssh_session s, ssh_channel ch, void *data, uint32_t len, int is_stderr, void *arg)
+{
+	struct tp_client *c = arg;
+
+	(void)s;
+	(void)ch;
+	(void)data;
+	/* The subsystem has no stderr: what comes there is dropped. */
+	if (is_stderr)
+		return (int)len;
+	c->waiting = len;
+	return 0;
+}
+
+static void
+on_eof(ssh_session s, ssh_channel ch, void *arg)
+{
+	(void)s;
+	(void)ch;
+	((struct tp_client *)arg)->eof = true;
+}
+
+static void
+on_close(ssh_session s, ssh_channel ch, void *arg)
+{
+	(void)s;
+	(void)ch;
+	((struct tp_client *)arg)->closed = true;
+}
+
+/* "host:port" or "[v6]:port" for libssh's two options. */
+static int
+set_host(ssh_session ssh, const char *where)
+{
+	const char *colon = strrchr(where, ':');
+	char host[256];
+	size_t n;
+	int port = 7022;
+
+	if (colon && (where[0] == '[' ? colon[-1] == ']' : strchr(where, ':') == colon)) {
+		port = atoi(colon + 1);
+		n = (size_t)(colon - where);
+	} else {
+		n = strlen(where);
+	}
+	if (where[0] == '[' && n > 2) {
+		where++;
+		n -= 2;
+	}
+	if (n == 0 || n >= sizeof(host))
+		return -1;
+	memcpy(host, where, n);
+	host[n] = '\0';
+	return ssh_options_set(ssh, SSH_OPTIONS_HOST, host) |
+	    ssh_options_set(ssh, SSH_OPTIONS_PORT, &port);
+}
+
+static int
+set_options(struct tp_client *c, const struct tp_client_opts *o, struct err *e)
+{
+	const char *home = getenv("HOME");
+	char dir[512];
+	bool off = false;
+	int rc = 0;
+
+	/* Given, or libssh would ask NSS for the home directory, which a static binary lacks. */
+	snprintf(dir, sizeof(dir), "%s/.ssh", home ? home : "");
+	rc |= ssh_options_set(c->ssh, SSH_OPTIONS_PROCESS_CONFIG, &off);
+	rc |= ssh_options_set(c->ssh, SSH_OPTIONS_USER, SSH_USER);
+	rc |= ssh_options_set(c->ssh, SSH_OPTIONS_SSH_DIR, dir);
+	rc |= o->host ? set_host(c->ssh, o->host)
+		      : ssh_options_set(c->ssh, SSH_OPTIONS_HOST, "localhost");
+	rc |= ssh_options_set(c->ssh, SSH_OPTIONS_KEY_EXCHANGE, CONN_KEX);
+	rc |= ssh_options_set(c->ssh, SSH_OPTIONS_CIPHERS_C_S, CONN_CIPHERS);
+	rc |= ssh_options_set(c->ssh, SSH_OPTIONS_CIPHERS_S_C, CONN_CIPHERS);
+	rc |= ssh_options_set(c->ssh, SSH_OPTIONS_HMAC_C_S, CONN_MACS);
+	rc |= ssh_options_set(c->ssh, SSH_OPTIONS_HMAC_S_C, CONN_MACS);
+	rc |= ssh_options_set(c->ssh, SSH_OPTIONS_HOSTKEYS, CONN_HOSTKEYS);
+	rc |= ssh_options_set(c->ssh, SSH_OPTIONS_PUBLICKEY_ACCEPTED_TYPES, CONN_KEYS);
+	rc |= ssh_options_set(c->ssh, SSH_OPTIONS_GLOBAL_KNOWNHOSTS, "/dev/null");
+	if (o->known_hosts)
+		rc |= ssh_options_set(c->ssh, SSH_OPTIONS_KNOWNHOSTS, o->known_hosts);
+	rc |= ssh_options_set(c->ssh, SSH_OPTIONS_FD, &c->sock);
+	if (rc != 0) {
+		err_set(e, ERR_INTERNAL, 0, "cannot set up the connection");
+		return err_why(e, "%s", ssh_get_error(c->ssh));
+	}
+	return 0;
+}
+
+static int
+handshake(struct tp_client *c, struct err *e)
+{
+	int rc;
+
+	ssh_set_blocking(c->ssh, 0);
+	while ((rc = ssh_connect(c->ssh)) == SSH_AGAIN) {
+		c->sock = -1;
+		if (client_wait(c, "shaking hands", e) < 0)
+			return -1;
+	}
+	c->sock = -1;
+	if (rc != SSH_OK)
+		return client_lost(c, "shaking hands", e);
+	/* The event exists only now: add_session wants the session's own poll context. */
+	c->event = ssh_event_new();
+	if (!c->event || ssh_event_add_session(c->event, c->ssh) != SSH_OK)
+		return err_set(e, ERR_INTERNAL, 0, "cannot set up the connection");
+	return 0;
+}
+
+static int
+open_channel(struct tp_client *c, struct err *e)
+{
+	int rc;
+
+	c->channel = ssh_channel_new(c->ssh);
+	if (!c->channel)
+		return err_set(e, ERR_LIMIT, 0, "out of memory");
+	c->callbacks.userdata = c;
+	c->callbacks.channel_data_function = on_data;
+	c->callbacks.channel_eof_function = on_eof;
+	c->callbacks.channel_close_function = on_close;
+	ssh_callbacks_init(&c->callbacks);
+	ssh_set_channel_callbacks(c->channel, &c->callbacks);
+	while ((rc = ssh_channel_open_session(c->channel)) == SSH_AGAIN) {
+		if (client_wait(c, "opening a channel", e) < 0)
+			return -1;
+	}
+	if (rc == SSH_OK) {
+		while ((rc = ssh_channel_request_subsystem(c->channel, FRAME_SUBSYSTEM)) ==
+		    SSH_AGAIN) {
+			if (client_wait(c, "opening a channel", e) < 0)
+				return -1;
+		}
+	}
+	if (rc == SSH_OK)
+		return 0;
+	if (!ssh_is_connected(c->ssh))
+		return client_lost(c, "opening a channel", e);
+	err_set(e, ERR_TRANSPORT, 0, "the other side does not speak coral's protocol");
+	err_why(e, "it refused the channel or its subsystem \"%s\"", FRAME_SUBSYSTEM);
+	return err_hint(e, "check that the address is that of a coral agent, not of sshd");
+}
+
+struct tp_client *
+tp_client_open(const struct tp_client_opts *o, struct err *e)
+{
+	struct tp_client *c = calloc(1, sizeof(*c));
+	int sock = o->sock;
+
+	if (!c || fd_nonblock(sock, true) < 0) {
+		err_set(e, ERR_TRANSPORT, errno, "cannot use the connection");
+		fd_close(&sock);
+		free(c);
+		return NULL;
+	}
+	ssh_init();
+	tp_sock_tune(sock);
+	c->sock = sock;
+	c->deadline = clock_mono() + OPEN_NS;
+	buf_init(&c->in, IN_MAX);
+	readahead_start(sock);
+	c->ssh = ssh_new();
+	if (!c->ssh)
+		err_set(e, ERR_LIMIT, 0, "out of memory");
+	if (c->ssh && set_options(c, o, e) == 0 && handshake(c, e) == 0 &&
+	    (o->local || known_hosts_check(c, o, e) == 0) && client_auth(c, o, e) == 0 &&
+	    open_channel(c, e) == 0)
+		return c;
+	tp_client_free(c);
+	return NULL;
+}
+
+void
+tp_client_free(struct tp_client *c)
+{
+	if (!c)
+		return;
+	if (c->channel) {
+		ssh_remove_channel_callbacks(c->channel, &c->callbacks);
+		ssh_channel_free(c->channel);
+	}
+	if (c->event) {
+		ssh_event_remove_session(c->event, c->ssh);
+		ssh_event_free(c->event);
+	}
+	if (c->ssh) {
+		readahead_stop(ssh_get_fd(c->ssh));
+		/* The library closes the socket that it was given. */
+		ssh_disconnect(c->ssh);
+		ssh_free(c->ssh);
+	}
+	if (c->sock >= 0)
+		readahead_stop(c->sock);
+	fd_close(&c->sock);
+	buf_fini(&c->in);
+	free(c);
+}
+
+int
+tp_client_fd(const struct tp_client *c)
+{
+	return ssh_get_fd(c->ssh);
+}
+
+short
+tp_client_interest(struct tp_client *c)
+{
+	return c->lost ? 0 : conn_interest(c->ssh);
+}
+
+int
+tp_client_turn(struct tp_client *c, struct err *e)
+{
+	if (c->lost)
+		return client_lost(c, "in use", e);
+	c->stalled = false;
+	if (conn_turn(c->ssh, c->event) == 0)
+		return 0;
+	c->lost = true;
+	/* A peer that closed the channel first may leave as it likes. */
+	if (c->closed)
+		return 0;
+	return client_lost(c, "in use", e);
+}
+
+/* Everything libssh holds, into c->in, which is empty. */
+static void
+take_all(struct tp_client *c)
+{
+	unsigned char *p = buf_tail(&c->in, c->waiting);
+	int got = p ? ssh_channel_read_nonblocking(c->channel, p, (uint32_t)c->waiting, 0) : 0;
+
+	if (got > 0) {
+		buf_added(&c->in, (size_t)got);
+		c->waiting -= (size_t)got;
+	} else {
+		c->waiting = 0;
+	}
+}
+
+ssize_t
+tp_client_read(struct tp_client *c, void *p, size_t n)
+{
+	int got;
+
+	if (c->in.len == 0 && c->waiting > PIECEWISE)
+		take_all(c);
+	if (c->in.len > 0) {
+		if (n > c->in.len)
+			n = c->in.len;
+		memcpy(p, buf_head(&c->in), n);
+		buf_consume(&c->in, n);
+		return (ssize_t)n;
+	}
+	if (c->waiting == 0 || n == 0)
+		return 0;
+	if (n > c->waiting)
+		n = c->waiting;
+	got = ssh_channel_read_nonblocking(c->channel, p, (uint32_t)n, 0);
+	if (got <= 0) {
+		c->waiting = 0;
+		return 0;
+	}
+	c->waiting -= (size_t)got;
+	return got;
+}
+
+bool
+tp_client_ended(struct tp_client *c)
+{
+	return (c->eof || c->closed || c->lost) && c->waiting == 0 && c->in.len == 0;
+}
+
+size_t
+tp_client_room(struct tp_client *c)
+{
+	if (c->stalled || c->lost || c->closed || conn_full(c->ssh))
+		return 0;
+	return ssh_channel_window_size(c->channel);
+}
+
+ssize_t
+tp_client_write(struct tp_client *c, const void *p, size_t n)
+{
+	size_t room = tp_client_room(c);
+	int put;
+
+	if (n > room)
+		n = room;
+	if (n == 0)
+		return 0;
+	put = ssh_channel_write(c->channel, p, (uint32_t)n);
+	if (put < 0)
+		put = 0;
+	c->stalled = (size_t)put < n;
+	/* libssh may have read on while it wrote. */
+	if (readahead_pending(ssh_get_fd(c->ssh)) && conn_turn(c->ssh, c->event) < 0)
+		c->lost = true;
+	return put;
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "transport/server_int.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+
+#define BEAT_NS (2 * NS_PER_S)
+#define ANSWER_MS 10000
+
+static void
+lose_monitor(struct srv *s)
+{
+	loop_del(&s->mon);
+	fd_close(&s->conf->monitor);
+	s->mon_lost = true;
+}
+
+int
+srv_send(struct srv *s, const void *p, size_t n)
+{
+	if (s->mon_lost) {
+		errno = EPIPE;
+		return -1;
+	}
+	return fd_send_msg(s->conf->monitor, p, n, NULL, 0) == (ssize_t)n ? 0 : -1;
+}
+
+/* Descriptors are wanted with PM_STREAM only; fd_recv_msg() closes the rest. */
+static ssize_t
+receive(struct srv *s, int *fd)
+{
+	size_t nfds = 1;
+	ssize_t n = fd_recv_msg(s->conf->monitor, s->msg, sizeof(s->msg), fd, &nfds);
+
+	if (n <= 0 || nfds == 0)
+		*fd = -1;
+	return n;
+}
+
+int
+srv_ask(struct srv *s, const void *p, size_t n)
+{
+	struct pollfd wait = {.fd = s->conf->monitor, .events = POLLIN};
+	auto_close int fd = -1;
+	int ready;
+
+	if (srv_send(s, p, n) < 0)
+		return -1;
+	do {
+		ready = poll(&wait, 1, ANSWER_MS);
+	} while (ready < 0 && errno == EINTR);
+	if (ready <= 0 || receive(s, &fd) <= 0)
+		return -1;
+	return s->msg[0];
+}
+
+static void
+refused(struct chan *c, struct rd *r)
+{
+	struct err e;
+
+	if (!err_decode(&e, r->p, r->n))
+		err_set(&e, ERR_INTERNAL, 0, "the session was refused");
+	chan_refuse(c, &e);
+}
+
+static void
+answer(struct srv *s, size_t n, int *fd)
+{
+	struct rd r = {.p = s->msg, .n = n};
+	unsigned type = rd_u8(&r);
+	struct chan *c = srv_chan(s, rd_u32(&r));
+
+	/* The channel may be gone by now: then the stream is just closed. */
+	if (r.bad || !c || c->state != CH_WAIT)
+		return;
+	if (type == PM_STREAM && *fd >= 0)
+		chan_stream(c, steal_fd(fd));
+	else if (type == PM_REFUSED)
+		refused(c, &r);
+}
+
+/* What waits for an answer that will not come is told so. */
+static void
+orphan(struct srv *s)
+{
+	struct err e;
+
+	err_set(&e, ERR_TRANSPORT, 0, "the agent has gone away");
+	err_why(&e, "it ended before it answered the request");
+	err_hint(&e, "try again: a new agent may be up");
+	for (struct chan *c = s->chans; c; c = c->next) {
+		if (c->state == CH_WAIT)
+			chan_refuse(c, &e);
+	}
+}
+
+void
+srv_on_monitor(void *arg, short revents)
+{
+	struct srv *s = arg;
+	auto_close int fd = -1;
+	ssize_t n = receive(s, &fd);
+
+	(void)revents;
+	if (n > 0) {
+		answer(s, (size_t)n, &fd);
+		return;
+	}
+	if (n < 0 && (errno == EAGAIN || errno == EMSGSIZE))
+		return;
+	/* Running sessions go on without the broker; nothing new begins. */
+	lose_monitor(s);
+	orphan(s);
+}
+
+void
+srv_beat(void *arg)
+{
+	struct srv *s = arg;
+	const unsigned char beat = PM_HEARTBEAT;
+
+	if (s->mon_lost)
+		return;
+	/* A full queue is the broker's delay, not ours. */
+	send(s->conf->monitor, &beat, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	loop_timer_set(s->loop, &s->beat, BEAT_NS, srv_beat, s);
+}
+
+void
+chan_ask(struct chan *c, const struct request *r)
+{
+	struct buf b;
+	struct err e;
+	int rc;
+
+	buf_init(&b, FRAME_MAX + 16);
+	buf_put_u8(&b, PM_OPEN);
+	buf_put_u32(&b, c->id);
+	rc = request_encode(r, &b, &e);
+	if (rc == 0) {
+		c->state = CH_WAIT;
+		rc = srv_send(c->srv, buf_head(&b), b.len);
+		if (rc < 0 && errno == EMSGSIZE)
+			err_set(&e, ERR_LIMIT, 0, "the request is too large");
+		else if (rc < 0)
+			err_set(&e, ERR_TRANSPORT, errno, "the agent cannot be asked");
+	}
+	buf_fini(&b);
+	if (rc < 0)
+		chan_refuse(c, &e);
+}

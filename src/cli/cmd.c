@@ -21,6 +21,7 @@ const struct cmd *const cmd_table[] = {
     &cmd_replay,
     &cmd_agent_start,
     &cmd_agent_status,
+    &cmd_agent_embedded,
     &cmd_completion,
     &cmd_version,
     &cmd_help,

@@ -7,6 +7,7 @@
 
 #include "base/conf.h"
 #include "base/str.h"
+#include "cli/table.h"
 
 int
 cmd_bad_words(const struct cmd *c, int argc, char **argv, struct err *e)
@@ -35,6 +36,17 @@ cmd_print_json(const json_t *j)
 {
 	json_dumpf(j, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
 	putchar('\n');
+}
+
+int
+cmd_settings(struct conf *c, struct err *e)
+{
+	if (conf_load(c, e) < 0)
+		return -1;
+	if (c->warning[0])
+		fprintf(stderr, "coral: %s\n", c->warning);
+	table_set_colour(c->color);
+	return 0;
 }
 
 void
@@ -75,7 +87,7 @@ cmd_ask(const struct args *a, const struct request *r, struct err *e)
 	struct conf conf;
 	json_t *j;
 
-	if (conf_load(&conf, e) < 0)
+	if (cmd_settings(&conf, e) < 0)
 		return NULL;
 	cmd_agent_from(&agent, &conf, a);
 	c = client_connect(&agent.where, e);

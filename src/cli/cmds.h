@@ -12,7 +12,7 @@ struct conf;
 
 extern const struct cmd cmd_exec, cmd_shell, cmd_ps;
 extern const struct cmd cmd_sessions, cmd_sessions_ls, cmd_sessions_show, cmd_sessions_rm;
-extern const struct cmd cmd_replay, cmd_agent_start, cmd_agent_status;
+extern const struct cmd cmd_replay, cmd_agent_start, cmd_agent_status, cmd_agent_embedded;
 extern const struct cmd cmd_completion, cmd_version, cmd_help, cmd_complete;
 
 /* No such verb: ERR_USAGE that names the nearest.  -1. */
@@ -24,6 +24,9 @@ int cmd_bad_words(const struct cmd *c, int argc, char **argv, struct err *e);
 int cmd_format(const struct args *a, bool *as_json, struct err *e);
 /* One JSON value on standard output, with a newline. */
 void cmd_print_json(const json_t *j);
+
+/* conf_load(), its warning on standard error, and its effect on what we print. */
+int cmd_settings(struct conf *c, struct err *e);
 
 /*
  * Which agent, from settings and --agent-addr and --identity.  Borrows from

@@ -17,8 +17,8 @@
 #include "cli/args.h"
 #include "cli/cmds.h"
 
-#define WAIT_MS 80		/* of the 100 that a completion may take */
-#define CHILD_S 20		/* then a hanging agent's answer is of no use any more */
+#define WAIT_MS 80 /* of the 100 that a completion may take */
+#define CHILD_S 20 /* then a hanging agent's answer is of no use any more */
 #define ROWS_MAX (4u * 1024 * 1024)
 
 struct source {
@@ -58,7 +58,8 @@ cache_path(struct source *s)
 static void
 fetch(struct source *s, int out)
 {
-	struct tp_client *c = client_connect(&s->agent.where, NULL);
+	struct err ignored;
+	struct tp_client *c = client_connect(&s->agent.where, &ignored);
 	auto_free char *text = NULL;
 	char tmp[400];
 	struct request r;
@@ -68,7 +69,7 @@ fetch(struct source *s, int out)
 	request_init(&r);
 	r.verb = s->verb;
 	str_copy(r.client, "coral completion", sizeof(r.client));
-	j = c ? client_query_json(c, &r, NULL) : NULL;
+	j = c ? client_query_json(c, &r, &ignored) : NULL;
 	text = j ? json_dumps(j, JSON_COMPACT) : NULL;
 	if (!text)
 		return;

@@ -107,7 +107,7 @@ enter_init(struct enter *en, const struct args *a, enum request_verb verb, struc
 	    .capture = en->as_json,
 	    .quiet = args_flag(a, "quiet"),
 	};
-	if (take_status_fd(en, a, e) < 0 || conf_load(&en->conf, e) < 0)
+	if (take_status_fd(en, a, e) < 0 || cmd_settings(&en->conf, e) < 0)
 		return -1;
 	if (take(a, "service", r->service, sizeof(r->service), e) < 0 ||
 	    take(a, "pod", r->pod, sizeof(r->pod), e) < 0 ||

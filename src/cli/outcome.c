@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/fd.h"
+#include "base/json.h"
 #include "base/str.h"
 
 static const char *
@@ -87,7 +87,8 @@ outcome(const struct client_result *res, const struct err *e)
 	}
 	if (e) {
 		json_object_set_new(o, "exit_code", json_integer(err_exit_exec(e->code)));
-		set_string(o, "cause", cause_of(e->code));
+		if (json_is_null(json_object_get(o, "cause")) || cause_of(e->code))
+			set_string(o, "cause", cause_of(e->code));
 		add_error(o, e);
 	} else if (res) {
 		json_object_set_new(o, "exit_code", json_integer(res->exit_code));
@@ -95,19 +96,6 @@ outcome(const struct client_result *res, const struct err *e)
 			set_string(o, "cause", "transport");
 	}
 	return o;
-}
-
-static int
-to_fd(const char *p, size_t n, void *arg)
-{
-	return fd_write_all(*(int *)arg, p, n);
-}
-
-static void
-put(int fd, const json_t *o, size_t flags)
-{
-	json_dump_callback(o, to_fd, &fd, flags);
-	fd_write_all(fd, "\n", 1);
 }
 
 void
@@ -119,13 +107,13 @@ outcome_report(const struct enter *en, const struct client_result *res, const st
 		return;
 	o = outcome(res, e);
 	if (en->status_fd >= 0)
-		put(en->status_fd, o, JSON_COMPACT);
+		json_print(en->status_fd, o, JSON_COMPACT);
 	if (en->as_json) {
 		if (res) {
 			add_stream(o, "stdout", &res->out, res->out_bytes);
 			add_stream(o, "stderr", &res->err, res->err_bytes);
 		}
-		put(STDOUT_FILENO, o, JSON_INDENT(2));
+		json_print(STDOUT_FILENO, o, JSON_INDENT(2));
 	}
 	json_decref(o);
 }

@@ -58,12 +58,24 @@ table_cell(struct table *t, const char *text)
 	return t->cells[t->n] ? (t->n++, 0) : -1;
 }
 
+static char colour_mode = 'a'; /* auto, +: always, -: never */
+
+void
+table_set_colour(const char *mode)
+{
+	colour_mode = strcmp(mode, "always") == 0 ? '+' : strcmp(mode, "never") == 0 ? '-' : 'a';
+}
+
 bool
 table_colour(FILE *f)
 {
 	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
 
-	return isatty(fileno(f)) && !(no && *no) && term && strcmp(term, "dumb") != 0;
+	if (no && *no)
+		return false;
+	if (colour_mode != 'a')
+		return colour_mode == '+';
+	return isatty(fileno(f)) && term && strcmp(term, "dumb") != 0;
 }
 
 /* Code points: what str_vis() lets through takes a column each but for wide characters. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/fd.h"
+#include "base/json.h"
 #include "base/str.h"
 #include "pty/term.h"
 
@@ -32,13 +33,12 @@ notice(const struct client_run *s, const char *text, size_t n)
 static json_t *
 parse_object(const struct frame *f, const char *what, struct err *e)
 {
-	json_error_t bad;
-	json_t *j = json_loadb((const char *)f->data, f->len, JSON_REJECT_DUPLICATES, &bad);
+	json_t *j = json_parse((const char *)f->data, f->len, e);
 
-	if (json_is_object(j))
+	if (!j || json_is_object(j))
 		return j;
 	err_set(e, ERR_PROTOCOL, 0, "the agent's %s cannot be read", what);
-	err_why(e, "%s", j ? "not an object" : bad.text);
+	err_why(e, "it is not a JSON object");
 	json_decref(j);
 	return NULL;
 }
@@ -46,8 +46,8 @@ parse_object(const struct frame *f, const char *what, struct err *e)
 static int
 on_opened(struct client_run *s, const struct frame *f)
 {
-	const char *text;
 	struct winsize ws;
+	const char *text;
 
 	if (s->state != RUN_OPENING)
 		return err_set(s->e, ERR_PROTOCOL, 0, "the agent opened the session twice");
@@ -55,7 +55,7 @@ on_opened(struct client_run *s, const struct frame *f)
 	if (!s->opened)
 		return -1;
 	s->state = RUN_OPEN;
-	text = json_string_value(json_object_get(s->opened, "notice"));
+	text = json_str(s->opened, "notice");
 	if (text)
 		notice(s, text, strlen(text));
 	if (s->io->opened)
@@ -156,8 +156,11 @@ client_run_frame(struct client_run *s, const struct frame *f)
 static int
 signal_number(const char *name)
 {
-	if (strncmp(name, "SIG", 3) == 0)
-		name += 3;
+	int64_t num;
+
+	/* Those without a name of their own come as numbers. */
+	if (str_to_i64(name, 1, 127, &num) == 0)
+		return (int)num;
 	for (int n = 1; n < NSIG; n++) {
 		const char *have = sigabbrev_np(n);
 
@@ -170,8 +173,7 @@ signal_number(const char *name)
 int
 client_exit_code(const json_t *result)
 {
-	const char *cause = json_string_value(json_object_get(result, "cause"));
-	const char *signame = json_string_value(json_object_get(result, "signal"));
+	const char *cause = json_str(result, "cause"), *signame = json_str(result, "signal");
 	const json_t *code = json_object_get(result, "exit_code");
 	int signo;
 
@@ -202,6 +204,23 @@ check_count(const struct client_run *s, const char *key, const struct client_run
 	return -1;
 }
 
+/* The session ran, and coral failed at the far end (it could not be recorded, ...). */
+static int
+reported_error(const json_t *error, struct err *e)
+{
+	const char *name = json_str(error, "code"), *what = json_str(error, "what");
+	const char *why = json_str(error, "why"), *hint = json_str(error, "hint");
+	int code = ERR_INTERNAL;
+
+	for (int c = ERR_NONE + 1; name && c < ERR_CODE_COUNT; c++) {
+		if (strcmp(err_name((enum err_code)c), name) == 0)
+			code = c;
+	}
+	err_set(e, (enum err_code)code, 0, "%s", what ? what : "the session failed");
+	err_why(e, "%s", why ? why : "");
+	return err_hint(e, "%s", hint ? hint : "");
+}
+
 int
 client_run_verdict(struct client_run *s)
 {
@@ -213,6 +232,8 @@ client_run_verdict(struct client_run *s)
 	}
 	if (s->state != RUN_ENDED)
 		return -1;
+	if (json_is_object(json_object_get(s->res->result, "error")))
+		return reported_error(json_object_get(s->res->result, "error"), s->e);
 	code = client_exit_code(s->res->result);
 	if (code < 0)
 		return err_set(s->e, ERR_PROTOCOL, 0, "the agent's result has no exit status");

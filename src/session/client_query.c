@@ -5,6 +5,8 @@
 #include <poll.h>
 #include <string.h>
 
+#include "base/json.h"
+
 #define JSON_MAX (16u * 1024 * 1024)
 
 struct query {
@@ -115,21 +117,14 @@ json_t *
 client_query_json(struct tp_client *c, const struct request *r, struct err *e)
 {
 	struct collect all = {.over = false};
-	json_error_t bad;
 	json_t *j = NULL;
 
 	buf_init(&all.b, JSON_MAX);
 	if (client_query(c, r, collect, &all, e) == 0) {
 		if (all.over)
 			err_set(e, ERR_LIMIT, 0, "the agent's answer is larger than 16 MiB");
-		else {
-			j = json_loadb((const char *)buf_head(&all.b), all.b.len,
-			    JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &bad);
-			if (!j) {
-				err_set(e, ERR_PROTOCOL, 0, "the agent's answer is not JSON");
-				err_why(e, "%s at byte %d", bad.text, bad.position);
-			}
-		}
+		else
+			j = json_parse((const char *)buf_head(&all.b), all.b.len, e);
 	}
 	buf_fini(&all.b);
 	return j;

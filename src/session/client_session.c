@@ -99,6 +99,8 @@ on_in(void *arg, short revents)
 	s->sent += (uint64_t)got;
 	if (client_link_commit(&s->link, FR_STDIN, (size_t)got, s->e) < 0)
 		client_run_fail(s);
+	else
+		client_run_pump(s);
 }
 
 static short
@@ -118,7 +120,8 @@ on_out(void *arg, short revents)
 	client_run_pump(o->run);
 }
 
-/* Frames that are whole, then what the connection has buffered, until there is no more or a reader
+/* To be called after every send as well, which may have read from the connection on its way.
+ * Frames that are whole, then what the connection has buffered, until there is no more or a reader
  * is slow: then nothing more is read from the agent, and SSH's window holds it back. */
 void
 client_run_pump(struct client_run *s)

@@ -94,8 +94,12 @@ on_signal(void *arg, short revents)
 	struct signalfd_siginfo si;
 
 	(void)revents;
-	if (read(s->sigfd, &si, sizeof(si)) == (ssize_t)sizeof(si) && handle(s, (int)si.ssi_signo) < 0)
+	if (read(s->sigfd, &si, sizeof(si)) != (ssize_t)sizeof(si))
+		return;
+	if (handle(s, (int)si.ssi_signo) < 0)
 		client_run_fail(s);
+	else if (s->state == RUN_OPEN)
+		client_run_pump(s);
 }
 
 /* What our parent had us ignore (nohup, a background job of sh) stays ignored: the kernel queues a

@@ -194,7 +194,8 @@ parse_long(struct args *a, char **argv, struct err *e)
 	}
 	while (o && o->name && (strlen(o->name) != len || memcmp(o->name, name, len) != 0))
 		o++;
-	if (!o || !o->name)
+	/* A row whose name is its letter has no long form. */
+	if (!o || !o->name || len == 1)
 		return unknown_long(a, name, len, e);
 	if (o->kind == OPT_FLAG && eq) {
 		err_set(e, ERR_USAGE, 0, "--%s takes no value", o->name);

@@ -90,7 +90,8 @@ sub_verbs(const char *verb, char *out, size_t size)
 	for (const struct cmd *const *c = cmd_table; *c; c++) {
 		const char *name = (*c)->name;
 
-		if (strncmp(name, verb, n) == 0 && name[n] == ' ' && len + strlen(name) < size)
+		if (!(*c)->hidden && strncmp(name, verb, n) == 0 && name[n] == ' ' &&
+		    len + strlen(name) < size)
 			len += (size_t)snprintf(out + len, size - len, "%s%s", len ? ", " : "",
 			    name + n + 1);
 	}

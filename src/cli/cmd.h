@@ -32,6 +32,7 @@ int args_count(const struct args *a, const char *name); /* times given: -tt */
 const char *args_str(const struct args *a, const char *name); /* last, or NULL */
 long long args_int(const struct args *a, const char *name, long long def); /* ns for OPT_DUR */
 const char *const *args_list(const struct args *a, const char *name); /* NULL-terminated, may be empty */
+bool args_by_letter(const struct args *a, const char *name, int i); /* the i-th time was -x, not --name */
 
 struct cmd {
 	const char *name;    /* "exec"; "agent start" for a sub-verb */
@@ -40,8 +41,10 @@ struct cmd {
 	const char *summary; /* one line */
 	const char *examples; /* lines of "coral ...\tWHAT" */
 	const struct opt *opts; /* ends with a NULL name */
-	bool stop_at_word; /* options end at the first word (exec) */
+	bool stop_at_word; /* options end at the first word (exec); one "--" right after it is taken out */
+	bool like_exec;	   /* coral's own failures exit as err_exit_exec() says, a usage error with 125 */
 	enum opt_complete words; /* what completes a plain word */
+	const char *word_list;	 /* of COMP_WORDS: "bash zsh" */
 	bool hidden;
 	/* argv: the words after the options, NULL-terminated.  dashdash: index in argv before which
 	 * "--" stood, or -1.  Returns the exit status. */

@@ -15,6 +15,7 @@ struct client_where {
 	const char *known_hosts;
 	const char *const *identities;
 	bool embed;		 /* may start an embedded agent (root, nothing listening) */
+	bool ask;		 /* may ask on the terminal: an unknown host key, a passphrase */
 };
 
 /* Connect and authenticate; starts the embedded agent where that applies. */
@@ -24,14 +25,18 @@ struct client_io {
 	int in, out, err; /* -1: closed; in -1: no stdin at all (EOF at once) */
 	bool raw;	  /* put `in` in raw mode while the session runs */
 	bool capture;	  /* -o json: keep the streams in memory, at most 16 MiB each */
-	bool quiet;
-	int status_fd;	  /* --status-fd, or -1 */
+	bool quiet;	  /* no notices on stderr */
+	/* Called once, with FR_OPENED's object (borrowed), before the first byte of output; or NULL. */
+	void (*opened)(void *arg, const json_t *opened);
+	void *arg;
 };
 struct client_result {
-	json_t *result; /* FR_RESULT's object, owned; NULL when none arrived */
-	struct buf out, err; /* when captured */
+	json_t *result; /* FR_RESULT's object, with what only FR_OPENED said; owned; NULL when none arrived */
+	struct buf out, err; /* when captured: the first 16 MiB */
+	uint64_t out_bytes, err_bytes; /* delivered */
 	int exit_code;	/* what coral should exit with */
 };
+void client_result_fini(struct client_result *res);
 /* exec and shell.  0: the session ran (see result); -1: err.  The terminal is restored either way. */
 int client_session(struct tp_client *c, const struct request *r, const struct client_io *io,
     struct client_result *res, struct err *e);

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cli/cmds.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* The scripts as they are installed, taken in by the assembler (paths from the top of the tree). */
+#define EMBED(name, path)                                                                          \
+	__asm__(".section .rodata\n"                                                               \
+		".global " #name "\n" #name ":\n"                                                  \
+		".incbin \"" path "\"\n"                                                           \
+		".byte 0\n"                                                                        \
+		".text\n");                                                                        \
+	extern const char name[] __attribute__((visibility("hidden")))
+
+EMBED(completion_bash, "completions/coral.bash");
+EMBED(completion_zsh, "completions/_coral");
+
+static int
+run_completion(const struct cmd *c, const struct args *a, int argc, char **argv, int dashdash)
+{
+	struct err e;
+
+	(void)a;
+	(void)dashdash;
+	if (argc != 1) {
+		cmd_bad_words(c, argc, argv, &e);
+		return cmd_fail(&e);
+	}
+	if (strcmp(argv[0], "bash") == 0)
+		fputs(completion_bash, stdout);
+	else if (strcmp(argv[0], "zsh") == 0)
+		fputs(completion_zsh, stdout);
+	else {
+		err_set(&e, ERR_USAGE, 0, "there is no completion for %s", argv[0]);
+		err_why(&e, "there are: bash, zsh");
+		err_hint(&e, "coral completion bash");
+		return cmd_fail(&e);
+	}
+	return 0;
+}
+
+const struct cmd cmd_completion = {
+    .name = "completion",
+    .usage = "bash|zsh",
+    .summary = "print the completion script of a shell",
+    .examples = "source <(coral completion bash)\tfor this bash\n"
+		"coral completion zsh >~/.zfunc/_coral\tfor every zsh with ~/.zfunc in $fpath\n",
+    .words = COMP_WORDS,
+    .word_list = "bash zsh",
+    .run = run_completion,
+};

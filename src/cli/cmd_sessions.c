@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cli/cmds.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "cli/table.h"
+
+/* Strings as they are, numbers in decimal, an argv as a shell line, null as "". */
+static void
+text_of(const json_t *v, char *out, size_t size)
+{
+	const char *argv[65];
+	size_t n = 0;
+
+	out[0] = '\0';
+	if (json_is_string(v))
+		str_copy(out, json_string_value(v), size);
+	else if (json_is_integer(v))
+		snprintf(out, size, "%lld", (long long)json_integer_value(v));
+	else if (json_is_real(v))
+		snprintf(out, size, "%.3f", json_real_value(v));
+	else if (json_is_boolean(v))
+		str_copy(out, json_is_true(v) ? "yes" : "no", size);
+	else if (json_is_array(v)) {
+		for (size_t i = 0; i < json_array_size(v) && n + 1 < COUNT_OF(argv); i++) {
+			const char *s = json_string_value(json_array_get(v, i));
+
+			if (s)
+				argv[n++] = s;
+		}
+		argv[n] = NULL;
+		str_quote_argv(out, size, argv);
+	}
+}
+
+static int
+print_table(const json_t *rows)
+{
+	static const char *const heads[] = {"ID", "STATE", "USER", "TARGET", "STARTED", "EXIT", "VERB",
+	    "COMMAND", NULL};
+	static const char *const keys[] = {
+	    "id", "state", "user", "target", "started", "exit_code", "verb", "command"};
+	struct table *t = table_new(heads);
+	const json_t *row;
+	char text[256];
+	size_t i;
+	int rc = t ? 0 : -1;
+
+	json_array_foreach(t ? rows : NULL, i, row)
+	{
+		for (size_t k = 0; k < COUNT_OF(keys); k++) {
+			text_of(json_object_get(row, keys[k]), text, sizeof(text));
+			rc |= table_cell(t, text);
+		}
+	}
+	if (rc == 0)
+		table_print(t, stdout, 6);
+	table_free(t);
+	return rc;
+}
+
+static json_t *
+ask(const struct args *a, enum request_verb verb, const char *id, struct err *e)
+{
+	struct request r;
+	json_t *j = NULL;
+
+	request_init(&r);
+	r.verb = verb;
+	snprintf(r.client, sizeof(r.client), "coral %s", CORAL_VERSION);
+	if (id && str_copy(r.id, id, sizeof(r.id)) >= sizeof(r.id)) {
+		err_set(e, ERR_NO_SESSION, 0, "there is no session %.80s", id);
+		err_why(e, "a session id has 26 letters and digits");
+		err_hint(e, "coral sessions");
+	} else
+		j = cmd_ask(a, &r, e);
+	request_fini(&r);
+	return j;
+}
+
+static int
+run_ls(const struct cmd *c, const struct args *a, int argc, char **argv, int dashdash)
+{
+	struct err e;
+	bool as_json;
+	json_t *rows;
+	int rc = 0;
+
+	(void)dashdash;
+	if (cmd_format(a, &as_json, &e) < 0)
+		return cmd_fail(&e);
+	if (argc > 0) {
+		cmd_bad_words(c, argc, argv, &e);
+		err_hint(&e, "coral sessions ls, coral sessions show ID, or coral sessions rm ID");
+		return cmd_fail(&e);
+	}
+	rows = ask(a, REQ_SESSIONS, NULL, &e);
+	if (!rows)
+		return cmd_fail(&e);
+	if (as_json)
+		cmd_print_json(rows);
+	else if (json_array_size(rows) == 0)
+		fputs("coral: no sessions\n", stderr);
+	else
+		rc = print_table(rows);
+	json_decref(rows);
+	return rc < 0 ? 1 : 0;
+}
+
+/* "key: value" lines, nested objects indented. */
+static void
+print_object(const json_t *obj, int indent)
+{
+	const char *key;
+	json_t *v;
+
+	json_object_foreach((json_t *)(uintptr_t)obj, key, v)
+	{
+		char name[128], raw[1024], text[2048];
+
+		str_vis(name, sizeof(name), key);
+		if (json_is_object(v)) {
+			printf("%*s%s:\n", indent, "", name);
+			print_object(v, indent + 2);
+			continue;
+		}
+		text_of(v, raw, sizeof(raw));
+		str_vis(text, sizeof(text), raw);
+		printf("%*s%s: %s\n", indent, "", name, *text ? text : "-");
+	}
+}
+
+static int
+run_show(const struct cmd *c, const struct args *a, int argc, char **argv, int dashdash)
+{
+	struct err e;
+	bool as_json;
+	json_t *obj;
+
+	(void)dashdash;
+	if (cmd_format(a, &as_json, &e) < 0 || (argc != 1 && cmd_bad_words(c, argc, argv, &e) < 0))
+		return cmd_fail(&e);
+	obj = ask(a, REQ_SHOW, argv[0], &e);
+	if (!obj)
+		return cmd_fail(&e);
+	if (as_json)
+		cmd_print_json(obj);
+	else
+		print_object(obj, 0);
+	json_decref(obj);
+	return 0;
+}
+
+static int
+run_rm(const struct cmd *c, const struct args *a, int argc, char **argv, int dashdash)
+{
+	struct err e;
+	int rc = 0;
+
+	(void)dashdash;
+	if (argc == 0) {
+		cmd_bad_words(c, argc, argv, &e);
+		return cmd_fail(&e);
+	}
+	for (int i = 0; i < argc; i++) {
+		json_t *done = ask(a, REQ_REMOVE, argv[i], &e);
+		char id[128];
+
+		if (!done) {
+			rc = cmd_fail(&e);
+			continue;
+		}
+		json_decref(done);
+		str_vis(id, sizeof(id), argv[i]);
+		printf("%s\n", id);
+	}
+	return rc;
+}
+
+#define OUTPUT                                                                                     \
+	{                                                                                          \
+		"output", 'o', OPT_STR, "table|json", "how to print", COMP_WORDS, "table json"     \
+	}
+static const struct opt list_opts[] = {
+    OUTPUT,
+    CMD_AGENT_OPTS,
+    {NULL, 0, OPT_FLAG, NULL, NULL, COMP_NONE, NULL},
+};
+static const struct opt rm_opts[] = {
+    CMD_AGENT_OPTS,
+    {NULL, 0, OPT_FLAG, NULL, NULL, COMP_NONE, NULL},
+};
+
+const struct cmd cmd_sessions = {
+    .name = "sessions",
+    .usage = "[flags]",
+    .summary = "list the sessions that were recorded (the same as sessions ls)",
+    .examples = "coral sessions\tnewest first\n"
+		"coral sessions -o json | jq '.[] | select(.exit_code != 0)'\tthose that failed\n",
+    .opts = list_opts,
+    .run = run_ls,
+};
+const struct cmd cmd_sessions_ls = {
+    .name = "sessions ls",
+    .usage = "[flags]",
+    .summary = "list the sessions that were recorded",
+    .examples = "coral sessions ls -o json\tone array for a script\n",
+    .opts = list_opts,
+    .run = run_ls,
+};
+const struct cmd cmd_sessions_show = {
+    .name = "sessions show",
+    .usage = "[flags] ID",
+    .summary = "show who did what, where and when in one session",
+    .examples = "coral sessions show 01jd0\ta prefix of the id will do\n",
+    .opts = list_opts,
+    .words = COMP_SESSION,
+    .run = run_show,
+};
+const struct cmd cmd_sessions_rm = {
+    .name = "sessions rm",
+    .usage = "[flags] ID...",
+    .summary = "remove recordings, where policy permits",
+    .examples = "coral sessions rm 01jd0z5s8w7k3mtq4v9x2c6b1n\tprints the ids that were removed\n",
+    .opts = rm_opts,
+    .words = COMP_SESSION,
+    .run = run_rm,
+};

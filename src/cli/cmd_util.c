@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cli/cmds.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/conf.h"
+#include "base/str.h"
+#include "cli/table.h"
+
+int
+cmd_bad_words(const struct cmd *c, int argc, char **argv, struct err *e)
+{
+	err_set(e, ERR_USAGE, 0, argc ? "coral %s does not take \"%s\"" : "coral %s: too few arguments",
+	    c->name, argc ? argv[argc - 1] : "");
+	err_why(e, "it is used as: coral %s %s", c->name, c->usage);
+	return err_hint(e, "coral %s --help", c->name);
+}
+
+int
+cmd_format(const struct args *a, bool *as_json, struct err *e)
+{
+	const char *o = args_str(a, "output");
+
+	*as_json = o && strcmp(o, "json") == 0;
+	if (!o || *as_json || strcmp(o, "table") == 0)
+		return 0;
+	err_set(e, ERR_USAGE, 0, "there is no output format %s", o);
+	err_why(e, "there are: table, json");
+	return err_hint(e, "-o json");
+}
+
+void
+cmd_print_json(const json_t *j)
+{
+	json_dumpf(j, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
+	putchar('\n');
+}
+
+int
+cmd_settings(struct conf *c, struct err *e)
+{
+	if (conf_load(c, e) < 0)
+		return -1;
+	if (c->warning[0])
+		fprintf(stderr, "coral: %s\n", c->warning);
+	table_set_colour(c->color);
+	return 0;
+}
+
+void
+cmd_agent_from(struct cmd_agent *to, const struct conf *c, const struct args *a)
+{
+	const char *addr = args_str(a, "agent-addr"), *const *ids = args_list(a, "identity");
+	const char *home = getenv("HOME"), *xdg = getenv("XDG_STATE_HOME");
+	size_t n = 0;
+
+	memset(to, 0, sizeof(*to));
+	for (; ids[n] && n + 1 < COUNT_OF(to->ids); n++)
+		to->ids[n] = ids[n];
+	if (n == 0 && c->identity[0])
+		to->ids[n++] = c->identity;
+	/* Per person also where the state directory is the machine's. */
+	if (xdg && xdg[0] == '/')
+		snprintf(to->known_hosts, sizeof(to->known_hosts), "%s/coral/known_hosts", xdg);
+	else if (home && home[0] == '/')
+		snprintf(to->known_hosts, sizeof(to->known_hosts),
+		    "%s/.local/state/coral/known_hosts", home);
+	else
+		snprintf(to->known_hosts, sizeof(to->known_hosts), "%s/known_hosts", c->config_dir);
+	to->where = (struct client_where){
+	    .address = addr ? addr : c->agent[0] ? c->agent : NULL,
+	    .socket = c->socket,
+	    .known_hosts = to->known_hosts,
+	    .identities = n ? to->ids : NULL,
+	    .embed = true,
+	    .ask = true,
+	};
+}
+
+json_t *
+cmd_ask(const struct args *a, const struct request *r, struct err *e)
+{
+	struct cmd_agent agent;
+	struct tp_client *c;
+	struct conf conf;
+	json_t *j;
+
+	if (cmd_settings(&conf, e) < 0)
+		return NULL;
+	cmd_agent_from(&agent, &conf, a);
+	c = client_connect(&agent.where, e);
+	if (!c)
+		return NULL;
+	j = client_query_json(c, r, e);
+	tp_client_free(c);
+	return j;
+}

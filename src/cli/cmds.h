@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CORAL_CLI_CMDS_H
+#define CORAL_CLI_CMDS_H
+
+/* The verbs, one file each, and the few helpers that every verb may use. */
+#include <jansson.h>
+#include "cli/cmd.h"
+#include "session/client.h"
+#include "transport/client.h"
+
+struct conf;
+
+extern const struct cmd cmd_exec, cmd_shell, cmd_ps;
+extern const struct cmd cmd_sessions, cmd_sessions_ls, cmd_sessions_show, cmd_sessions_rm;
+extern const struct cmd cmd_replay, cmd_agent_start, cmd_agent_status, cmd_agent_embedded;
+extern const struct cmd cmd_completion, cmd_version, cmd_help, cmd_complete;
+
+/* No such verb: ERR_USAGE that names the nearest.  -1. */
+int cmd_unknown(int argc, char **argv, struct err *e);
+/* Fewer or more words than the verb takes: ERR_USAGE.  -1. */
+int cmd_bad_words(const struct cmd *c, int argc, char **argv, struct err *e);
+
+/* "-o json|table" of the listing verbs.  -1: ERR_USAGE. */
+int cmd_format(const struct args *a, bool *as_json, struct err *e);
+/* One JSON value on standard output, with a newline. */
+void cmd_print_json(const json_t *j);
+
+/* conf_load(), its warning on standard error, and its effect on what we print. */
+int cmd_settings(struct conf *c, struct err *e);
+
+/*
+ * Which agent, from settings and --agent-addr and --identity.  Borrows from
+ * conf and args; `ids` is the storage of the identity list.
+ */
+struct cmd_agent {
+	struct client_where where;
+	const char *ids[17];
+	char known_hosts[300];
+};
+void cmd_agent_from(struct cmd_agent *to, const struct conf *c, const struct args *a);
+/* Settings, connection, one question: the answer as JSON (new reference), or NULL. */
+json_t *cmd_ask(const struct args *a, const struct request *r, struct err *e);
+
+/* The rows that name an agent. */
+#define CMD_AGENT_OPTS                                                                             \
+	{"agent-addr", 0, OPT_STR, "HOST:PORT", "the agent to use, also as the path of a socket",  \
+	    COMP_NONE, NULL},                                                                      \
+	    {"identity", 0, OPT_LIST, "FILE", "private key to prove who you are", COMP_FILE, NULL}
+
+#endif

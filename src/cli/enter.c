@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cli/enter.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "transport/client.h"
+
+static void
+on_opened(void *arg, const json_t *opened)
+{
+	const struct enter *en = arg;
+
+	/* Called before raw mode begins. */
+	if (en->explain)
+		explain_print(opened);
+}
+
+int
+enter_fail(const struct enter *en, const struct err *e)
+{
+	outcome_report(en, NULL, e);
+	return cmd_fail_exec(e);
+}
+
+/* The targets, asked on a connection of its own: a channel carries one request. */
+static json_t *
+list_targets(const struct client_where *w, const struct request *of, struct err *e)
+{
+	struct tp_client *c = client_connect(w, e);
+	struct request r;
+	json_t *j;
+
+	if (!c)
+		return NULL;
+	request_init(&r);
+	r.verb = REQ_PS;
+	memcpy(r.client, of->client, sizeof(r.client));
+	j = client_query_json(c, &r, e);
+	request_fini(&r);
+	tp_client_free(c);
+	return j;
+}
+
+/* 0 chosen, 1 given up, -1 not possible (e stays what it was). */
+static int
+choose(struct enter *en, const struct client_where *w, struct err *e)
+{
+	struct err ignored;
+	json_t *targets;
+	int rc;
+
+	if (e->code != ERR_AMBIGUOUS || !choose_possible())
+		return -1;
+	targets = list_targets(w, &en->req, &ignored);
+	if (!targets)
+		return -1;
+	rc = choose_target(&en->req, targets);
+	json_decref(targets);
+	return rc;
+}
+
+static int
+attempt(struct enter *en, const struct client_where *w, struct client_result *res, struct err *e)
+{
+	struct tp_client *c = client_connect(w, e);
+	int rc;
+
+	memset(res, 0, sizeof(*res));
+	if (!c)
+		return -1;
+	rc = client_session(c, &en->req, &en->io, res, e);
+	tp_client_free(c);
+	return rc;
+}
+
+int
+enter_run(struct enter *en)
+{
+	struct client_result res;
+	struct cmd_agent agent;
+	struct err e;
+	int rc, code;
+
+	cmd_agent_from(&agent, &en->conf, en->args);
+	en->io.opened = on_opened;
+	en->io.arg = en;
+	rc = attempt(en, &agent.where, &res, &e);
+	if (rc < 0 && !res.result) {
+		int chose = choose(en, &agent.where, &e);
+
+		if (chose == 1) {
+			client_result_fini(&res);
+			return 125;
+		}
+		if (chose == 0) {
+			client_result_fini(&res);
+			rc = attempt(en, &agent.where, &res, &e);
+		}
+	}
+	outcome_report(en, &res, rc < 0 ? &e : NULL);
+	code = rc < 0 ? cmd_fail_exec(&e) : res.exit_code;
+	client_result_fini(&res);
+	return code;
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cli/table.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+
+#define CELL_MAX 512
+
+struct table {
+	const char *const *heads;
+	int ncols;
+	char **cells;
+	size_t n, cap;
+};
+
+struct table *
+table_new(const char *const *heads)
+{
+	struct table *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->heads = heads;
+	while (t->ncols < TABLE_COLS && heads[t->ncols])
+		t->ncols++;
+	return t;
+}
+
+void
+table_free(struct table *t)
+{
+	if (!t)
+		return;
+	for (size_t i = 0; i < t->n; i++)
+		free(t->cells[i]);
+	free(t->cells);
+	free(t);
+}
+
+int
+table_cell(struct table *t, const char *text)
+{
+	char safe[CELL_MAX];
+
+	if (t->n == t->cap) {
+		size_t cap = t->cap ? t->cap * 2 : 64;
+		char **cells = realloc(t->cells, cap * sizeof(*cells));
+
+		if (!cells)
+			return -1;
+		t->cells = cells;
+		t->cap = cap;
+	}
+	str_vis(safe, sizeof(safe), text && *text ? text : "-");
+	t->cells[t->n] = strdup(safe);
+	return t->cells[t->n] ? (t->n++, 0) : -1;
+}
+
+static char colour_mode = 'a'; /* auto, +: always, -: never */
+
+void
+table_set_colour(const char *mode)
+{
+	colour_mode = strcmp(mode, "always") == 0 ? '+' : strcmp(mode, "never") == 0 ? '-' : 'a';
+}
+
+bool
+table_colour(FILE *f)
+{
+	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	if (no && *no)
+		return false;
+	if (colour_mode != 'a')
+		return colour_mode == '+';
+	return isatty(fileno(f)) && term && strcmp(term, "dumb") != 0;
+}
+
+/* Code points: what str_vis() lets through takes a column each but for wide characters. */
+static int
+columns(const char *s)
+{
+	int n = 0;
+
+	for (; *s; s++)
+		n += ((unsigned char)*s & 0xc0) != 0x80;
+	return n;
+}
+
+static int
+widest(const struct table *t, int col, bool *empty)
+{
+	int w = columns(t->heads[col]);
+
+	*empty = true;
+	for (size_t i = (size_t)col; i < t->n; i += (size_t)t->ncols) {
+		int n = columns(t->cells[i]);
+
+		if (n > w)
+			w = n;
+		if (strcmp(t->cells[i], "-") != 0)
+			*empty = false;
+	}
+	return w;
+}
+
+static void
+print_row(FILE *f, char *const *cells, const int *width, int ncols)
+{
+	int pad = 0;
+
+	for (int c = 0; c < ncols; c++) {
+		if (width[c] < 0)
+			continue;
+		fprintf(f, "%*s%s", pad, "", cells[c]);
+		pad = width[c] - columns(cells[c]) + 2;
+	}
+	fputc('\n', f);
+}
+
+void
+table_print(const struct table *t, FILE *f, int keep)
+{
+	bool bold = table_colour(f), empty;
+	int width[TABLE_COLS];
+
+	for (int c = 0; c < t->ncols; c++) {
+		width[c] = widest(t, c, &empty);
+		if (empty && c >= keep)
+			width[c] = -1;
+	}
+	if (bold)
+		fputs("\033[1m", f);
+	print_row(f, (char *const *)(const void *)t->heads, width, t->ncols);
+	if (bold)
+		fputs("\033[0m", f);
+	for (size_t i = 0; i + (size_t)t->ncols <= t->n; i += (size_t)t->ncols)
+		print_row(f, t->cells + i, width, t->ncols);
+}

@@ -5,7 +5,7 @@
 #include <string.h>
 
 int
-sha256_init(struct sha256 *h)
+sha2_init(struct sha256 *h)
 {
 	h->ctx = EVP_MD_CTX_new();
 	h->bad = !h->ctx || EVP_DigestInit_ex(h->ctx, EVP_sha256(), NULL) != 1;
@@ -13,14 +13,14 @@ sha256_init(struct sha256 *h)
 }
 
 void
-sha256_update(struct sha256 *h, const void *p, size_t n)
+sha2_update(struct sha256 *h, const void *p, size_t n)
 {
 	if (!h->bad && EVP_DigestUpdate(h->ctx, p, n) != 1)
 		h->bad = true;
 }
 
 int
-sha256_final(struct sha256 *h, unsigned char out[SHA256_SIZE])
+sha2_final(struct sha256 *h, unsigned char out[SHA256_SIZE])
 {
 	unsigned n = SHA256_SIZE;
 	int rc = 0;
@@ -29,12 +29,12 @@ sha256_final(struct sha256 *h, unsigned char out[SHA256_SIZE])
 		memset(out, 0, SHA256_SIZE);
 		rc = -1;
 	}
-	sha256_drop(h);
+	sha2_drop(h);
 	return rc;
 }
 
 void
-sha256_drop(struct sha256 *h)
+sha2_drop(struct sha256 *h)
 {
 	EVP_MD_CTX_free(h->ctx);
 	h->ctx = NULL;
@@ -42,7 +42,7 @@ sha256_drop(struct sha256 *h)
 }
 
 int
-sha256_copy(struct sha256 *to, const struct sha256 *from)
+sha2_copy(struct sha256 *to, const struct sha256 *from)
 {
 	to->ctx = EVP_MD_CTX_new();
 	to->bad = !to->ctx || from->bad || EVP_MD_CTX_copy_ex(to->ctx, from->ctx) != 1;

@@ -2,7 +2,7 @@
 #ifndef CORAL_BASE_SHA256_H
 #define CORAL_BASE_SHA256_H
 
-/* SHA-256 piece by piece.  Allocates in sha256_init() only. */
+/* SHA-256 piece by piece.  Allocates in sha2_init() only. */
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -14,13 +14,13 @@ struct sha256 {
 };
 
 /* 0 or -1.  A failed init may be updated and finished: the final tells. */
-int sha256_init(struct sha256 *h);
-void sha256_update(struct sha256 *h, const void *p, size_t n);
+int sha2_init(struct sha256 *h);
+void sha2_update(struct sha256 *h, const void *p, size_t n);
 /* The digest, and the state freed.  -1 when any step failed; out is then all 0. */
-int sha256_final(struct sha256 *h, unsigned char out[SHA256_SIZE]);
+int sha2_final(struct sha256 *h, unsigned char out[SHA256_SIZE]);
 /* The state so far, to be finished apart.  0 or -1 (the final tells as well). */
-int sha256_copy(struct sha256 *to, const struct sha256 *from);
-/* Give up before the end; harmless after sha256_final(). */
-void sha256_drop(struct sha256 *h);
+int sha2_copy(struct sha256 *to, const struct sha256 *from);
+/* Give up before the end; harmless after sha2_final(). */
+void sha2_drop(struct sha256 *h);
 
 #endif

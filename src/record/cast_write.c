@@ -161,7 +161,7 @@ cast_data(
 	if (w->side[st].over)
 		cast_bulk_accept(w, st, p, n);
 	w->count[st] += n;
-	sha256_update(&w->sha[st], p, n);
+	sha2_update(&w->sha[st], p, n);
 	return 0;
 }
 
@@ -255,8 +255,8 @@ cast_digest(const struct cast_writer *w, enum cast_stream st, char hex[65])
 	unsigned char digest[SHA256_SIZE];
 	struct sha256 copy;
 
-	sha256_copy(&copy, &w->sha[st]);
-	sha256_final(&copy, digest);
+	sha2_copy(&copy, &w->sha[st]);
+	sha2_final(&copy, digest);
 	str_hex(hex, digest, sizeof(digest));
 }
 
@@ -345,7 +345,7 @@ cast_create(const struct cast_start *s, struct err *e)
 	w->tty = s->tty;
 	w->digest_only = s->digest_only;
 	for (int st = 0; st < CAST_STREAM_COUNT; st++)
-		sha256_init(&w->sha[st]);
+		sha2_init(&w->sha[st]);
 	w->dirfd = fcntl(s->dirfd, F_DUPFD_CLOEXEC, 3);
 	w->fd = openat(s->dirfd, s->name,
 	    O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -373,7 +373,7 @@ cast_free(struct cast_writer *w)
 	cast_out_free(w);
 	for (int st = 0; st < CAST_STREAM_COUNT; st++) {
 		free(w->ring[st].data);
-		sha256_drop(&w->sha[st]);
+		sha2_drop(&w->sha[st]);
 	}
 	free(w);
 }

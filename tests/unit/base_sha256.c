@@ -11,10 +11,10 @@ digest(const char *text, size_t step)
 	struct sha256 h;
 	size_t n = strlen(text), at;
 
-	sha256_init(&h);
+	sha2_init(&h);
 	for (at = 0; at < n; at += step)
-		sha256_update(&h, text + at, n - at < step ? n - at : step);
-	if (sha256_final(&h, out) < 0)
+		sha2_update(&h, text + at, n - at < step ? n - at : step);
+	if (sha2_final(&h, out) < 0)
 		return "failed";
 	str_hex(hex, out, sizeof(out));
 	return hex;
@@ -32,9 +32,9 @@ main(void)
 	    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", "abc");
 	is_str(digest("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", 7),
 	    "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1", "piece by piece");
-	sha256_init(&h);
-	sha256_drop(&h);
-	sha256_update(&h, "x", 1);
-	is_int(sha256_final(&h, out), -1, "no digest of what was dropped");
+	sha2_init(&h);
+	sha2_drop(&h);
+	sha2_update(&h, "x", 1);
+	is_int(sha2_final(&h, out), -1, "no digest of what was dropped");
 	return done_testing();
 }

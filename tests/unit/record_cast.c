@@ -13,9 +13,9 @@ digest_of(const void *p, size_t n)
 	unsigned char d[SHA256_SIZE];
 	struct sha256 h;
 
-	sha256_init(&h);
-	sha256_update(&h, p, n);
-	sha256_final(&h, d);
+	sha2_init(&h);
+	sha2_update(&h, p, n);
+	sha2_final(&h, d);
 	str_hex(hex, d, sizeof(d));
 	return hex;
 }

@@ -22,6 +22,7 @@ rt_open(const struct tgt_sys *s, struct rt_ctx *c)
 	uint64_t its = one < 0 ? 0 : proc_ns(one, "mnt");
 
 	*c = (struct rt_ctx){.proc = s->proc, .host = -1, .host_pd = -1};
+	c->host_ns_pid = one < 0 ? 0 : proc_ns(one, "pid");
 	if (one >= 0 && (s->standin || (its && its != mine))) {
 		c->host = openat(one, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (c->host >= 0) {

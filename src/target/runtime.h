@@ -13,10 +13,11 @@
 #include "target/target.h"
 
 struct rt_ctx {
-	int proc;	 /* as tgt_sys.proc; not owned */
-	int host;	 /* O_PATH of the host's root, or -1 */
-	int host_pd;	 /* /proc/PID of a process with that root, for its mounts, or -1 */
-	json_t *storage; /* podman's list of containers, kept while it is the same file */
+	int proc;	      /* as tgt_sys.proc; not owned */
+	int host;	      /* O_PATH of the host's root, or -1 */
+	int host_pd;	      /* /proc/PID of a process with that root, for its mounts, or -1 */
+	uint64_t host_ns_pid; /* of pid 1; 0 unreadable */
+	json_t *storage;      /* podman's list of containers, kept while it is the same file */
 	char storage_path[1024];
 };
 int rt_open(const struct tgt_sys *s, struct rt_ctx *c);
@@ -48,6 +49,6 @@ void rt_runc(const struct rt_ctx *c, struct rt_facts *f);
 /* Parsers of runtime files, for the fuzzer as well. */
 void rt_take_docker(const json_t *config, struct rt_facts *f);
 void rt_take_bundle(const json_t *config, struct rt_facts *f);
-bool rt_take_runc(const json_t *state, struct rt_facts *f);
+void rt_take_runc(const json_t *state, struct rt_facts *f);
 
 #endif

@@ -11,12 +11,12 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "target/lex.h"
 
 #define STATE_MAX (1024 * 1024)
 #define STATES_MAX 256
 
-/* True when the state is that of the container whose first process is t->pid. */
-bool
+void
 rt_take_runc(const json_t *state, struct rt_facts *f)
 {
 	const json_t *labels = json_object_get(json_object_get(state, "config"), "labels");
@@ -24,8 +24,8 @@ rt_take_runc(const json_t *state, struct rt_facts *f)
 	const json_t *one;
 	size_t i;
 
-	if (!id || json_int(state, "init_process_pid", 0) != f->t->pid)
-		return false;
+	if (!id)
+		return;
 	rt_text(f->t->container, sizeof(f->t->container), id);
 	rt_text(f->t->id, sizeof(f->t->id), id);
 	/* The bundle's annotations, as "key=value". */
@@ -39,7 +39,20 @@ rt_take_runc(const json_t *state, struct rt_facts *f)
 		str_copy(key, kv, (size_t)(eq - kv) + 1);
 		rt_label(key, eq + 1, f);
 	}
-	return true;
+}
+
+/* The container's first process is ours, or shares a pid namespace of its own with us. */
+static bool
+is_ours(const struct rt_ctx *c, int64_t init, const struct tgt *t)
+{
+	auto_close int pd = -1;
+
+	if (init == t->pid)
+		return true;
+	if (init <= 1 || init > INT32_MAX || !t->ns_pid || t->ns_pid == c->host_ns_pid)
+		return false;
+	pd = proc_open(c->proc, (pid_t)init);
+	return pd >= 0 && proc_ns(pd, "pid") == t->ns_pid;
 }
 
 static bool
@@ -51,9 +64,25 @@ one_state(const struct rt_ctx *c, const char *name, struct rt_facts *f)
 
 	snprintf(path, sizeof(path), "/run/runc/%s/state.json", name);
 	j = rt_json(c, path, STATE_MAX);
-	ours = j && rt_take_runc(j, f);
+	ours = j && is_ours(c, json_int(j, "init_process_pid", 0), f->t);
+	if (ours)
+		rt_take_runc(j, f);
 	json_decref(j);
 	return ours;
+}
+
+/* The cgroup is mostly called as the container; the container may have made more below. */
+static bool
+by_cgroup(const struct rt_ctx *c, struct rt_facts *f)
+{
+	struct lex l = {f->t->cgroup, strlen(f->t->cgroup)}, part;
+	char name[256];
+
+	while (lex_until(&l, '/', &part))
+		if (part.n > 0 && !lex_is(&part, "..") && lex_copy(&part, name, sizeof(name)) &&
+		    one_state(c, name, f))
+			return true;
+	return false;
 }
 
 void
@@ -61,11 +90,9 @@ rt_runc(const struct rt_ctx *c, struct rt_facts *f)
 {
 	auto_close int fd = -1;
 	struct dirent *d;
-	char guess[72];
 	DIR *dir;
 
-	str_copy(guess, f->t->id, sizeof(guess));
-	if (*guess && !strchr(guess, '/') && one_state(c, guess, f))
+	if (by_cgroup(c, f))
 		return;
 	if (c->host >= 0)
 		fd = openat(c->host, "run/runc", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -216,6 +216,7 @@ static void
 plain_runc(void)
 {
 	struct standin_proc p = {.pid = 510, .comm = "box", .ns_pid = 4500, .ns_mnt = 5500};
+	struct tgt_query q = {.pid = 0};
 	struct err e;
 	struct tgt t;
 
@@ -238,6 +239,9 @@ plain_runc(void)
 	is_str(t.runtime, "runc", "  runtime");
 	is_str(t.cgroup, "/other-name", "  cgroup");
 	is_int(t.processes, 2, "  a cgroup inside it is the same container");
+	q.pid = 520;
+	is_int(tgt_find(&sys, &q, &t, NULL, &e), 0, "  by a pid in the inner cgroup");
+	is_str(t.container, "box-1", "  the same container");
 	is_int(find_word("box", &t, &e), -ERR_NO_TARGET, "  its id is a name: no prefix of it");
 	is_int(find_word("nginx.service", &t, &e), -ERR_NO_TARGET, "a systemd unit is none");
 }

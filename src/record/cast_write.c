@@ -13,8 +13,6 @@
 #include "record/cast_escape.h"
 #include "record/cast_priv.h"
 
-#define FORMAT 1 /* of the "coral" object and of coral's own events */
-
 static void
 put_text(struct cast_writer *w, const char *s)
 {
@@ -281,99 +279,4 @@ cast_sync(struct cast_writer *w, int64_t t, bool now, struct err *e)
 	cast_out_trim(w);
 	w->synced_at = t;
 	return sync_all(w, e);
-}
-
-/* The first line, without its newline; NULL when there is no memory. */
-static char *
-header_text(const struct cast_start *s)
-{
-	json_t *coral, *clock, *env = NULL, *title = NULL, *h;
-	char *text = NULL, seen[512];
-
-	coral = s->coral ? json_copy(s->coral) : json_object();
-	clock = json_pack(
-	    "{sI sI}", "real_ns", (json_int_t)s->real_ns, "mono_ns", (json_int_t)s->mono_ns);
-	json_object_set_new(coral, "format", json_integer(FORMAT));
-	json_object_set_new(coral, "clock", clock);
-	if (s->term)
-		env = json_pack("{ss}", "TERM", s->term);
-	if (s->title) {
-		str_vis(seen, sizeof(seen), s->title);
-		title = json_string(seen);
-	}
-	h = json_pack("{si si si sI so* so* so}", "version", 2, "width", s->cols, "height", s->rows,
-	    "timestamp", (json_int_t)(s->real_ns / NS_PER_S), "title", title, "env", env, "coral",
-	    coral);
-	if (h)
-		text = json_dumps(h, JSON_COMPACT);
-	json_decref(h);
-	return text;
-}
-
-static int
-write_header(struct cast_writer *w, const struct cast_start *s, struct err *e)
-{
-	auto_free char *text = header_text(s);
-	size_t n = text ? strlen(text) : 0;
-
-	if (!text)
-		return err_set(e, ERR_RECORDING, ENOMEM, "cannot begin a recording");
-	if (n >= CAST_LINE_MAX) {
-		err_set(e, ERR_LIMIT, 0, "cannot begin a recording");
-		return err_why(e, "its header is %zu bytes; at most %d fit", n, CAST_LINE_MAX - 1);
-	}
-	if (cast_out_alloc(w, n) < 0)
-		return err_set(e, ERR_RECORDING, errno, "cannot begin a recording");
-	memcpy(w->out, text, n);
-	w->out_len = n;
-	cast_emit_line(w);
-	return cast_commit(w, false, e);
-}
-
-struct cast_writer *
-cast_create(const struct cast_start *s, struct err *e)
-{
-	struct cast_writer *w = calloc(1, sizeof(*w));
-
-	if (!w) {
-		err_set(e, ERR_RECORDING, ENOMEM, "cannot begin a recording");
-		return NULL;
-	}
-	str_copy(w->name, s->name, sizeof(w->name));
-	w->start = w->last = w->synced_at = s->mono_ns;
-	w->bulk_cap = s->bulk_cap;
-	w->tty = s->tty;
-	w->digest_only = s->digest_only;
-	for (int st = 0; st < CAST_STREAM_COUNT; st++)
-		sha2_init(&w->sha[st]);
-	w->dirfd = fcntl(s->dirfd, F_DUPFD_CLOEXEC, 3);
-	w->fd = openat(s->dirfd, s->name,
-	    O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (w->fd < 0) {
-		err_set(e, ERR_RECORDING, errno, "cannot create the recording %s", s->name);
-		cast_free(w);
-		return NULL;
-	}
-	if (write_header(w, s, e) < 0) {
-		unlinkat(s->dirfd, s->name, 0);
-		cast_free(w);
-		return NULL;
-	}
-	return w;
-}
-
-void
-cast_free(struct cast_writer *w)
-{
-	if (!w)
-		return;
-	cast_release(w);
-	fd_close(&w->fd);
-	fd_close(&w->dirfd);
-	cast_out_free(w);
-	for (int st = 0; st < CAST_STREAM_COUNT; st++) {
-		free(w->ring[st].data);
-		sha2_drop(&w->sha[st]);
-	}
-	free(w);
 }

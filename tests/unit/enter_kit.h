@@ -24,15 +24,13 @@ struct run {
 static struct tgt_sys kit_sys = {.proc = -1};
 static int kit_serial;
 
-static void __attribute__((unused))
-kit_start(void)
+static void __attribute__((unused)) kit_start(void)
 {
 	kit_sys.proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	str_copy(kit_sys.proc_path, "/proc", sizeof(kit_sys.proc_path));
 }
 
-static int __attribute__((unused))
-kit_hold(pid_t pid, struct tgt_hold *h, struct err *e)
+static int __attribute__((unused)) kit_hold(pid_t pid, struct tgt_hold *h, struct err *e)
 {
 	auto_close int pd = proc_open(kit_sys.proc, pid);
 	struct proc_stat st = {.start = 0};
@@ -50,7 +48,8 @@ kit_drain(int fd, char *out, size_t size)
 	ssize_t got;
 
 	fd_nonblock(fd, false);
-	while (n < size - 1 && ((got = read(fd, out + n, size - 1 - n)) > 0 || (got < 0 && errno == EINTR)))
+	while (n < size - 1 &&
+	       ((got = read(fd, out + n, size - 1 - n)) > 0 || (got < 0 && errno == EINTR)))
 		n += got > 0 ? (size_t)got : 0;
 	out[n] = '\0';
 }
@@ -96,8 +95,7 @@ kit_spawn(pid_t pid, struct run *r, int *from)
 	return rc;
 }
 
-static int __attribute__((unused))
-kit_run(pid_t pid, struct run *r)
+static int __attribute__((unused)) kit_run(pid_t pid, struct run *r)
 {
 	int from = -1, rc;
 
@@ -113,8 +111,7 @@ kit_run(pid_t pid, struct run *r)
 }
 
 /* Exit status of a run without a terminal; what it wrote is in r->out. */
-static int __attribute__((unused))
-kit_sh(pid_t pid, struct run *r, const char *script)
+static int __attribute__((unused)) kit_sh(pid_t pid, struct run *r, const char *script)
 {
 	const char *argv[] = {"/bin/sh", "-c", script, NULL};
 
@@ -127,8 +124,9 @@ kit_sh(pid_t pid, struct run *r, const char *script)
 	return r->status >= 0 && WIFEXITED(r->status) ? WEXITSTATUS(r->status) : -1;
 }
 
+static const char *kit_line(const char *text, const char *name) __attribute__((unused));
 /* The value of "Name:\t..." in a text of /proc/PID/status. */
-static const char *__attribute__((unused))
+static const char *
 kit_line(const char *text, const char *name)
 {
 	static char out[4][512];

@@ -27,14 +27,16 @@ like_target(pid_t pid, const char *what)
 		is_str(kit_line(r.out, same[i]), kit_line(text, same[i]), same[i]);
 	is_str(kit_line(r.out, "SigBlk"), "\t0000000000000000", "no signal is blocked");
 	is_str(kit_line(r.out, "SigIgn"), "\t0000000000000000", "no signal is ignored");
-	is_int(kit_sh(pid, &r, "cd /proc/self/ns; for n in mnt pid net ipc uts cgroup user; do "
-			       "ls -l $n; done"),
+	is_int(kit_sh(pid, &r,
+		   "cd /proc/self/ns; for n in mnt pid net ipc uts cgroup user; do "
+		   "ls -l $n; done"),
 	    0, "ls ran");
 	for (size_t i = 0; i < COUNT_OF(ns); i++) {
 		snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)pid, ns[i]);
 		n = readlink(path, theirs, sizeof(theirs) - 1);
 		theirs[n > 0 ? n : 0] = '\0';
-		ok(n > 0 && strstr(r.out, theirs) != NULL, "%s: %s namespace is the target's", what, ns[i]);
+		ok(n > 0 && strstr(r.out, theirs) != NULL, "%s: %s namespace is the target's", what,
+		    ns[i]);
 	}
 }
 
@@ -55,8 +57,11 @@ test_context(pid_t pid)
 	close(fd);
 	text[n > 0 ? n : 0] = '\0';
 	is_str(r.out, text, "limits are the target's");
-	is_int(kit_sh(pid, &r, "cat /proc/self/oom_score_adj; pwd; echo $PATH; cat /proc/self/loginuid"), 0, "oom");
-	is_str(r.out, "500\n/\n/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n0", "oom_score_adj, cwd, PATH, loginuid");
+	is_int(kit_sh(pid, &r,
+		   "cat /proc/self/oom_score_adj; pwd; echo $PATH; cat /proc/self/loginuid"),
+	    0, "oom");
+	is_str(r.out, "500\n/\n/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n0",
+	    "oom_score_adj, cwd, PATH, loginuid");
 	is_int(kit_sh(pid, &r, "cat /proc/self/cgroup"), 0, "cgroup");
 	ok(strstr(r.out, "coral-t") != NULL, "a cgroup of the session's own");
 	ok(strstr(r.out, ":/\n") == NULL || strstr(r.out, "..") == NULL, "inside the target's");
@@ -75,8 +80,8 @@ test_context(pid_t pid)
 static void
 test_tty(pid_t pid)
 {
-	static const char *const argv[] = {"/bin/sh", "-c",
-	    "stty size; tty; cat /proc/self/stat; echo $TERM; ls -l $(tty)", NULL};
+	static const char *const argv[] = {
+	    "/bin/sh", "-c", "stty size; tty; cat /proc/self/stat; echo $TERM; ls -l $(tty)", NULL};
 	struct run r = {.want = {.argv = argv, .tty = true, .term = "screen-256color"}};
 	char want[64];
 	int dev = 0, pgrp = 0, session = 0, tpgid = 0;
@@ -176,8 +181,10 @@ static void
 test_ending(pid_t pid)
 {
 	static const char *const argv[] = {"/bin/sh", "-c",
-	    "for i in 1 2 3; do setsid sh -c 'setsid sleep 1000001 & setsid sleep 1000001 &' & done; "
-	    "wait; echo ready; sleep 1000001", NULL};
+	    "for i in 1 2 3; do setsid sh -c 'setsid sleep 1000001 & setsid sleep 1000001 &' & "
+	    "done; "
+	    "wait; echo ready; sleep 1000001",
+	    NULL};
 	struct run r = {.want = {.argv = argv}};
 	struct enter_tree back;
 	json_t *killed = NULL, *j;
@@ -202,7 +209,8 @@ test_ending(pid_t pid)
 	kit_drain(from, r.out, sizeof(r.out));
 	waitpid(r.child.pid, &r.status, 0);
 	ok(WIFSIGNALED(r.status), "the command was killed");
-	is_int(box_sh("grep -l '[1]000001' /proc/[0-9]*/cmdline >/dev/null 2>&1") != 0, 1, "no survivor");
+	is_int(box_sh("grep -l '[1]000001' /proc/[0-9]*/cmdline >/dev/null 2>&1") != 0, 1,
+	    "no survivor");
 	is_int(enter_tree_end(&kit_sys, &back, NULL, &r.e), 0, "ending twice is well");
 	close(from);
 	fd_close(&r.child.pidfd);
@@ -228,7 +236,8 @@ test_scan_ending(pid_t pid)
 	ok(bare.audit != UINT32_MAX, "has an audit session");
 	is_int(enter_tree_end(&kit_sys, &bare, NULL, &r.e), 0, "ended by it");
 	waitpid(r.child.pid, &r.status, 0);
-	is_int(box_sh("grep -l '[1]000002' /proc/[0-9]*/cmdline >/dev/null 2>&1") != 0, 1, "no survivor");
+	is_int(box_sh("grep -l '[1]000002' /proc/[0-9]*/cmdline >/dev/null 2>&1") != 0, 1,
+	    "no survivor");
 	is_int(enter_tree_end(&kit_sys, &r.child.tree, NULL, &r.e), 0, "cgroup removed");
 	close(from);
 	fd_close(&r.child.pidfd);
@@ -240,7 +249,9 @@ plain_user(json_t *config)
 {
 	json_t *p = json_object_get(config, "process");
 
-	json_object_set_new(p, "user", json_pack("{s:i,s:i,s:i,s:[ii]}", "uid", 1000, "gid", 1001, "umask", 077, "additionalGids", 5, 6));
+	json_object_set_new(p, "user",
+	    json_pack("{s:i,s:i,s:i,s:[ii]}", "uid", 1000, "gid", 1001, "umask", 077,
+		"additionalGids", 5, 6));
 	json_object_set_new(p, "noNewPrivileges", json_false());
 	json_object_set_new(p, "cwd", json_string("/work"));
 }
@@ -251,8 +262,10 @@ user_ns(json_t *config)
 	json_t *l = json_object_get(config, "linux");
 
 	json_array_append_new(json_object_get(l, "namespaces"), json_pack("{s:s}", "type", "user"));
-	json_object_set_new(l, "uidMappings", json_pack("[{s:i,s:i,s:i}]", "containerID", 0, "hostID", 200000, "size", 65536));
-	json_object_set_new(l, "gidMappings", json_pack("[{s:i,s:i,s:i}]", "containerID", 0, "hostID", 200000, "size", 65536));
+	json_object_set_new(l, "uidMappings",
+	    json_pack("[{s:i,s:i,s:i}]", "containerID", 0, "hostID", 200000, "size", 65536));
+	json_object_set_new(l, "gidMappings",
+	    json_pack("[{s:i,s:i,s:i}]", "containerID", 0, "hostID", 200000, "size", 65536));
 }
 
 static void
@@ -326,7 +339,9 @@ main(void)
 		printf("Bail out! runc does not run\n");
 		return 1;
 	}
-	box_sh("printf '#!/no/such/loader\\n' >%s/rootfs/bin/broken; printf 'nonsense' >%s/rootfs/bin/garbage; chmod 755 %s/rootfs/bin/*", box_dir, box_dir, box_dir);
+	box_sh("printf '#!/no/such/loader\\n' >%s/rootfs/bin/broken; printf 'nonsense' "
+	       ">%s/rootfs/bin/garbage; chmod 755 %s/rootfs/bin/*",
+	    box_dir, box_dir, box_dir);
 	like_target(pid, "root");
 	test_context(pid);
 	test_tty(pid);

@@ -16,8 +16,9 @@ struct run {
 	struct err e;
 	struct enter_child child;
 	char out[65536];
-	int status; /* of waitpid(2); -1 not started */
-	json_t *context;
+	int status;	 /* of waitpid(2); -1 not started */
+	json_t *context; /* when want_context; owned */
+	bool want_context;
 	unsigned pty_number;
 	bool foreign;
 };
@@ -80,7 +81,7 @@ kit_spawn(pid_t pid, struct run *r, int *from)
 		io[0] = null;
 		io[1] = io[2] = pipes[1];
 	}
-	if (p)
+	if (p && r->want_context)
 		r->context = enter_plan_context(p);
 	if (rc == 0)
 		rc = enter_spawn(p, io, NULL, NULL, &r->child, &r->e);
@@ -118,8 +119,6 @@ static int __attribute__((unused)) kit_sh(pid_t pid, struct run *r, const char *
 	*r = (struct run){.want = {.argv = argv}};
 	if (kit_run(pid, r) < 0)
 		printf("# %s: %s (%s)\n", r->e.what, r->e.why, r->e.hint);
-	json_decref(r->context);
-	r->context = NULL;
 	r->want.argv = NULL;
 	return r->status >= 0 && WIFEXITED(r->status) ? WEXITSTATUS(r->status) : -1;
 }

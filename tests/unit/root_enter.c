@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Entering a real container: the session is what the container's own process is. */
 #include "container.h"
+#include <linux/capability.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include "base/str.h"
 #include "enter_kit.h"
 #include "target/cgroup.h"
@@ -97,7 +100,6 @@ test_tty(pid_t pid)
 	ok(strstr(r.out, "screen-256color") != NULL, "TERM");
 	ok(strstr(r.out, "crw-------") != NULL, "mode 0600");
 	ok(!r.foreign, "in the container's own devpts");
-	json_decref(r.context);
 }
 
 static void
@@ -110,7 +112,6 @@ expect(pid_t pid, const char *const *argv, enum err_code code, const char *part)
 	is_str(err_name(r.e.code), err_name(code), argv[0]);
 	ok(strstr(r.e.why, part) || strstr(r.e.what, part), "says \"%s\": %s / %s", part, r.e.what,
 	    r.e.why);
-	json_decref(r.context);
 }
 
 static void
@@ -155,16 +156,13 @@ test_user(pid_t pid)
 	ok(strncmp(r.out, "1234\n1235\n1235 4000\n/work\nCapPrm:\t0000000000000000\n", 50) == 0,
 	    "ids and groups by the container's files");
 	ok(strstr(r.out, "\n/work\nx\n") != NULL, "cwd, and /dev/stderr opens again");
-	json_decref(r.context);
 	r = (struct run){.want = {.argv = argv, .user = "77:ops"}};
 	is_int(kit_run(pid, &r), 0, "-u 77:ops");
 	ok(strncmp(r.out, "77\n4000\n4000\n", 13) == 0, "a bare uid and a named group");
-	json_decref(r.context);
 	r = (struct run){.want = {.argv = argv, .privileged = true}};
 	is_int(kit_run(pid, &r), 0, "--privileged");
 	ok(strstr(r.out, "CapPrm:\t000001fffeffffff") || !strstr(r.out, "00000000"),
 	    "keeps the agent's capabilities");
-	json_decref(r.context);
 }
 
 static void
@@ -174,7 +172,66 @@ test_shell_choice(pid_t pid)
 
 	is_int(kit_run(pid, &r), 0, "a shell when no command is given");
 	ok(r.status == 0, "which ends at the end of its input");
+}
+
+static const char *
+state_of(const json_t *context, const char *item)
+{
+	const json_t *items = json_object_get(context, "items"), *one;
+	size_t i;
+
+	json_array_foreach(items, i, one)
+	{
+		const char *name = json_string_value(json_object_get(one, "item"));
+
+		if (name && strcmp(name, item) == 0)
+			return json_string_value(json_object_get(one, "state"));
+	}
+	return NULL;
+}
+
+static void
+test_explain(pid_t pid)
+{
+	const char *const argv[] = {"true", NULL};
+	struct run r = {.want = {.argv = argv}, .want_context = true};
+
+	is_int(kit_run(pid, &r), 0, "explained");
+	is_int(json_array_size(json_object_get(r.context, "namespaces_entered")), 5, "namespaces");
+	is_str(json_string_value(json_object_get(r.context, "capabilities")), "0000000020000420",
+	    "effective capabilities");
+	is_str(state_of(r.context, "capabilities"), "cloned", "capabilities");
+	is_str(state_of(r.context, "cgroup"), "cloned", "cgroup");
+	is_str(state_of(r.context, "oom_score_adj"), "defaulted", "oom_score_adj");
+	is_str(state_of(r.context, "securebits"), "defaulted", "securebits");
+	is_str(state_of(r.context, "seccomp"), "cloned", "no filter to clone");
+	is_str(state_of(r.context, "rlimits"), "cloned", "rlimits");
 	json_decref(r.context);
+	r = (struct run){.want = {.argv = argv, .namespaces = "mnt"}, .want_context = true};
+	is_int(kit_run(pid, &r), 0, "only the mnt namespace");
+	is_str(state_of(r.context, "namespaces"), "defaulted", "is said");
+	is_str(
+	    json_string_value(json_array_get(json_object_get(r.context, "namespaces_entered"), 0)),
+	    "mnt", "and which");
+	json_decref(r.context);
+}
+
+/* No container: the host's own process, in its own namespaces. */
+static void
+test_bare(void)
+{
+	pid_t pid = fork();
+	struct run r;
+
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		pause();
+		_exit(0);
+	}
+	is_int(kit_sh(pid, &r, "echo here; readlink /proc/self/ns/mnt"), 0, "a bare process");
+	ok(strncmp(r.out, "here\n", 5) == 0, "is entered too");
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
 }
 
 static void
@@ -215,7 +272,6 @@ test_ending(pid_t pid)
 	close(from);
 	fd_close(&r.child.pidfd);
 	json_decref(killed);
-	json_decref(r.context);
 }
 
 static void
@@ -241,7 +297,6 @@ test_scan_ending(pid_t pid)
 	is_int(enter_tree_end(&kit_sys, &r.child.tree, NULL, &r.e), 0, "cgroup removed");
 	close(from);
 	fd_close(&r.child.pidfd);
-	json_decref(r.context);
 }
 
 static void
@@ -277,7 +332,33 @@ test_paused(pid_t pid)
 	is_int(kit_run(pid, &r), -1, "a paused container");
 	ok(r.e.code == ERR_DENIED && strstr(r.e.what, "paused"), "is refused");
 	box_sh("runc --root %s/state resume t%d-plain", box_dir, (int)getpid());
-	json_decref(r.context);
+}
+
+/* In a child, for what is given up does not come back. */
+static void
+without(pid_t pid, int cap, const char *name)
+{
+	pid_t child = fork();
+	int status = -1;
+
+	if (child == 0) {
+		struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+		struct __user_cap_data_struct d[2];
+		const char *const argv[] = {"true", NULL};
+		struct run r = {.want = {.argv = argv}};
+
+		syscall(SYS_capget, &head, d);
+		d[cap / 32].effective &= ~(1U << (cap % 32));
+		d[cap / 32].permitted &= ~(1U << (cap % 32));
+		syscall(SYS_capset, &head, d);
+		if (kit_run(pid, &r) == 0)
+			_exit(1);
+		_exit(r.e.code == ERR_PRIVILEGE && strstr(r.e.why, name) && strstr(r.e.hint, name)
+			  ? 0
+			  : 2);
+	}
+	waitpid(child, &status, 0);
+	ok(status == 0, "without it the error names %s (%d)", name, status);
 }
 
 /* The container goes while the session runs. */
@@ -289,15 +370,15 @@ test_destroyed(pid_t pid)
 	int from = -1;
 
 	is_int(kit_spawn(pid, &r, &from), 0, "a session");
-	box_sh("runc --root %s/state delete -f t%d-userns", box_dir, (int)getpid());
-	is_int(enter_tree_end(&kit_sys, &r.child.tree, NULL, &r.e), 0,
-	    "whose container was deleted ends");
+	box_sh("runc --root %s/state delete -f t%d-userns &", box_dir, (int)getpid());
+	poll(&(struct pollfd){.fd = r.child.pidfd, .events = POLLIN}, 1, 10000);
+	/* The namespace's end waits for the last of its processes to be waited for. */
 	waitpid(r.child.pid, &r.status, 0);
-	ok(WIFSIGNALED(r.status), "its command went with it");
+	ok(WIFSIGNALED(r.status), "goes with its container");
+	is_int(enter_tree_end(&kit_sys, &r.child.tree, NULL, &r.e), 0, "and can still be ended");
 	ok(access(r.child.tree.v2, F_OK) < 0, "and its cgroup");
 	close(from);
 	fd_close(&r.child.pidfd);
-	json_decref(r.context);
 }
 
 static void
@@ -348,12 +429,19 @@ main(void)
 	test_errors(pid);
 	test_user(pid);
 	test_shell_choice(pid);
+	test_explain(pid);
+	test_bare();
 	test_ending(pid);
 	test_scan_ending(pid);
 	pid = box_run("plain", plain_user);
 	ok(pid > 0, "a container of uid 1000");
 	like_target(pid, "uid 1000");
 	test_tty(pid);
+	without(pid, CAP_SYS_ADMIN, "CAP_SYS_ADMIN");
+	without(pid, CAP_SYS_CHROOT, "CAP_SYS_CHROOT");
+	without(pid, CAP_SYS_PTRACE, "CAP_SYS_PTRACE");
+	without(pid, CAP_SETUID, "CAP_SETUID");
+	without(pid, CAP_SETPCAP, "CAP_SETPCAP");
 	test_paused(pid);
 	test_gone(pid);
 	pid = box_run("userns", user_ns);

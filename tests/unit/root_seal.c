@@ -206,7 +206,6 @@ test_evil_script(pid_t target)
 	ok(box_sh("cmp -s /proc/%d/exe %s", (int)getpid(), before) == 0, "hash unchanged");
 	close(from);
 	fd_close(&evil.child.pidfd);
-	json_decref(evil.context);
 }
 
 static void
@@ -227,7 +226,6 @@ test_spy(pid_t target)
 		r = (struct run){.want = {.argv = quick}};
 		if (kit_run(target, &r) < 0 || r.status != 0)
 			break;
-		json_decref(r.context);
 	}
 	is_int(r.status, 0, "200 entries meanwhile");
 	box_sh("touch %s/rootfs/tmp/stop", box_dir);
@@ -240,7 +238,6 @@ test_spy(pid_t target)
 		printf("# %.200s\n", strstr(s.out, "SAW"));
 	close(from);
 	fd_close(&s.child.pidfd);
-	json_decref(s.context);
 }
 
 int

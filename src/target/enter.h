@@ -66,7 +66,7 @@ struct enter_tree {
 };
 
 struct enter_child {
-	pid_t pid;  /* waitable child of the caller */
+	pid_t pid;  /* waitable child of the caller; its container cannot end before the wait */
 	int pidfd;
 	struct enter_tree tree;
 };
@@ -78,7 +78,8 @@ struct enter_child {
  * ERR_NOT_FOUND, ERR_NOT_EXECUTABLE, ERR_PRIVILEGE (naming the capability),
  * ERR_TARGET_GONE; on -1 nothing is left behind.  Blocks at most 5 s.
  * `on_tree` is called after the cgroup exists and before the clone, so that the
- * caller can put the tree on disk; may be NULL.
+ * caller can put the tree on disk; may be NULL.  Leader and audit session are only in out->tree.
+ * The caller is not dumpable any more afterwards: prctl(2).
  */
 int enter_spawn(struct enter_plan *p, const int stdio[3],
     int (*on_tree)(void *arg, const struct enter_tree *t, struct err *e), void *arg,

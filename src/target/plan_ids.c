@@ -128,7 +128,8 @@ keep_groups(struct enter_plan *p, const gid_t *from, size_t n, struct err *e)
 	p->groups = malloc((n ? n : 1) * sizeof(*p->groups));
 	if (!p->groups)
 		return err_set(e, ERR_INTERNAL, ENOMEM, "cannot plan the entry");
-	memcpy(p->groups, from, n * sizeof(*p->groups));
+	if (n)
+		memcpy(p->groups, from, n * sizeof(*p->groups));
 	p->ngroups = n;
 	return 0;
 }

@@ -70,12 +70,14 @@ box_start(void)
 	atexit(box_clean);
 	for (size_t i = 0; i < sizeof(fatal) / sizeof(fatal[0]); i++)
 		signal(fatal[i], box_signal);
-	box_sh("cd %s && mkdir -p rootfs/bin rootfs/proc rootfs/sys rootfs/dev rootfs/etc rootfs/tmp "
-	       "rootfs/root rootfs/work && chmod 755 . rootfs && cp /bin/busybox rootfs/bin/ && for a in sh sleep cat ls id "
-	       "true false tty stty setsid env grep echo kill pwd; do ln -s busybox "
-	       "rootfs/bin/$a; done && chmod 1777 rootfs/tmp && printf "
-	       "'root:x:0:0::/root:/bin/sh\\nana:x:1234:1235::/work:/bin/sh\\n' >rootfs/etc/passwd "
-	       "&& printf 'root:x:0:\\nana:x:1235:\\nops:x:4000:ana\\n' >rootfs/etc/group",
+	box_sh(
+	    "cd %s && mkdir -p rootfs/bin rootfs/proc rootfs/sys rootfs/dev rootfs/etc rootfs/tmp "
+	    "rootfs/root rootfs/work && chmod 755 . rootfs && cp /bin/busybox rootfs/bin/ && for a "
+	    "in sh sleep cat ls id "
+	    "true false tty stty setsid env grep echo kill pwd; do ln -s busybox "
+	    "rootfs/bin/$a; done && chmod 1777 rootfs/tmp && printf "
+	    "'root:x:0:0::/root:/bin/sh\\nana:x:1234:1235::/work:/bin/sh\\n' >rootfs/etc/passwd "
+	    "&& printf 'root:x:0:\\nana:x:1235:\\nops:x:4000:ana\\n' >rootfs/etc/group",
 	    box_dir);
 }
 

@@ -16,23 +16,22 @@ struct run {
 	struct err e;
 	struct enter_child child;
 	char out[65536];
-	int status; /* of waitpid(2); -1 not started */
-	json_t *context;
+	int status;	 /* of waitpid(2); -1 not started */
+	json_t *context; /* when want_context; owned */
+	bool want_context;
 	unsigned pty_number;
 	bool foreign;
 };
 static struct tgt_sys kit_sys = {.proc = -1};
 static int kit_serial;
 
-static void __attribute__((unused))
-kit_start(void)
+static void __attribute__((unused)) kit_start(void)
 {
 	kit_sys.proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	str_copy(kit_sys.proc_path, "/proc", sizeof(kit_sys.proc_path));
 }
 
-static int __attribute__((unused))
-kit_hold(pid_t pid, struct tgt_hold *h, struct err *e)
+static int __attribute__((unused)) kit_hold(pid_t pid, struct tgt_hold *h, struct err *e)
 {
 	auto_close int pd = proc_open(kit_sys.proc, pid);
 	struct proc_stat st = {.start = 0};
@@ -50,7 +49,8 @@ kit_drain(int fd, char *out, size_t size)
 	ssize_t got;
 
 	fd_nonblock(fd, false);
-	while (n < size - 1 && ((got = read(fd, out + n, size - 1 - n)) > 0 || (got < 0 && errno == EINTR)))
+	while (n < size - 1 &&
+	       ((got = read(fd, out + n, size - 1 - n)) > 0 || (got < 0 && errno == EINTR)))
 		n += got > 0 ? (size_t)got : 0;
 	out[n] = '\0';
 }
@@ -81,7 +81,7 @@ kit_spawn(pid_t pid, struct run *r, int *from)
 		io[0] = null;
 		io[1] = io[2] = pipes[1];
 	}
-	if (p)
+	if (p && r->want_context)
 		r->context = enter_plan_context(p);
 	if (rc == 0)
 		rc = enter_spawn(p, io, NULL, NULL, &r->child, &r->e);
@@ -96,8 +96,7 @@ kit_spawn(pid_t pid, struct run *r, int *from)
 	return rc;
 }
 
-static int __attribute__((unused))
-kit_run(pid_t pid, struct run *r)
+static int __attribute__((unused)) kit_run(pid_t pid, struct run *r)
 {
 	int from = -1, rc;
 
@@ -113,22 +112,20 @@ kit_run(pid_t pid, struct run *r)
 }
 
 /* Exit status of a run without a terminal; what it wrote is in r->out. */
-static int __attribute__((unused))
-kit_sh(pid_t pid, struct run *r, const char *script)
+static int __attribute__((unused)) kit_sh(pid_t pid, struct run *r, const char *script)
 {
 	const char *argv[] = {"/bin/sh", "-c", script, NULL};
 
 	*r = (struct run){.want = {.argv = argv}};
 	if (kit_run(pid, r) < 0)
 		printf("# %s: %s (%s)\n", r->e.what, r->e.why, r->e.hint);
-	json_decref(r->context);
-	r->context = NULL;
 	r->want.argv = NULL;
 	return r->status >= 0 && WIFEXITED(r->status) ? WEXITSTATUS(r->status) : -1;
 }
 
+static const char *kit_line(const char *text, const char *name) __attribute__((unused));
 /* The value of "Name:\t..." in a text of /proc/PID/status. */
-static const char *__attribute__((unused))
+static const char *
 kit_line(const char *text, const char *name)
 {
 	static char out[4][512];

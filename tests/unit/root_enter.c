@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Entering a real container: the session is what the container's own process is. */
 #include "container.h"
+#include <linux/capability.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include "base/str.h"
 #include "enter_kit.h"
 #include "target/cgroup.h"
@@ -27,14 +30,16 @@ like_target(pid_t pid, const char *what)
 		is_str(kit_line(r.out, same[i]), kit_line(text, same[i]), same[i]);
 	is_str(kit_line(r.out, "SigBlk"), "\t0000000000000000", "no signal is blocked");
 	is_str(kit_line(r.out, "SigIgn"), "\t0000000000000000", "no signal is ignored");
-	is_int(kit_sh(pid, &r, "cd /proc/self/ns; for n in mnt pid net ipc uts cgroup user; do "
-			       "ls -l $n; done"),
+	is_int(kit_sh(pid, &r,
+		   "cd /proc/self/ns; for n in mnt pid net ipc uts cgroup user; do "
+		   "ls -l $n; done"),
 	    0, "ls ran");
 	for (size_t i = 0; i < COUNT_OF(ns); i++) {
 		snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)pid, ns[i]);
 		n = readlink(path, theirs, sizeof(theirs) - 1);
 		theirs[n > 0 ? n : 0] = '\0';
-		ok(n > 0 && strstr(r.out, theirs) != NULL, "%s: %s namespace is the target's", what, ns[i]);
+		ok(n > 0 && strstr(r.out, theirs) != NULL, "%s: %s namespace is the target's", what,
+		    ns[i]);
 	}
 }
 
@@ -55,8 +60,11 @@ test_context(pid_t pid)
 	close(fd);
 	text[n > 0 ? n : 0] = '\0';
 	is_str(r.out, text, "limits are the target's");
-	is_int(kit_sh(pid, &r, "cat /proc/self/oom_score_adj; pwd; echo $PATH; cat /proc/self/loginuid"), 0, "oom");
-	is_str(r.out, "500\n/\n/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n0", "oom_score_adj, cwd, PATH, loginuid");
+	is_int(kit_sh(pid, &r,
+		   "cat /proc/self/oom_score_adj; pwd; echo $PATH; cat /proc/self/loginuid"),
+	    0, "oom");
+	is_str(r.out, "500\n/\n/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n0",
+	    "oom_score_adj, cwd, PATH, loginuid");
 	is_int(kit_sh(pid, &r, "cat /proc/self/cgroup"), 0, "cgroup");
 	ok(strstr(r.out, "coral-t") != NULL, "a cgroup of the session's own");
 	ok(strstr(r.out, ":/\n") == NULL || strstr(r.out, "..") == NULL, "inside the target's");
@@ -75,8 +83,8 @@ test_context(pid_t pid)
 static void
 test_tty(pid_t pid)
 {
-	static const char *const argv[] = {"/bin/sh", "-c",
-	    "stty size; tty; cat /proc/self/stat; echo $TERM; ls -l $(tty)", NULL};
+	static const char *const argv[] = {
+	    "/bin/sh", "-c", "stty size; tty; cat /proc/self/stat; echo $TERM; ls -l $(tty)", NULL};
 	struct run r = {.want = {.argv = argv, .tty = true, .term = "screen-256color"}};
 	char want[64];
 	int dev = 0, pgrp = 0, session = 0, tpgid = 0;
@@ -92,7 +100,6 @@ test_tty(pid_t pid)
 	ok(strstr(r.out, "screen-256color") != NULL, "TERM");
 	ok(strstr(r.out, "crw-------") != NULL, "mode 0600");
 	ok(!r.foreign, "in the container's own devpts");
-	json_decref(r.context);
 }
 
 static void
@@ -105,7 +112,6 @@ expect(pid_t pid, const char *const *argv, enum err_code code, const char *part)
 	is_str(err_name(r.e.code), err_name(code), argv[0]);
 	ok(strstr(r.e.why, part) || strstr(r.e.what, part), "says \"%s\": %s / %s", part, r.e.what,
 	    r.e.why);
-	json_decref(r.context);
 }
 
 static void
@@ -150,16 +156,13 @@ test_user(pid_t pid)
 	ok(strncmp(r.out, "1234\n1235\n1235 4000\n/work\nCapPrm:\t0000000000000000\n", 50) == 0,
 	    "ids and groups by the container's files");
 	ok(strstr(r.out, "\n/work\nx\n") != NULL, "cwd, and /dev/stderr opens again");
-	json_decref(r.context);
 	r = (struct run){.want = {.argv = argv, .user = "77:ops"}};
 	is_int(kit_run(pid, &r), 0, "-u 77:ops");
 	ok(strncmp(r.out, "77\n4000\n4000\n", 13) == 0, "a bare uid and a named group");
-	json_decref(r.context);
 	r = (struct run){.want = {.argv = argv, .privileged = true}};
 	is_int(kit_run(pid, &r), 0, "--privileged");
 	ok(strstr(r.out, "CapPrm:\t000001fffeffffff") || !strstr(r.out, "00000000"),
 	    "keeps the agent's capabilities");
-	json_decref(r.context);
 }
 
 static void
@@ -169,15 +172,76 @@ test_shell_choice(pid_t pid)
 
 	is_int(kit_run(pid, &r), 0, "a shell when no command is given");
 	ok(r.status == 0, "which ends at the end of its input");
+}
+
+static const char *
+state_of(const json_t *context, const char *item)
+{
+	const json_t *items = json_object_get(context, "items"), *one;
+	size_t i;
+
+	json_array_foreach(items, i, one)
+	{
+		const char *name = json_string_value(json_object_get(one, "item"));
+
+		if (name && strcmp(name, item) == 0)
+			return json_string_value(json_object_get(one, "state"));
+	}
+	return NULL;
+}
+
+static void
+test_explain(pid_t pid)
+{
+	const char *const argv[] = {"true", NULL};
+	struct run r = {.want = {.argv = argv}, .want_context = true};
+
+	is_int(kit_run(pid, &r), 0, "explained");
+	is_int(json_array_size(json_object_get(r.context, "namespaces_entered")), 5, "namespaces");
+	is_str(json_string_value(json_object_get(r.context, "capabilities")), "0000000020000420",
+	    "effective capabilities");
+	is_str(state_of(r.context, "capabilities"), "cloned", "capabilities");
+	is_str(state_of(r.context, "cgroup"), "cloned", "cgroup");
+	is_str(state_of(r.context, "oom_score_adj"), "defaulted", "oom_score_adj");
+	is_str(state_of(r.context, "securebits"), "defaulted", "securebits");
+	is_str(state_of(r.context, "seccomp"), "cloned", "no filter to clone");
+	is_str(state_of(r.context, "rlimits"), "cloned", "rlimits");
 	json_decref(r.context);
+	r = (struct run){.want = {.argv = argv, .namespaces = "mnt"}, .want_context = true};
+	is_int(kit_run(pid, &r), 0, "only the mnt namespace");
+	is_str(state_of(r.context, "namespaces"), "defaulted", "is said");
+	is_str(
+	    json_string_value(json_array_get(json_object_get(r.context, "namespaces_entered"), 0)),
+	    "mnt", "and which");
+	json_decref(r.context);
+}
+
+/* No container: the host's own process, in its own namespaces. */
+static void
+test_bare(void)
+{
+	pid_t pid = fork();
+	struct run r;
+
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		pause();
+		_exit(0);
+	}
+	is_int(kit_sh(pid, &r, "echo here; readlink /proc/self/ns/mnt"), 0, "a bare process");
+	ok(strncmp(r.out, "here\n", 5) == 0, "is entered too");
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
 }
 
 static void
 test_ending(pid_t pid)
 {
 	static const char *const argv[] = {"/bin/sh", "-c",
-	    "for i in 1 2 3; do setsid sh -c 'setsid sleep 1000001 & setsid sleep 1000001 &' & done; "
-	    "wait; echo ready; sleep 1000001", NULL};
+	    "for i in 1 2 3; do setsid sh -c 'setsid sleep 1000001 & setsid sleep 1000001 &' & "
+	    "done; "
+	    "wait; echo ready; sleep 1000001",
+	    NULL};
 	struct run r = {.want = {.argv = argv}};
 	struct enter_tree back;
 	json_t *killed = NULL, *j;
@@ -202,12 +266,12 @@ test_ending(pid_t pid)
 	kit_drain(from, r.out, sizeof(r.out));
 	waitpid(r.child.pid, &r.status, 0);
 	ok(WIFSIGNALED(r.status), "the command was killed");
-	is_int(box_sh("grep -l '[1]000001' /proc/[0-9]*/cmdline >/dev/null 2>&1") != 0, 1, "no survivor");
+	is_int(box_sh("grep -l '[1]000001' /proc/[0-9]*/cmdline >/dev/null 2>&1") != 0, 1,
+	    "no survivor");
 	is_int(enter_tree_end(&kit_sys, &back, NULL, &r.e), 0, "ending twice is well");
 	close(from);
 	fd_close(&r.child.pidfd);
 	json_decref(killed);
-	json_decref(r.context);
 }
 
 static void
@@ -228,11 +292,11 @@ test_scan_ending(pid_t pid)
 	ok(bare.audit != UINT32_MAX, "has an audit session");
 	is_int(enter_tree_end(&kit_sys, &bare, NULL, &r.e), 0, "ended by it");
 	waitpid(r.child.pid, &r.status, 0);
-	is_int(box_sh("grep -l '[1]000002' /proc/[0-9]*/cmdline >/dev/null 2>&1") != 0, 1, "no survivor");
+	is_int(box_sh("grep -l '[1]000002' /proc/[0-9]*/cmdline >/dev/null 2>&1") != 0, 1,
+	    "no survivor");
 	is_int(enter_tree_end(&kit_sys, &r.child.tree, NULL, &r.e), 0, "cgroup removed");
 	close(from);
 	fd_close(&r.child.pidfd);
-	json_decref(r.context);
 }
 
 static void
@@ -240,7 +304,9 @@ plain_user(json_t *config)
 {
 	json_t *p = json_object_get(config, "process");
 
-	json_object_set_new(p, "user", json_pack("{s:i,s:i,s:i,s:[ii]}", "uid", 1000, "gid", 1001, "umask", 077, "additionalGids", 5, 6));
+	json_object_set_new(p, "user",
+	    json_pack("{s:i,s:i,s:i,s:[ii]}", "uid", 1000, "gid", 1001, "umask", 077,
+		"additionalGids", 5, 6));
 	json_object_set_new(p, "noNewPrivileges", json_false());
 	json_object_set_new(p, "cwd", json_string("/work"));
 }
@@ -251,8 +317,10 @@ user_ns(json_t *config)
 	json_t *l = json_object_get(config, "linux");
 
 	json_array_append_new(json_object_get(l, "namespaces"), json_pack("{s:s}", "type", "user"));
-	json_object_set_new(l, "uidMappings", json_pack("[{s:i,s:i,s:i}]", "containerID", 0, "hostID", 200000, "size", 65536));
-	json_object_set_new(l, "gidMappings", json_pack("[{s:i,s:i,s:i}]", "containerID", 0, "hostID", 200000, "size", 65536));
+	json_object_set_new(l, "uidMappings",
+	    json_pack("[{s:i,s:i,s:i}]", "containerID", 0, "hostID", 200000, "size", 65536));
+	json_object_set_new(l, "gidMappings",
+	    json_pack("[{s:i,s:i,s:i}]", "containerID", 0, "hostID", 200000, "size", 65536));
 }
 
 static void
@@ -264,7 +332,33 @@ test_paused(pid_t pid)
 	is_int(kit_run(pid, &r), -1, "a paused container");
 	ok(r.e.code == ERR_DENIED && strstr(r.e.what, "paused"), "is refused");
 	box_sh("runc --root %s/state resume t%d-plain", box_dir, (int)getpid());
-	json_decref(r.context);
+}
+
+/* In a child, for what is given up does not come back. */
+static void
+without(pid_t pid, int cap, const char *name)
+{
+	pid_t child = fork();
+	int status = -1;
+
+	if (child == 0) {
+		struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+		struct __user_cap_data_struct d[2];
+		const char *const argv[] = {"true", NULL};
+		struct run r = {.want = {.argv = argv}};
+
+		syscall(SYS_capget, &head, d);
+		d[cap / 32].effective &= ~(1U << (cap % 32));
+		d[cap / 32].permitted &= ~(1U << (cap % 32));
+		syscall(SYS_capset, &head, d);
+		if (kit_run(pid, &r) == 0)
+			_exit(1);
+		_exit(r.e.code == ERR_PRIVILEGE && strstr(r.e.why, name) && strstr(r.e.hint, name)
+			  ? 0
+			  : 2);
+	}
+	waitpid(child, &status, 0);
+	ok(status == 0, "without it the error names %s (%d)", name, status);
 }
 
 /* The container goes while the session runs. */
@@ -276,15 +370,15 @@ test_destroyed(pid_t pid)
 	int from = -1;
 
 	is_int(kit_spawn(pid, &r, &from), 0, "a session");
-	box_sh("runc --root %s/state delete -f t%d-userns", box_dir, (int)getpid());
-	is_int(enter_tree_end(&kit_sys, &r.child.tree, NULL, &r.e), 0,
-	    "whose container was deleted ends");
+	box_sh("runc --root %s/state delete -f t%d-userns &", box_dir, (int)getpid());
+	poll(&(struct pollfd){.fd = r.child.pidfd, .events = POLLIN}, 1, 10000);
+	/* The namespace's end waits for the last of its processes to be waited for. */
 	waitpid(r.child.pid, &r.status, 0);
-	ok(WIFSIGNALED(r.status), "its command went with it");
+	ok(WIFSIGNALED(r.status), "goes with its container");
+	is_int(enter_tree_end(&kit_sys, &r.child.tree, NULL, &r.e), 0, "and can still be ended");
 	ok(access(r.child.tree.v2, F_OK) < 0, "and its cgroup");
 	close(from);
 	fd_close(&r.child.pidfd);
-	json_decref(r.context);
 }
 
 static void
@@ -326,19 +420,28 @@ main(void)
 		printf("Bail out! runc does not run\n");
 		return 1;
 	}
-	box_sh("printf '#!/no/such/loader\\n' >%s/rootfs/bin/broken; printf 'nonsense' >%s/rootfs/bin/garbage; chmod 755 %s/rootfs/bin/*", box_dir, box_dir, box_dir);
+	box_sh("printf '#!/no/such/loader\\n' >%s/rootfs/bin/broken; printf 'nonsense' "
+	       ">%s/rootfs/bin/garbage; chmod 755 %s/rootfs/bin/*",
+	    box_dir, box_dir, box_dir);
 	like_target(pid, "root");
 	test_context(pid);
 	test_tty(pid);
 	test_errors(pid);
 	test_user(pid);
 	test_shell_choice(pid);
+	test_explain(pid);
+	test_bare();
 	test_ending(pid);
 	test_scan_ending(pid);
 	pid = box_run("plain", plain_user);
 	ok(pid > 0, "a container of uid 1000");
 	like_target(pid, "uid 1000");
 	test_tty(pid);
+	without(pid, CAP_SYS_ADMIN, "CAP_SYS_ADMIN");
+	without(pid, CAP_SYS_CHROOT, "CAP_SYS_CHROOT");
+	without(pid, CAP_SYS_PTRACE, "CAP_SYS_PTRACE");
+	without(pid, CAP_SETUID, "CAP_SETUID");
+	without(pid, CAP_SETPCAP, "CAP_SETPCAP");
 	test_paused(pid);
 	test_gone(pid);
 	pid = box_run("userns", user_ns);

@@ -203,8 +203,8 @@ offer_row(FILE *f, const json_t *row, enum opt_complete kind, bool any, const ch
 }
 
 void
-complete_live(FILE *f, const struct complete_at *at, enum opt_complete kind, bool any, int argc,
-    char **argv)
+complete_live(
+    FILE *f, const struct complete_at *at, enum opt_complete kind, bool any, int argc, char **argv)
 {
 	struct source s = {.verb = kind == COMP_SESSION ? REQ_SESSIONS : REQ_PS};
 	const json_t *row;
@@ -219,8 +219,7 @@ complete_live(FILE *f, const struct complete_at *at, enum opt_complete kind, boo
 		s.agent.where.ask = false;
 		cache_path(&s);
 		all = rows(&s);
-		json_array_foreach(all, i, row)
-			offer_row(f, row, kind, any, at->prefix);
+		json_array_foreach(all, i, row) offer_row(f, row, kind, any, at->prefix);
 		json_decref(all);
 	}
 	args_fini(&a);

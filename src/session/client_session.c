@@ -133,7 +133,7 @@ client_run_pump(struct client_run *s)
 	s->blocked = NULL;
 	do {
 		while ((s->state == RUN_OPENING || s->state == RUN_OPEN) &&
-		    (rc = client_link_next(&s->link, &f, s->e)) != 0) {
+		       (rc = client_link_next(&s->link, &f, s->e)) != 0) {
 			if (rc < 0 || client_run_frame(s, &f) < 0) {
 				client_run_fail(s);
 				return;
@@ -168,7 +168,8 @@ client_run_deliver(struct client_run *s, struct client_run_out *o, const struct 
 
 	if (n < 0) {
 		err_set(s->e, ERR_SHORT_OUTPUT, errno, "cannot write %s", o->name);
-		err_hint(s->e, "free some space, or write the output elsewhere; the command was ended");
+		err_hint(
+		    s->e, "free some space, or write the output elsewhere; the command was ended");
 		return -1;
 	}
 	s->part += (size_t)n;

@@ -189,6 +189,8 @@ offer_row(FILE *f, const json_t *row, enum opt_complete kind, bool any, const ch
 		offer(f, container, image, prefix);
 		break;
 	case COMP_PID:
+		if (!json_is_integer(json_object_get(row, "pid")))
+			break;
 		snprintf(num, sizeof(num), "%lld",
 		    (long long)json_integer_value(json_object_get(row, "pid")));
 		offer(f, num, service && *service ? service : container, prefix);

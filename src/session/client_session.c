@@ -71,6 +71,8 @@ in_end(struct client_run *s)
 	s->in_ended = true;
 	if (client_link_send(&s->link, FR_STDIN_EOF, NULL, 0, s->e) < 0)
 		client_run_fail(s);
+	else
+		client_run_pump(s);
 }
 
 static void

@@ -107,7 +107,8 @@ unknown_long(const struct args *a, const char *name, size_t len, struct err *e)
 		return usage_hint(a, e);
 	}
 	err_why(e, "the nearest is --%s", near);
-	return err_hint(e, "coral %s --%s ...; or coral %s --help", a->cmd->name, near, a->cmd->name);
+	return err_hint(
+	    e, "coral %s --%s ...; or coral %s --help", a->cmd->name, near, a->cmd->name);
 }
 
 static int
@@ -127,8 +128,8 @@ unknown_letter(const struct args *a, char letter, struct err *e)
 
 /* Whether the value suits the row; numbers are kept as such. */
 static int
-check_value(const struct args *a, const struct opt *o, struct args_value *v, const char *s,
-    struct err *e)
+check_value(
+    const struct args *a, const struct opt *o, struct args_value *v, const char *s, struct err *e)
 {
 	int64_t num = 0;
 

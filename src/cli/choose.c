@@ -42,8 +42,9 @@ word_means(const char *word, const json_t *row)
 {
 	const char *id = text(row, "container_id");
 
-	return strcmp(word, text(row, "service")) == 0 || strcmp(word, text(row, "container")) == 0 ||
-	    strcmp(word, text(row, "pod")) == 0 || (strlen(word) >= 4 && strncmp(word, id, strlen(word)) == 0);
+	return strcmp(word, text(row, "service")) == 0 ||
+	       strcmp(word, text(row, "container")) == 0 || strcmp(word, text(row, "pod")) == 0 ||
+	       (strlen(word) >= 4 && strncmp(word, id, strlen(word)) == 0);
 }
 
 static bool
@@ -52,17 +53,17 @@ container_means(const char *name, const json_t *row)
 	const char *id = text(row, "container_id");
 
 	return strcmp(name, text(row, "container")) == 0 ||
-	    (strlen(name) >= 4 && strncmp(name, id, strlen(name)) == 0);
+	       (strlen(name) >= 4 && strncmp(name, id, strlen(name)) == 0);
 }
 
 static bool
 may_mean(const struct request *r, const json_t *row)
 {
 	return (!r->service[0] || strcmp(r->service, text(row, "service")) == 0) &&
-	    (!r->pod[0] || strcmp(r->pod, text(row, "pod")) == 0) &&
-	    (!r->ns[0] || strcmp(r->ns, text(row, "namespace")) == 0) &&
-	    (!r->container[0] || container_means(r->container, row)) &&
-	    (!r->word[0] || word_means(r->word, row));
+	       (!r->pod[0] || strcmp(r->pod, text(row, "pod")) == 0) &&
+	       (!r->ns[0] || strcmp(r->ns, text(row, "namespace")) == 0) &&
+	       (!r->container[0] || container_means(r->container, row)) &&
+	       (!r->word[0] || word_means(r->word, row));
 }
 
 /* The shortest name that no other candidate has; the container's id when there is none. */
@@ -242,7 +243,8 @@ choose_target(struct request *r, const json_t *targets)
 			return 1;
 		picked = parse_answer(line);
 		if (picked < 0 && *line)
-			fprintf(tty, "A number from 1 to %d, or one of the names; ^C gives up.\n", ui.n);
+			fprintf(tty, "A number from 1 to %d, or one of the names; ^C gives up.\n",
+			    ui.n);
 		free(line);
 	}
 	name_exactly(r, ui.rows[picked]);

@@ -92,8 +92,8 @@ sub_verbs(const char *verb, char *out, size_t size)
 
 		if (!(*c)->hidden && strncmp(name, verb, n) == 0 && name[n] == ' ' &&
 		    len + strlen(name) < size)
-			len += (size_t)snprintf(out + len, size - len, "%s%s", len ? ", " : "",
-			    name + n + 1);
+			len += (size_t)snprintf(
+			    out + len, size - len, "%s%s", len ? ", " : "", name + n + 1);
 	}
 	return len > 0;
 }

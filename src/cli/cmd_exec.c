@@ -25,7 +25,8 @@ static int
 take_command(struct request *r, int argc, char **argv, bool exact, struct err *e)
 {
 	if (argc == 1 && !exact && is_shell_line(argv[0]))
-		return add(r, "sh", e) < 0 || add(r, "-c", e) < 0 || add(r, argv[0], e) < 0 ? -1 : 0;
+		return add(r, "sh", e) < 0 || add(r, "-c", e) < 0 || add(r, argv[0], e) < 0 ? -1
+											    : 0;
 	for (int i = 0; i < argc; i++) {
 		if (add(r, argv[i], e) < 0)
 			return -1;
@@ -50,8 +51,9 @@ prepare(struct enter *en, int argc, char **argv, int dashdash, struct err *e)
 	if (argc == first || !argv[first][0]) {
 		err_set(e, ERR_USAGE, 0, "no command is given");
 		err_why(e, "coral exec is used as: coral exec [flags] [TARGET --] CMD [ARG...]");
-		return err_hint(e, first ? "coral exec %s -- ls; or coral shell %s" : "coral exec --help",
-		    argv[0], argv[0]);
+		return err_hint(e,
+		    first ? "coral exec %s -- ls; or coral shell %s" : "coral exec --help", argv[0],
+		    argv[0]);
 	}
 	if (take_command(&en->req, argc - first, argv + first, dashdash >= 0, e) < 0 ||
 	    enter_tty(en, false, e) < 0)
@@ -84,13 +86,14 @@ const struct cmd cmd_exec = {
     .name = "exec",
     .usage = "[flags] [TARGET --] CMD [ARG...]",
     .summary = "run one command in a container: its streams, its exit status",
-    .examples = "coral exec checkout -- df -h\tthe container of the service checkout\n"
-		"coral exec --service checkout df -h\tthe same\n"
-		"coral exec checkout -- sh -c 'ls /tmp | wc -l'\ta pipeline over there\n"
-		"coral exec --service checkout \"ls /tmp | wc -l\"\tthe same: one argument, by sh -c\n"
-		"coral exec db -- pg_dump app >app.sql\tbyte-exact, and the exit status tells\n"
-		"coral exec -o json --pid 4711 id\tthe outcome as one object\n"
-		"coral exec -it checkout -- vi /etc/app.conf\twith a terminal\n",
+    .examples =
+	"coral exec checkout -- df -h\tthe container of the service checkout\n"
+	"coral exec --service checkout df -h\tthe same\n"
+	"coral exec checkout -- sh -c 'ls /tmp | wc -l'\ta pipeline over there\n"
+	"coral exec --service checkout \"ls /tmp | wc -l\"\tthe same: one argument, by sh -c\n"
+	"coral exec db -- pg_dump app >app.sql\tbyte-exact, and the exit status tells\n"
+	"coral exec -o json --pid 4711 id\tthe outcome as one object\n"
+	"coral exec -it checkout -- vi /etc/app.conf\twith a terminal\n",
     .opts = exec_opts,
     .stop_at_word = true,
     .like_exec = true,

@@ -21,8 +21,8 @@ text_cell(struct table *t, const json_t *row, const char *key)
 static int
 print_table(const json_t *rows)
 {
-	static const char *const heads[] = {"SERVICE", "CONTAINER", "PID", "UID", "STATE", "RUNTIME",
-	    "POD", "NAMESPACE", "IMAGE", "PROVENANCE", "ID", NULL};
+	static const char *const heads[] = {"SERVICE", "CONTAINER", "PID", "UID", "STATE",
+	    "RUNTIME", "POD", "NAMESPACE", "IMAGE", "PROVENANCE", "ID", NULL};
 	static const char *const keys[] = {"service", "container", "pid", "uid", "state", "runtime",
 	    "pod", "namespace", "image", "provenance"};
 	struct table *t = table_new(heads);

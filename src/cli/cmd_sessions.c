@@ -38,8 +38,8 @@ text_of(const json_t *v, char *out, size_t size)
 static int
 print_table(const json_t *rows)
 {
-	static const char *const heads[] = {"ID", "STATE", "USER", "TARGET", "STARTED", "EXIT", "VERB",
-	    "COMMAND", NULL};
+	static const char *const heads[] = {
+	    "ID", "STATE", "USER", "TARGET", "STARTED", "EXIT", "VERB", "COMMAND", NULL};
 	static const char *const keys[] = {
 	    "id", "state", "user", "target", "started", "exit_code", "verb", "command"};
 	struct table *t = table_new(heads);

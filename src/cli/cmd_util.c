@@ -12,8 +12,9 @@
 int
 cmd_bad_words(const struct cmd *c, int argc, char **argv, struct err *e)
 {
-	err_set(e, ERR_USAGE, 0, argc ? "coral %s does not take \"%s\"" : "coral %s: too few arguments",
-	    c->name, argc ? argv[argc - 1] : "");
+	err_set(e, ERR_USAGE, 0,
+	    argc ? "coral %s does not take \"%s\"" : "coral %s: too few arguments", c->name,
+	    argc ? argv[argc - 1] : "");
 	err_why(e, "it is used as: coral %s %s", c->name, c->usage);
 	return err_hint(e, "coral %s --help", c->name);
 }
@@ -70,7 +71,9 @@ cmd_agent_from(struct cmd_agent *to, const struct conf *c, const struct args *a)
 	else
 		snprintf(to->known_hosts, sizeof(to->known_hosts), "%s/known_hosts", c->config_dir);
 	to->where = (struct client_where){
-	    .address = addr ? addr : c->agent[0] ? c->agent : NULL,
+	    .address = addr	     ? addr
+		       : c->agent[0] ? c->agent
+				     : NULL,
 	    .socket = c->socket,
 	    .known_hosts = to->known_hosts,
 	    .identities = n ? to->ids : NULL,

@@ -45,6 +45,9 @@ json_t *cmd_ask(const struct args *a, const struct request *r, struct err *e);
 #define CMD_AGENT_OPTS                                                                             \
 	{"agent-addr", 0, OPT_STR, "HOST:PORT", "the agent to use, also as the path of a socket",  \
 	    COMP_NONE, NULL},                                                                      \
-	    {"identity", 0, OPT_LIST, "FILE", "private key to prove who you are", COMP_FILE, NULL}
+	{                                                                                          \
+		"identity", 0, OPT_LIST, "FILE", "private key to prove who you are", COMP_FILE,    \
+		    NULL                                                                           \
+	}
 
 #endif

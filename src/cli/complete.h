@@ -19,8 +19,9 @@ struct complete_at {
 /* words[at] is being typed; words[0] is coral itself. */
 void complete_parse(struct complete_at *to, int at, char **words);
 /* "value\tdescription" lines for a kind of value that a running agent knows, from it or the cache.
- * `any`: a bare word, which may name a target in every way.  words: where --agent-addr may stand. */
-void complete_live(FILE *f, const struct complete_at *at, enum opt_complete kind, bool any, int argc,
-    char **argv);
+ * `any`: a bare word, which may name a target in every way.  words: where --agent-addr may stand.
+ */
+void complete_live(
+    FILE *f, const struct complete_at *at, enum opt_complete kind, bool any, int argc, char **argv);
 
 #endif

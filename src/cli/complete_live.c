@@ -189,6 +189,8 @@ offer_row(FILE *f, const json_t *row, enum opt_complete kind, bool any, const ch
 		offer(f, container, image, prefix);
 		break;
 	case COMP_PID:
+		if (!json_is_integer(json_object_get(row, "pid")))
+			break;
 		snprintf(num, sizeof(num), "%lld",
 		    (long long)json_integer_value(json_object_get(row, "pid")));
 		offer(f, num, service && *service ? service : container, prefix);
@@ -203,8 +205,8 @@ offer_row(FILE *f, const json_t *row, enum opt_complete kind, bool any, const ch
 }
 
 void
-complete_live(FILE *f, const struct complete_at *at, enum opt_complete kind, bool any, int argc,
-    char **argv)
+complete_live(
+    FILE *f, const struct complete_at *at, enum opt_complete kind, bool any, int argc, char **argv)
 {
 	struct source s = {.verb = kind == COMP_SESSION ? REQ_SESSIONS : REQ_PS};
 	const json_t *row;
@@ -219,8 +221,7 @@ complete_live(FILE *f, const struct complete_at *at, enum opt_complete kind, boo
 		s.agent.where.ask = false;
 		cache_path(&s);
 		all = rows(&s);
-		json_array_foreach(all, i, row)
-			offer_row(f, row, kind, any, at->prefix);
+		json_array_foreach(all, i, row) offer_row(f, row, kind, any, at->prefix);
 		json_decref(all);
 	}
 	args_fini(&a);

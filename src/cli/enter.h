@@ -29,8 +29,8 @@ struct enter {
 	    CMD_AGENT_OPTS,                                                                        \
 	    {"stdin", 'i', OPT_FLAG, NULL, "pass standard input on (the default)", COMP_NONE,      \
 		NULL},                                                                             \
-	    {"no-stdin", 0, OPT_FLAG, NULL, "give the command an empty standard input",            \
-		COMP_NONE, NULL},                                                                  \
+	    {"no-stdin", 0, OPT_FLAG, NULL, "give the command an empty standard input", COMP_NONE, \
+		NULL},                                                                             \
 	    {"tty", 't', OPT_FLAG, NULL, "allocate a terminal; -tt even when there is none here",  \
 		COMP_NONE, NULL},                                                                  \
 	    {"T", 'T', OPT_FLAG, NULL, "never allocate a terminal", COMP_NONE, NULL},              \
@@ -38,18 +38,18 @@ struct enter {
 		COMP_NONE, NULL},                                                                  \
 	    {"workdir", 'w', OPT_STR, "DIR", "run in this directory of the container", COMP_NONE,  \
 		NULL},                                                                             \
-	    {"env", 'e', OPT_LIST, "K=V",                                                          \
-		"set a variable; -e K copies the value from here", COMP_NONE, NULL},               \
-	    {"env-file", 0, OPT_LIST, "FILE", "set the variables that this file lists",            \
-		COMP_FILE, NULL},                                                                  \
+	    {"env", 'e', OPT_LIST, "K=V", "set a variable; -e K copies the value from here",       \
+		COMP_NONE, NULL},                                                                  \
+	    {"env-file", 0, OPT_LIST, "FILE", "set the variables that this file lists", COMP_FILE, \
+		NULL},                                                                             \
 	    {"quiet", 'q', OPT_FLAG, NULL, "no notices on standard error", COMP_NONE, NULL},       \
 	    {"timeout", 0, OPT_DUR, "DUR", "end the command after this long (exit status 124)",    \
 		COMP_NONE, NULL},                                                                  \
 	    {"namespaces", 0, OPT_STR, "LIST", "enter only these, such as mnt,pid,net",            \
 		COMP_WORDS, "mnt pid net ipc uts user cgroup time"},                               \
 	    {"reason", 0, OPT_STR, "TEXT", "why, for the record", COMP_NONE, NULL},                \
-	    {"privileged", 0, OPT_FLAG, NULL,                                                      \
-		"with every capability, where policy permits", COMP_NONE, NULL},                   \
+	    {"privileged", 0, OPT_FLAG, NULL, "with every capability, where policy permits",       \
+		COMP_NONE, NULL},                                                                  \
 	    {"no-record", 0, OPT_FLAG, NULL, "do not record, where policy permits", COMP_NONE,     \
 		NULL},                                                                             \
 	    {"on-disconnect", 0, OPT_STR, "hangup|kill",                                           \
@@ -58,8 +58,10 @@ struct enter {
 	    {"explain", 0, OPT_FLAG, NULL,                                                         \
 		"say on standard error what of the container's context was applied", COMP_NONE,    \
 		NULL},                                                                             \
-	    {"status-fd", 0, OPT_INT, "N", "write the outcome as JSON to this descriptor",         \
-		COMP_NONE, NULL}
+	{                                                                                          \
+		"status-fd", 0, OPT_INT, "N", "write the outcome as JSON to this descriptor",      \
+		    COMP_NONE, NULL                                                                \
+	}
 
 /* Settings and flags to a request; io is filled but for what the verb decides.  Pair with
  * enter_fini() also after -1. */
@@ -87,7 +89,8 @@ void explain_print(const json_t *opened);
 
 /* choose.c: one of several, on the terminal. */
 bool choose_possible(void);
-/* Asks for one of those that `r` may mean.  0: `r` names it; 1: given up; -1: there is nothing to choose. */
+/* Asks for one of those that `r` may mean.  0: `r` names it; 1: given up; -1: there is nothing to
+ * choose. */
 int choose_target(struct request *r, const json_t *targets);
 
 #endif

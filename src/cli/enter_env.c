@@ -18,7 +18,8 @@ add(struct request *r, const char *kv, struct err *e)
 	if (request_add_env(r, kv) == 0)
 		return 0;
 	err_set(e, ERR_USAGE, 0, "the variable %.*s cannot be set", (int)strcspn(kv, "="), kv);
-	err_why(e, "at most %d variables of at most %d bytes each", REQUEST_ENV_MAX, REQUEST_ARG_MAX);
+	err_why(
+	    e, "at most %d variables of at most %d bytes each", REQUEST_ENV_MAX, REQUEST_ARG_MAX);
 	return err_hint(e, "pass large data on standard input");
 }
 
@@ -92,8 +93,9 @@ enter_env(struct request *r, const struct args *a, struct err *e)
 	for (int i = 0; vars[i]; i++) {
 		if (!strchr(vars[i], '=') && !args_by_letter(a, "env", i)) {
 			err_set(e, ERR_USAGE, 0, "--env %s does not set a variable", vars[i]);
-			err_why(e, "--env without \"=\" would select an environment, and there is no "
-				   "control plane that knows environments yet");
+			err_why(e,
+			    "--env without \"=\" would select an environment, and there is no "
+			    "control plane that knows environments yet");
 			return err_hint(e, "-e %s to copy the variable; --env %s=VALUE to set it",
 			    vars[i], vars[i]);
 		}
@@ -106,7 +108,8 @@ enter_env(struct request *r, const struct args *a, struct err *e)
 static bool
 plain(const char *value)
 {
-	static const char ok[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._@-";
+	static const char ok[] =
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._@-";
 	size_t n = strlen(value);
 
 	return n > 0 && n < 64 && strspn(value, ok) == n;
@@ -118,7 +121,8 @@ enter_locale(struct request *r)
 	for (char **p = environ; *p; p++) {
 		const char *eq = strchr(*p, '=');
 
-		if (eq && (strncmp(*p, "LANG=", 5) == 0 || strncmp(*p, "LC_", 3) == 0) && plain(eq + 1))
+		if (eq && (strncmp(*p, "LANG=", 5) == 0 || strncmp(*p, "LC_", 3) == 0) &&
+		    plain(eq + 1))
 			request_add_env(r, *p);
 	}
 }

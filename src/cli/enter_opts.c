@@ -22,7 +22,8 @@ take(const struct args *a, const char *name, char *out, size_t size, struct err 
 	if (!*s) {
 		err_set(e, ERR_USAGE, 0, "--%s is empty", name);
 		err_why(e, "an empty name selects nothing");
-		return err_hint(e, "leave --%s out, or check the variable that was to fill it", name);
+		return err_hint(
+		    e, "leave --%s out, or check the variable that was to fill it", name);
 	}
 	if (str_copy(out, s, size) < size)
 		return 0;
@@ -45,9 +46,10 @@ take_disconnect(struct request *r, const struct args *a, struct err *e)
 	else {
 		err_set(e, ERR_USAGE, 0, "--on-disconnect cannot be %s", s);
 		err_why(e, strcmp(s, "detach") == 0
-			? "sessions do not outlive their connection in this version"
-			: "there are: hangup, kill");
-		return err_hint(e, "--on-disconnect hangup, or tmux in the container to keep a shell");
+			       ? "sessions do not outlive their connection in this version"
+			       : "there are: hangup, kill");
+		return err_hint(
+		    e, "--on-disconnect hangup, or tmux in the container to keep a shell");
 	}
 	return 0;
 }
@@ -151,10 +153,12 @@ enter_target(struct enter *en, const char *word, struct err *e)
 	if (named || r->pid) {
 		err_set(e, ERR_USAGE, 0, "two targets are given");
 		err_why(e, "flags name one, and so does the word \"%s\"", word);
-		return err_hint(e, "leave one out; a command that has \"--\" itself goes after another --");
+		return err_hint(
+		    e, "leave one out; a command that has \"--\" itself goes after another --");
 	}
 	if (!*word || str_copy(r->word, word, sizeof(r->word)) >= sizeof(r->word)) {
-		err_set(e, ERR_USAGE, 0, *word ? "the target's name is too long" : "the target is empty");
+		err_set(e, ERR_USAGE, 0,
+		    *word ? "the target's name is too long" : "the target is empty");
 		err_why(e, "a name has 1 to %d bytes", REQUEST_NAME_MAX);
 		return err_hint(e, "coral ps");
 	}
@@ -164,7 +168,8 @@ enter_target(struct enter *en, const char *word, struct err *e)
 static void
 take_term(struct request *r)
 {
-	static const char ok[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-";
+	static const char ok[] =
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-";
 	const char *term = getenv("TERM");
 
 	if (!term || !*term || strspn(term, ok) != strlen(term) || strlen(term) >= sizeof(r->term))
@@ -200,7 +205,8 @@ enter_tty(struct enter *en, bool by_default, struct err *e)
 	}
 	r->tty = asked ? asked > 1 || in : by_default && in && out && !args_flag(a, "T");
 	if (asked == 1 && !in)
-		say(en, "no terminal is allocated, because standard input is not one (-tt insists)");
+		say(en,
+		    "no terminal is allocated, because standard input is not one (-tt insists)");
 	else if (asked && r->tty && !out)
 		say(en, "with -t, standard error and carriage returns are in the output");
 	if (!r->tty)

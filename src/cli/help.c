@@ -75,8 +75,8 @@ option(FILE *f, const struct opt *o, int left, int width)
 		n = snprintf(term, sizeof(term), "-%s", o->name);
 	if (o->arg)
 		snprintf(term + n, sizeof(term) - (size_t)n, " %s", o->arg);
-	snprintf(text, sizeof(text), "%s%s", o->help,
-	    o->kind == OPT_LIST ? " (may be repeated)" : "");
+	snprintf(
+	    text, sizeof(text), "%s%s", o->help, o->kind == OPT_LIST ? " (may be repeated)" : "");
 	item(f, term, text, left, width);
 }
 
@@ -98,8 +98,7 @@ examples(FILE *f, const char *s)
 static void
 help_one(FILE *f, const struct cmd *c)
 {
-	static const struct opt help = {
-	    "help", 'h', OPT_FLAG, NULL, "print this", COMP_NONE, NULL};
+	static const struct opt help = {"help", 'h', OPT_FLAG, NULL, "print this", COMP_NONE, NULL};
 	int width = width_of(f), left = width >= 72 ? 32 : 8;
 
 	fprintf(f, "Usage: ");
@@ -122,8 +121,9 @@ help_all(FILE *f)
 	int width = width_of(f);
 
 	fputs("Usage: coral COMMAND [flags] ...\n\n", f);
-	wrap(f, "Enters running containers, as the process they would have started, and records it.",
-	    0, 0, width);
+	wrap(f,
+	    "Enters running containers, as the process they would have started, and records it.", 0,
+	    0, width);
 	fputs("\nCommands:\n", f);
 	for (const struct cmd *const *c = cmd_table; *c; c++) {
 		if (!(*c)->hidden)
@@ -158,9 +158,9 @@ help_rows(void)
 		for (const struct opt *o = (*c)->opts; o && o->name; o++) {
 			char letter[2] = {o->letter, '\0'};
 
-			json_array_append_new(opts,
-			    json_pack("{s:s, s:s, s:s, s:s}", "name", o->name, "letter", letter, "arg",
-				o->arg ? o->arg : "", "help", o->help));
+			json_array_append_new(
+			    opts, json_pack("{s:s, s:s, s:s, s:s}", "name", o->name, "letter",
+				      letter, "arg", o->arg ? o->arg : "", "help", o->help));
 		}
 		json_array_append_new(all,
 		    json_pack("{s:s, s:s, s:s, s:b, s:o}", "name", (*c)->name, "usage", (*c)->usage,

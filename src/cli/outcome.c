@@ -62,7 +62,8 @@ add_stream(json_t *o, const char *name, const struct buf *b, uint64_t delivered)
 	json_object_set_new(o, key, json_boolean(cut));
 	/* A character that the cap cut in two does not make the rest binary. */
 	if (str_utf8_prefix(p, n, &partial) + (cut ? partial : 0) == n) {
-		json_object_set_new(o, name, json_stringn((const char *)p, n - (cut ? partial : 0)));
+		json_object_set_new(
+		    o, name, json_stringn((const char *)p, n - (cut ? partial : 0)));
 		return;
 	}
 	auto_free char *text = malloc(4 * ((n + 2) / 3) + 1);
@@ -76,9 +77,9 @@ add_stream(json_t *o, const char *name, const struct buf *b, uint64_t delivered)
 static json_t *
 outcome(const struct client_result *res, const struct err *e)
 {
-	static const char *const keys[] = {"exit_code", "signal", "cause", "session_id", "duration_ms",
-	    "container_pid", "namespaces_entered", "stdout_bytes", "stderr_bytes", "stdout_sha256",
-	    "stderr_sha256", "context"};
+	static const char *const keys[] = {"exit_code", "signal", "cause", "session_id",
+	    "duration_ms", "container_pid", "namespaces_entered", "stdout_bytes", "stderr_bytes",
+	    "stdout_sha256", "stderr_sha256", "context"};
 	json_t *o = res && res->result ? json_deep_copy(res->result) : json_object();
 
 	for (size_t i = 0; i < COUNT_OF(keys); i++) {

@@ -62,7 +62,8 @@ nothing_listens(const char *path, const struct err *dial, struct err *e)
 	}
 	err_why(e, "%s; and only root can enter containers without an agent (you are uid %u)",
 	    dial->why, (unsigned)geteuid());
-	err_hint(e, "sudo coral agent start; or --agent-addr HOST:PORT; or run this command as root");
+	err_hint(
+	    e, "sudo coral agent start; or --agent-addr HOST:PORT; or run this command as root");
 }
 
 struct tp_client *

@@ -80,7 +80,8 @@ on_credit(struct client_run *s, const struct frame *f)
 	uint64_t credit = rd_u64(&r);
 
 	if (r.bad || credit < s->credit)
-		return err_set(s->e, ERR_PROTOCOL, 0, "the agent took back credit for standard input");
+		return err_set(
+		    s->e, ERR_PROTOCOL, 0, "the agent took back credit for standard input");
 	s->credit = credit;
 	return 0;
 }
@@ -113,7 +114,8 @@ static int
 on_result(struct client_run *s, const struct frame *f)
 {
 	if (s->state != RUN_OPEN)
-		return err_set(s->e, ERR_PROTOCOL, 0, "the agent sent a result before the session began");
+		return err_set(
+		    s->e, ERR_PROTOCOL, 0, "the agent sent a result before the session began");
 	s->res->result = parse_object(f, "result", s->e);
 	if (!s->res->result)
 		return -1;
@@ -145,7 +147,8 @@ client_run_frame(struct client_run *s, const struct frame *f)
 		return on_result(s, f);
 	case FR_ERROR:
 		if (!err_decode(s->e, f->data, f->len))
-			err_set(s->e, ERR_PROTOCOL, 0, "the agent sent an error that cannot be read");
+			err_set(
+			    s->e, ERR_PROTOCOL, 0, "the agent sent an error that cannot be read");
 		return -1;
 	default:
 		break;
@@ -182,7 +185,8 @@ client_exit_code(const json_t *result)
 	signo = signame ? signal_number(signame) : 0;
 	if (signo)
 		return 128 + signo;
-	if (json_is_integer(code) && json_integer_value(code) >= 0 && json_integer_value(code) <= 255)
+	if (json_is_integer(code) && json_integer_value(code) >= 0 &&
+	    json_integer_value(code) <= 255)
 		return (int)json_integer_value(code);
 	return -1;
 }
@@ -237,7 +241,8 @@ client_run_verdict(struct client_run *s)
 	code = client_exit_code(s->res->result);
 	if (code < 0)
 		return err_set(s->e, ERR_PROTOCOL, 0, "the agent's result has no exit status");
-	if (check_count(s, "stdout_bytes", &s->out) < 0 || check_count(s, "stderr_bytes", &s->err) < 0)
+	if (check_count(s, "stdout_bytes", &s->out) < 0 ||
+	    check_count(s, "stderr_bytes", &s->err) < 0)
 		return -1;
 	if (s->in_errno && code == 0) {
 		err_set(s->e, ERR_IO, s->in_errno, "standard input could not be read to its end");

@@ -17,8 +17,8 @@ struct client_link {
 void client_link_init(struct client_link *l, struct tp_client *c);
 void client_link_fini(struct client_link *l);
 /* Queue a frame and push as much as goes without waiting. */
-int client_link_send(struct client_link *l, enum frame_type type, const void *p, size_t n,
-    struct err *e);
+int client_link_send(
+    struct client_link *l, enum frame_type type, const void *p, size_t n, struct err *e);
 int client_link_send_open(struct client_link *l, const struct request *r, struct err *e);
 /* Room for a frame's payload of n bytes in `out`, written in place; then commit what there is. */
 unsigned char *client_link_reserve(struct client_link *l, size_t n);

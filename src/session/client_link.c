@@ -40,7 +40,8 @@ client_link_push(struct client_link *l, struct err *e)
 }
 
 int
-client_link_send(struct client_link *l, enum frame_type type, const void *p, size_t n, struct err *e)
+client_link_send(
+    struct client_link *l, enum frame_type type, const void *p, size_t n, struct err *e)
 {
 	if (frame_put(&l->out, type, p, n) < 0)
 		return err_set(e, ERR_LIMIT, 0, "too much is waiting to be sent to the agent");
@@ -123,7 +124,8 @@ client_link_next(struct client_link *l, struct frame *f, struct err *e)
 	int rc = frame_peek(&l->in, f);
 
 	if (rc < 0) {
-		err_set(e, ERR_PROTOCOL, 0, "the agent sent something that is not coral's protocol");
+		err_set(
+		    e, ERR_PROTOCOL, 0, "the agent sent something that is not coral's protocol");
 		err_hint(e, "coral version; and compare with the agent's");
 	}
 	return rc;

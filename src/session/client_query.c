@@ -34,8 +34,8 @@ on_frame(struct query *q, const struct frame *f, struct err *e)
 			err_set(e, ERR_PROTOCOL, 0, "the agent sent an error that cannot be read");
 		return -1;
 	default:
-		return err_set(e, ERR_PROTOCOL, 0,
-		    "the agent sent frame %u in answer to a question", f->type);
+		return err_set(
+		    e, ERR_PROTOCOL, 0, "the agent sent frame %u in answer to a question", f->type);
 	}
 }
 
@@ -55,7 +55,8 @@ drain(struct query *q, struct err *e)
 		got = q->done ? 0 : client_link_pull(&q->link);
 	} while (got > 0);
 	if (!q->done && (got < 0 || tp_client_ended(q->link.c)))
-		return err_set(e, ERR_TRANSPORT, 0, "the agent hung up before its answer was complete");
+		return err_set(
+		    e, ERR_TRANSPORT, 0, "the agent hung up before its answer was complete");
 	return 0;
 }
 

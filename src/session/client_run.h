@@ -2,7 +2,8 @@
 #ifndef CORAL_SESSION_CLIENT_RUN_H
 #define CORAL_SESSION_CLIENT_RUN_H
 
-/* One running exec or shell, on the user's side; client_session.c, client_frames.c, client_signals.c. */
+/* One running exec or shell, on the user's side; client_session.c, client_frames.c,
+ * client_signals.c. */
 #include <signal.h>
 #include "base/loop.h"
 #include "session/client_int.h"

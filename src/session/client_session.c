@@ -71,6 +71,8 @@ in_end(struct client_run *s)
 	s->in_ended = true;
 	if (client_link_send(&s->link, FR_STDIN_EOF, NULL, 0, s->e) < 0)
 		client_run_fail(s);
+	else
+		client_run_pump(s);
 }
 
 static void
@@ -133,7 +135,7 @@ client_run_pump(struct client_run *s)
 	s->blocked = NULL;
 	do {
 		while ((s->state == RUN_OPENING || s->state == RUN_OPEN) &&
-		    (rc = client_link_next(&s->link, &f, s->e)) != 0) {
+		       (rc = client_link_next(&s->link, &f, s->e)) != 0) {
 			if (rc < 0 || client_run_frame(s, &f) < 0) {
 				client_run_fail(s);
 				return;
@@ -168,7 +170,8 @@ client_run_deliver(struct client_run *s, struct client_run_out *o, const struct 
 
 	if (n < 0) {
 		err_set(s->e, ERR_SHORT_OUTPUT, errno, "cannot write %s", o->name);
-		err_hint(s->e, "free some space, or write the output elsewhere; the command was ended");
+		err_hint(
+		    s->e, "free some space, or write the output elsewhere; the command was ended");
 		return -1;
 	}
 	s->part += (size_t)n;

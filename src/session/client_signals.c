@@ -75,7 +75,8 @@ handle(struct client_run *s, int signo)
 		return s->state == RUN_OPEN ? again(s) : 0;
 	case SIGTERM:
 	case SIGHUP:
-		/* With a terminal these say that ours is going away; the keys of it travel as bytes. */
+		/* With a terminal these say that ours is going away; the keys of it travel as
+		 * bytes. */
 		if (s->req->tty) {
 			client_run_leave(s, signo);
 			return 0;
@@ -104,8 +105,7 @@ on_signal(void *arg, short revents)
 
 /* What our parent had us ignore (nohup, a background job of sh) stays ignored: the kernel queues a
  * blocked signal whatever its disposition, so it must not be in the set. */
-static void
-catch(sigset_t *set, int signo)
+static void catch (sigset_t *set, int signo)
 {
 	struct sigaction sa;
 
@@ -119,15 +119,15 @@ client_run_signals(struct client_run *s)
 	sigset_t set;
 
 	sigemptyset(&set);
-	catch(&set, SIGINT);
-	catch(&set, SIGTERM);
-	catch(&set, SIGHUP);
-	catch(&set, SIGQUIT);
+	catch (&set, SIGINT);
+	catch (&set, SIGTERM);
+	catch (&set, SIGHUP);
+	catch (&set, SIGQUIT);
 	if (s->req->tty)
-		catch(&set, SIGWINCH);
+		catch (&set, SIGWINCH);
 	if (s->io->raw) {
-		catch(&set, SIGTSTP);
-		catch(&set, SIGCONT);
+		catch (&set, SIGTSTP);
+		catch (&set, SIGCONT);
 	}
 	/* Writing to a closed pipe is told by errno. */
 	signal(SIGPIPE, SIG_IGN);

@@ -40,7 +40,8 @@ parse(const struct cmd *c, const char *const *words)
 static void
 test_forms(void)
 {
-	is_int(PARSE(&free_order, "-it", "--user=bob", "x", "--timeout", "1m30s", "y"), 0, "mixed forms");
+	is_int(PARSE(&free_order, "-it", "--user=bob", "x", "--timeout", "1m30s", "y"), 0,
+	    "mixed forms");
 	ok(args_flag(&a, "stdin") && args_flag(&a, "tty"), "a cluster sets both");
 	is_str(args_str(&a, "user"), "bob", "--opt=value");
 	ok(args_int(&a, "timeout", 0) == 90 * NS_PER_S, "--opt value, a duration in ns");
@@ -79,7 +80,8 @@ test_lists(void)
 	l = args_list(&a, "env");
 	ok(strcmp(l[0], "A=1") == 0 && strcmp(l[1], "B") == 0 && strcmp(l[2], "C") == 0 && !l[3],
 	    "in order, NULL at the end");
-	ok(args_by_letter(&a, "env", 0) && !args_by_letter(&a, "env", 1) && args_by_letter(&a, "env", 2),
+	ok(args_by_letter(&a, "env", 0) && !args_by_letter(&a, "env", 1) &&
+		args_by_letter(&a, "env", 2),
 	    "which were -e");
 	ok(!args_by_letter(&a, "env", 3), "beyond the end");
 	is_int(PARSE(&free_order, "x"), 0, "no list");

@@ -162,8 +162,9 @@ static void
 open_it(int fd)
 {
 	expect(fd, FR_OPEN);
-	tell_text(fd, FR_OPENED, "{\"session_id\":\"s1\",\"pid\":4,\"context\":{\"namespaces_entered\":"
-				 "[\"mnt\"]}}");
+	tell_text(fd, FR_OPENED,
+	    "{\"session_id\":\"s1\",\"pid\":4,\"context\":{\"namespaces_entered\":"
+	    "[\"mnt\"]}}");
 }
 
 static void
@@ -171,7 +172,8 @@ result(int fd, const char *head, size_t out, size_t err)
 {
 	char text[256];
 
-	snprintf(text, sizeof(text), "{%s,\"stdout_bytes\":%zu,\"stderr_bytes\":%zu}", head, out, err);
+	snprintf(
+	    text, sizeof(text), "{%s,\"stdout_bytes\":%zu,\"stderr_bytes\":%zu}", head, out, err);
 	tell_text(fd, FR_RESULT, text);
 }
 
@@ -275,7 +277,8 @@ agent_failed_later(int fd)
 	open_it(fd);
 	tell_text(fd, FR_RESULT,
 	    "{\"exit_code\":125,\"cause\":\"exit\",\"stdout_bytes\":0,\"stderr_bytes\":0,"
-	    "\"error\":{\"code\":\"RECORDING\",\"what\":\"disk full\",\"why\":\"w\",\"hint\":\"h\"}}");
+	    "\"error\":{\"code\":\"RECORDING\",\"what\":\"disk "
+	    "full\",\"why\":\"w\",\"hint\":\"h\"}}");
 }
 
 static void
@@ -305,7 +308,8 @@ agent_expects_eof(int fd)
 	result(fd, "\"exit_code\":0,\"cause\":\"exit\"", 0, 0);
 }
 
-/* Fills everything between us and a reader that reads nothing; then signals must still get through. */
+/* Fills everything between us and a reader that reads nothing; then signals must still get through.
+ */
 static void
 agent_stuck(int fd)
 {
@@ -446,7 +450,8 @@ test_streams(void)
 	    "what FR_OPENED said is in the result");
 	ok(json_is_array(json_object_get(res.result, "namespaces_entered")), "namespaces too");
 	is_int(session(agent_plain, true), 0, "the same, kept");
-	ok(res.out.len == 6 && memcmp(buf_head(&res.out), "hello\n", 6) == 0, "output is in memory");
+	ok(res.out.len == 6 && memcmp(buf_head(&res.out), "hello\n", 6) == 0,
+	    "output is in memory");
 	fd_close(&in);
 	is_int(session(agent_expects_eof, false), 0, "no standard input: its end is sent at once");
 }
@@ -516,7 +521,8 @@ test_pipes(void)
 		exit(99);
 	out = p[1];
 	is_int(session(agent_stuck, false), 0, "a reader that reads nothing");
-	is_int(res.exit_code, 128 + SIGTERM, "does not hold back signals; the second one is for us");
+	is_int(
+	    res.exit_code, 128 + SIGTERM, "does not hold back signals; the second one is for us");
 	ok(!(fcntl(p[1], F_GETFL) & O_NONBLOCK), "flags of the shared description are untouched");
 	close(p[0]);
 	fd_close(&out);
@@ -530,7 +536,8 @@ static bool
 same(const struct termios *a, const struct termios *b)
 {
 	return a->c_iflag == b->c_iflag && a->c_oflag == b->c_oflag && a->c_cflag == b->c_cflag &&
-	    a->c_lflag == b->c_lflag && a->c_cc[VMIN] == b->c_cc[VMIN] && a->c_cc[VTIME] == b->c_cc[VTIME];
+	       a->c_lflag == b->c_lflag && a->c_cc[VMIN] == b->c_cc[VMIN] &&
+	       a->c_cc[VTIME] == b->c_cc[VTIME];
 }
 
 static void

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "base/conf.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/fd.h"
 #include "base/str.h"
 #include "base/yaml.h"
 
@@ -40,12 +37,19 @@ field_of(struct conf *c, const struct conf_key *k)
 }
 
 static int
+too_long(const char *from, const char *what, size_t n, size_t size, struct err *e)
+{
+	err_set(e, ERR_CONFIG, 0, "the value of %s is too long", what);
+	err_why(e, "in %s it has %zu bytes; at most %zu fit", from, n, size - 1);
+	return err_hint(e, "use a shorter value");
+}
+
+static int
 assign(struct conf *c, const struct conf_key *k, const char *v, const char *from, struct err *e)
 {
-	if (str_copy(field_of(c, k), v, k->size) < k->size)
-		return 0;
-	err_set(e, ERR_CONFIG, 0, "the value of %s is too long", k->name);
-	return err_why(e, "%s allows %zu bytes", from, k->size - 1);
+	size_t n = str_copy(field_of(c, k), v, k->size);
+
+	return n < k->size ? 0 : too_long(from, k->name, n, k->size, e);
 }
 
 static const struct conf_key *
@@ -62,16 +66,28 @@ unknown_key(const char *name, const char *file, struct err *e)
 {
 	const char *names[COUNT_OF(conf_keys)];
 	const char *near;
+	char within[136];
 	size_t n = 0;
 
 	for (const struct conf_key *k = conf_keys; k->name; k++)
 		names[n++] = k->name;
 	names[n] = NULL;
 	near = str_nearest(name, names);
+	/* "listen" and "lisen": the section was forgotten. */
+	snprintf(within, sizeof within, "agent.%s", name);
+	near = near ? near : str_nearest(within, names);
 	err_set(e, ERR_CONFIG, 0, "unknown configuration key \"%s\"", name);
 	err_why(e, "in %s", file);
 	return near ? err_hint(e, "did you mean \"%s\"? coral.yaml(5) lists the keys", near)
 		    : err_hint(e, "coral.yaml(5) lists the keys");
+}
+
+static int
+wrong_kind(const char *name, const char *kind, const char *file, struct err *e)
+{
+	err_set(e, ERR_CONFIG, 0, "the value of %s is not %s", name, kind);
+	err_why(e, "in %s", file);
+	return err_hint(e, "coral.yaml(5) has an example");
 }
 
 static int
@@ -85,7 +101,9 @@ apply(struct conf *c, const json_t *map, const char *prefix, const char *file, s
 		const struct conf_key *k;
 
 		snprintf(full, sizeof full, "%s%s", prefix, name);
-		if (json_is_object(v) && prefix[0] == '\0' && strcmp(name, "agent") == 0) {
+		if (strcmp(full, "agent") == 0) {
+			if (!json_is_object(v) && !json_is_null(v))
+				return wrong_kind(full, "a mapping", file, e);
 			if (apply(c, v, "agent.", file, e) < 0)
 				return -1;
 			continue;
@@ -93,11 +111,9 @@ apply(struct conf *c, const json_t *map, const char *prefix, const char *file, s
 		k = find_key(full);
 		if (!k)
 			return unknown_key(full, file, e);
+		if (!json_is_string(v) && !json_is_integer(v))
+			return wrong_kind(full, "a text", file, e);
 		snprintf(number, sizeof number, "%" JSON_INTEGER_FORMAT, json_integer_value(v));
-		if (!json_is_string(v) && !json_is_integer(v)) {
-			err_set(e, ERR_CONFIG, 0, "the value of %s is not a text", full);
-			return err_why(e, "in %s", file);
-		}
 		if (assign(c, k, json_is_string(v) ? json_string_value(v) : number, file, e) < 0)
 			return -1;
 	}
@@ -109,38 +125,39 @@ read_file(struct conf *c, const char *path, bool named, struct err *e)
 {
 	struct buf text;
 	json_t *j = NULL;
-	int rc = -1;
+	int rc;
 
-	buf_init(&text, FILE_MAX);
-	if (fd_read_file(AT_FDCWD, path, FILE_MAX, &text) < 0) {
-		if (errno == ENOENT && !named)
-			rc = 0;
-		else
-			err_set(e, ERR_CONFIG, errno, "cannot read the configuration %s", path);
-		goto out;
+	buf_init(&text, FILE_MAX + 1);
+	rc = conf_read_file(path, &text, e);
+	if (rc == 0 && named) {
+		err_set(e, ERR_CONFIG, 0, "cannot read the configuration %s", path);
+		err_why(e, "CORAL_CONFIG names it, and it is not there");
+		rc = err_hint(e, "unset CORAL_CONFIG, or name a file or a directory");
+	} else if (rc > 0) {
+		j = yaml_parse((const char *)buf_head(&text), text.len, path, e);
+		rc = j ? 0 : -1;
+		if (j && !json_is_object(j))
+			rc = wrong_kind("the file", "a mapping", path, e);
 	}
-	j = yaml_parse((const char *)buf_head(&text), text.len, path, e);
-	if (j && !json_is_null(j) && !json_is_object(j)) {
-		err_set(e, ERR_CONFIG, 0, "cannot use the configuration %s", path);
-		err_why(e, "it is not a mapping of keys to values");
-	} else if (j) {
-		rc = json_is_null(j) ? 0 : apply(c, j, "", path, e);
-	}
-out:
+	if (j && rc == 0)
+		rc = apply(c, j, "", path, e);
 	json_decref(j);
 	buf_fini(&text);
 	return rc;
 }
 
-static void
-from_environment(struct conf *c)
+static int
+from_environment(struct conf *c, struct err *e)
 {
 	for (const struct conf_key *k = conf_keys; k->name; k++) {
 		const char *v = k->env ? getenv(k->env) : NULL;
 
-		if (v && v[0])
-			str_copy(field_of(c, k), v, k->size);
+		if (v && v[0] && assign(c, k, v, k->env, e) < 0)
+			return -1;
 	}
+	if (!c->service[0] && getenv("SERVICE_NAME"))
+		return assign(c, find_key("service"), getenv("SERVICE_NAME"), "SERVICE_NAME", e);
+	return 0;
 }
 
 static const char *const known_variables[] = {"CORAL_CONFIG", "CORAL_STATE_DIR", "CORAL_RUNTIME_DIR",
@@ -150,83 +167,106 @@ static const char *const known_variables[] = {"CORAL_CONFIG", "CORAL_STATE_DIR",
 static void
 look_for_strangers(struct conf *c)
 {
-	for (char **v = environ; v && *v; v++) {
-		char name[64];
+	for (char **v = environ; v && *v && !c->warning[0]; v++) {
+		char name[64], shown[160];
 		const char *near;
 		size_t n = strcspn(*v, "=");
 		bool known = false;
 
-		if (strncmp(*v, "CORAL_", 6) != 0 || strncmp(*v, "CORAL_TEST_", 11) == 0 ||
-		    n >= sizeof name)
+		if (strncmp(*v, "CORAL_", 6) != 0 || strncmp(*v, "CORAL_TEST_", 11) == 0)
 			continue;
-		memcpy(name, *v, n);
-		name[n] = '\0';
+		snprintf(name, sizeof name, "%.*s", (int)n, *v);
 		for (size_t i = 0; known_variables[i]; i++)
 			known |= strcmp(name, known_variables[i]) == 0;
-		near = known ? NULL : str_nearest(name, known_variables);
-		if (!known)
-			snprintf(c->warning, sizeof c->warning, "unknown variable %s%s%s%s", name,
-			    near ? ": did you mean " : "", near ? near : "", near ? "?" : "");
+		if (known)
+			continue;
+		near = str_nearest(name, known_variables);
+		str_vis(shown, sizeof shown, name);
+		snprintf(c->warning, sizeof c->warning, "unknown variable %s%s%s%s", shown,
+		    near ? ": did you mean " : "", near ? near : "", near ? "?" : "");
 	}
 }
 
-static void
-user_dir(char *out, size_t size, const char *xdg, const char *below_home)
+static int
+user_dir(char *out, size_t size, const char *xdg, const char *below_home, struct err *e)
 {
 	const char *base = getenv(xdg);
 	const char *home = getenv("HOME");
+	bool own = base && base[0] == '/';
+	int n;
 
-	if (base && base[0] == '/')
-		snprintf(out, size, "%s/coral", base);
+	if (own)
+		n = snprintf(out, size, "%s/coral", base);
 	else
-		snprintf(out, size, "%s/%s/coral", home && home[0] == '/' ? home : "/tmp", below_home);
+		n = snprintf(out, size, "%s/%s/coral", home && home[0] == '/' ? home : "/tmp",
+		    below_home);
+	return (size_t)n < size ? 0 : too_long("the environment", own ? xdg : "HOME", (size_t)n, size, e);
 }
 
-static void
-default_dirs(struct conf *c)
+static int
+default_dirs(struct conf *c, struct err *e)
 {
 	if (geteuid() == 0) {
 		str_copy(c->config_dir, "/etc/coral", sizeof c->config_dir);
 		str_copy(c->state_dir, "/var/lib/coral", sizeof c->state_dir);
 		str_copy(c->runtime_dir, "/run/coral", sizeof c->runtime_dir);
-		return;
+		return 0;
 	}
-	user_dir(c->config_dir, sizeof c->config_dir, "XDG_CONFIG_HOME", ".config");
-	user_dir(c->state_dir, sizeof c->state_dir, "XDG_STATE_HOME", ".local/state");
-	user_dir(c->runtime_dir, sizeof c->runtime_dir, "XDG_RUNTIME_DIR", ".local/run");
+	if (user_dir(c->config_dir, sizeof c->config_dir, "XDG_CONFIG_HOME", ".config", e) < 0 ||
+	    user_dir(c->state_dir, sizeof c->state_dir, "XDG_STATE_HOME", ".local/state", e) < 0)
+		return -1;
+	return user_dir(c->runtime_dir, sizeof c->runtime_dir, "XDG_RUNTIME_DIR", ".local/run", e);
 }
 
 /* CORAL_CONFIG: a file, or the directory that holds config.yaml. */
-static void
-choose_file(struct conf *c, char *path, size_t size, bool *named)
+static int
+choose_file(struct conf *c, char *path, size_t size, bool *named, struct err *e)
 {
 	const char *v = getenv("CORAL_CONFIG");
 	struct stat st;
 	char *slash;
 
 	*named = v && v[0] && !(stat(v, &st) == 0 && S_ISDIR(st.st_mode));
-	if (*named) {
-		snprintf(path, size, "%s", v);
-		str_copy(c->config_dir, v, sizeof c->config_dir);
-		slash = strrchr(c->config_dir, '/');
-		str_copy(slash ? slash : c->config_dir, slash ? "" : ".",
-		    slash ? 1 : sizeof c->config_dir);
-		return;
+	if (v && v[0] && str_copy(c->config_dir, v, sizeof c->config_dir) >= sizeof c->config_dir)
+		return too_long("the environment", "CORAL_CONFIG", strlen(v), sizeof c->config_dir, e);
+	if (!*named) {
+		snprintf(path, size, "%s/config.yaml", c->config_dir);
+		return 0;
 	}
-	if (v && v[0])
-		str_copy(c->config_dir, v, sizeof c->config_dir);
-	snprintf(path, size, "%s/config.yaml", c->config_dir);
+	str_copy(path, v, size);
+	slash = strrchr(c->config_dir, '/');
+	if (!slash)
+		str_copy(c->config_dir, ".", sizeof c->config_dir);
+	else
+		slash[slash == c->config_dir] = '\0';
+	return 0;
 }
 
 /* A user's own agent first; else the host's. */
-static void
-default_socket(struct conf *c)
+static int
+default_socket(struct conf *c, struct err *e)
 {
+	size_t n;
+
 	if (c->socket[0])
-		return;
-	snprintf(c->socket, sizeof c->socket, "%.240s/agent.sock", c->runtime_dir);
+		return 0;
+	n = (size_t)snprintf(c->socket, sizeof c->socket, "%s/agent.sock", c->runtime_dir);
+	if (n >= sizeof c->socket)
+		return too_long("the environment", "runtime_dir", n, sizeof c->socket, e);
 	if (geteuid() != 0 && !getenv("CORAL_RUNTIME_DIR") && access(c->socket, F_OK) < 0)
 		str_copy(c->socket, "/run/coral/agent.sock", sizeof c->socket);
+	return 0;
+}
+
+static int
+check_color(const struct conf *c, const char *file, struct err *e)
+{
+	static const char *const words[] = {"auto", "always", "never", NULL};
+
+	for (size_t i = 0; words[i]; i++)
+		if (strcmp(c->color, words[i]) == 0)
+			return 0;
+	return wrong_kind("color", "auto, always or never", file, e);
 }
 
 int
@@ -236,16 +276,13 @@ conf_load(struct conf *c, struct err *e)
 	bool named;
 
 	memset(c, 0, sizeof *c);
-	default_dirs(c);
+	if (default_dirs(c, e) < 0)
+		return -1;
 	str_copy(c->proc_root, "/proc", sizeof c->proc_root);
 	str_copy(c->color, "auto", sizeof c->color);
-	choose_file(c, path, sizeof path, &named);
-	if (read_file(c, path, named, e) < 0)
+	if (choose_file(c, path, sizeof path, &named, e) < 0 || read_file(c, path, named, e) < 0 ||
+	    check_color(c, path, e) < 0 || from_environment(c, e) < 0 || default_socket(c, e) < 0)
 		return -1;
-	from_environment(c);
-	if (!c->service[0] && getenv("SERVICE_NAME"))
-		str_copy(c->service, getenv("SERVICE_NAME"), sizeof c->service);
-	default_socket(c);
 	look_for_strangers(c);
 	return 0;
 }

@@ -8,6 +8,7 @@
  * nearest one, an unknown CORAL_* variable a warning.
  */
 #include <stddef.h>
+#include "base/buf.h"
 #include "base/err.h"
 
 struct conf {
@@ -37,5 +38,12 @@ struct conf_key {
 	const char *doc;
 };
 extern const struct conf_key conf_keys[];
+
+/*
+ * A configuration or policy file, appended to `out` (less than out->max bytes).
+ * It must be a regular file that belongs to root or the caller and that nobody
+ * else may write; symbolic links are followed.  1, 0 when absent, -1 ERR_CONFIG.
+ */
+int conf_read_file(const char *path, struct buf *out, struct err *e);
 
 #endif

@@ -30,17 +30,26 @@ is_key(const char *name, const char *p, size_t left)
 	return is_separator(p[3]) && (p == name || is_separator(p[-1]));
 }
 
+/* PASS, but not the pass of BYPASS, PASSENGERS or COMPASS. */
+static bool
+is_pass(const char *name, const char *p, size_t left)
+{
+	if (left < 4 || strncasecmp(p, "pass", 4) != 0)
+		return false;
+	return (left == 4 || is_separator(p[4])) && (p == name || is_separator(p[-1]));
+}
+
 bool
 redact_name_n(const char *name, size_t n)
 {
 	static const char *const parts[] = {
-	    "password", "passwd", "secret", "token", "credential", "private", "auth"};
+	    "password", "passwd", "passphrase", "secret", "token", "credential", "private", "auth"};
 	size_t at, i;
 
 	for (at = 0; at < n; at++) {
 		const char *p = name + at;
 
-		if (is_key(name, p, n - at))
+		if (is_key(name, p, n - at) || is_pass(name, p, n - at))
 			return true;
 		for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 			size_t len = strlen(parts[i]);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "session/policy_int.h"
 
@@ -25,7 +26,7 @@ static void
 rights_of(const struct policy_who *who, const struct policy_what *what, struct rights *r)
 {
 	const struct request *q = what->req;
-	bool own = what->session_user && strcmp(what->session_user, who->user) == 0;
+	bool own = who->user[0] && what->session_user && strcmp(what->session_user, who->user) == 0;
 
 	r->n = 0;
 	switch (q->verb) {
@@ -190,6 +191,31 @@ session_rules(const struct policy *p, const struct request *q, struct policy_ses
 		s->disconnect = q->on_disconnect;
 }
 
+/* defaults.mode audit: what enforce would have refused goes into the log and the record. */
+static void
+let_through(const struct policy_who *who, const char *right, const char *why, struct policy_session *s)
+{
+	size_t n = strlen(s->would_deny);
+
+	snprintf(s->would_deny + n, sizeof s->would_deny - n, "%s%s: %s", n ? "; " : "", right, why);
+	log_warn("the policy would deny %s the right \"%s\": %s", who->user, right, why);
+}
+
+static int
+check_sense(const struct request *q, struct err *e)
+{
+	if (q->verb <= REQ_NONE || q->verb >= REQ_VERB_COUNT) {
+		err_set(e, ERR_DENIED, 0, "the request is not known");
+		err_why(e, "its verb is %d, which no right covers", (int)q->verb);
+		return err_hint(e, "use a client of the agent's version: %s", CORAL_VERSION);
+	}
+	if (q->on_disconnect != REQ_DISC_DETACH)
+		return 0;
+	err_set(e, ERR_USAGE, 0, "cannot keep the session when its client is gone");
+	err_why(e, "this agent has no detached sessions");
+	return err_hint(e, "--on-disconnect hangup, or kill");
+}
+
 int
 policy_check(const struct policy *p, const struct policy_who *who, const struct policy_what *what,
     struct policy_session *s, struct err *e)
@@ -197,11 +223,8 @@ policy_check(const struct policy *p, const struct policy_who *who, const struct 
 	struct rights r;
 
 	session_rules(p, what->req, s);
-	if (what->req->on_disconnect == REQ_DISC_DETACH) {
-		err_set(e, ERR_USAGE, 0, "cannot keep the session when its client is gone");
-		err_why(e, "this agent has no detached sessions");
-		return err_hint(e, "--on-disconnect hangup, or kill");
-	}
+	if (check_sense(what->req, e) < 0)
+		return -1;
 	if (who->root)
 		return 0;
 	rights_of(who, what, &r);
@@ -213,7 +236,7 @@ policy_check(const struct policy *p, const struct policy_who *who, const struct 
 			continue;
 		if (!p->audit_only)
 			return deny(who, what, r.name[i], why, e);
-		snprintf(s->would_deny, sizeof s->would_deny, "%s: %s", r.name[i], why);
+		let_through(who, r.name[i], why, s);
 	}
 	return 0;
 }

@@ -12,4 +12,8 @@ struct policy {
 	struct policy_session session[2]; /* [0] exec, [1] shell */
 };
 
+/* policy_schema.c: every key known and of its kind, every name defined. */
+int policy_check_tree(const json_t *t, struct err *e);
+int policy_bad(const char *where, const char *key, const char *why, struct err *e);
+
 #endif

@@ -21,6 +21,11 @@ static const struct row corpus[] = {
     {NULL, "--set=auth.password=x", "--set=auth.password=" R},
     {NULL, "--color=auto", NULL},
     {"--token", "abc", R},
+    {"--pass", "abc", R},
+    {"-e", "DB_PASS=abc", "DB_PASS=" R},
+    {NULL, "SSH_PASSPHRASE='a b' run; cd $PWD", "SSH_PASSPHRASE=" R " run; cd $PWD"},
+    {NULL, "PWD=/srv", NULL},
+    {NULL, "--bypass=x", NULL},
     {"--token", "", NULL},
     {"--password-stdin", "registry.example", NULL},
     {"--verbose", "abc", NULL},
@@ -88,9 +93,12 @@ test_names(void)
 {
 	static const char *const secret[] = {"DB_PASSWORD", "PGPASSWORD", "passwd", "client-secret",
 	    "GITHUB_TOKEN", "KEY", "SSH_KEY", "KEY_ID", "APIKEY", "--api-key", "apiKey",
-	    "AWS_ACCESS_KEY_ID", "CREDENTIALS", "PRIVATE_X", "AUTH", "OAuth", "Authorization"};
+	    "AWS_ACCESS_KEY_ID", "CREDENTIALS", "PRIVATE_X", "AUTH", "OAuth", "Authorization",
+	    "PASS", "DB_PASS", "--pass", "pass.phrase", "MYSQL_PASS_1", "SSH_PASSPHRASE",
+	    "--passphrase"};
 	static const char *const open[] = {"PATH", "", "KEYBOARD", "KEYRING", "MONKEYS", "AUTHOR",
-	    "GIT_AUTHOR_EMAIL", "XAUTHORITY", "keygen", "TOKE"};
+	    "GIT_AUTHOR_EMAIL", "XAUTHORITY", "keygen", "TOKE", "PWD", "OLDPWD",
+	    "BYPASS", "PASSENGERS", "COMPASS_X", "--passive", "PAS"};
 	size_t i;
 
 	for (i = 0; i < sizeof(secret) / sizeof(secret[0]); i++)

@@ -29,7 +29,7 @@ CFLAGS += -Werror -O1 -fsanitize=address,undefined -fno-omit-frame-pointer
 LDFLAGS += -fsanitize=address,undefined
 else
 CPPFLAGS += -D_FORTIFY_SOURCE=2
-LDFLAGS += -static -Wl,-z,relro,-z,now -Wl,--no-warnings
+LDFLAGS += -static -Wl,-z,relro,-z,now -Wl,--no-warnings -Wl,--wrap=recv,--wrap=poll
 endif
 
 all: $(BUILD)/coral

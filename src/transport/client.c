@@ -34,7 +34,7 @@ client_lost(struct tp_client *c, const char *doing, struct err *e)
 int
 client_wait(struct tp_client *c, const char *doing, struct err *e)
 {
-	struct pollfd p = {.fd = ssh_get_fd(c->ssh)};
+	struct pollfd p = {.fd = c->sock};
 	int64_t left = c->deadline - clock_mono();
 
 	if (readahead_pending(p.fd))
@@ -145,11 +145,9 @@ handshake(struct tp_client *c, struct err *e)
 
 	ssh_set_blocking(c->ssh, 0);
 	while ((rc = ssh_connect(c->ssh)) == SSH_AGAIN) {
-		c->sock = -1;
 		if (client_wait(c, "shaking hands", e) < 0)
 			return -1;
 	}
-	c->sock = -1;
 	if (rc != SSH_OK)
 		return client_lost(c, "shaking hands", e);
 	/* The event exists only now: add_session wants the session's own poll context. */
@@ -236,13 +234,11 @@ tp_client_free(struct tp_client *c)
 		ssh_event_free(c->event);
 	}
 	if (c->ssh) {
-		readahead_stop(ssh_get_fd(c->ssh));
-		/* The library closes the socket that it was given. */
 		ssh_disconnect(c->ssh);
 		ssh_free(c->ssh);
 	}
-	if (c->sock >= 0)
-		readahead_stop(c->sock);
+	/* libssh leaves a socket open that it was given. */
+	readahead_stop(c->sock);
 	fd_close(&c->sock);
 	buf_fini(&c->in);
 	free(c);
@@ -251,7 +247,7 @@ tp_client_free(struct tp_client *c)
 int
 tp_client_fd(const struct tp_client *c)
 {
-	return ssh_get_fd(c->ssh);
+	return c->sock;
 }
 
 short
@@ -346,7 +342,7 @@ tp_client_write(struct tp_client *c, const void *p, size_t n)
 		put = 0;
 	c->stalled = (size_t)put < n;
 	/* libssh may have read on while it wrote. */
-	if (readahead_pending(ssh_get_fd(c->ssh)) && conn_turn(c->ssh, c->event) < 0)
+	if (readahead_pending(c->sock) && conn_turn(c->ssh, c->event) < 0)
 		c->lost = true;
 	return put;
 }

@@ -9,7 +9,7 @@
 #include "transport/client.h"
 
 struct tp_client {
-	int sock; /* until libssh owns it */
+	int sock;
 	ssh_session ssh;
 	ssh_event event;
 	ssh_channel channel;

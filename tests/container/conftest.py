@@ -204,7 +204,7 @@ def entered(agent, box, tmux):
     """A `coral shell` in `box` through the agent, in tmux, at its prompt."""
     def start(*flags, **kw):
         term = tmux(agent.coral.argv("shell", "--pid", box.pid, *flags), agent.coral.env(), **kw)
-        term.wait_text(r"[#$] ?$")
+        term.wait_prompt()
         return term
 
     return start

@@ -75,7 +75,7 @@ def test_sessions(agent, box, coral):
 
 
 def test_words_of_a_flag(shells):
-    assert {"detach", "hangup", "kill"} <= set(bash(shells, "coral exec --on-disconnect "))
+    assert {"hangup", "kill"} <= set(bash(shells, "coral exec --on-disconnect "))
     assert {"bash", "zsh"} <= set(bash(shells, "coral completion "))
 
 

@@ -240,7 +240,6 @@ def test_full_disk_during_the_session(coral, box, small_disk):
 @pytest.mark.parametrize("text,near", [
     ("agnet:\n  socket: /tmp/x\n", "agent"),
     ("agent:\n  sokcet: /tmp/x\n", "socket"),
-    ("color: purple\n", "color"),
     ("a: [1\n", "config.yaml"),
 ])
 def test_unknown_configuration_key(coral, box, text, near):

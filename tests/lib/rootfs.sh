@@ -64,8 +64,8 @@ full() {
 		set -g status-right ''
 		set -g status-left '[inner]'
 		set -g default-terminal tmux-256color
-		set -g default-command 'exec /bin/sh'
-		set -g window-status-current-format ' sh '
+		set -g default-command 'exec /bin/bash --norc --noprofile'
+		set -g window-status-current-format ' bash '
 	TMUX
 }
 

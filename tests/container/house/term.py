@@ -88,6 +88,10 @@ class Tmux:
                              "set -g escape-time 0\nset -g assume-paste-time 0\n")
         words = ["env", "-i", *[f"{k}={v}" for k, v in {**env, "TERM": "tmux-256color"}.items()],
                  *argv]
+        # tmux 3.3 now and then misses the end of its child: the status goes through a file.
+        self.status = self.socket.with_suffix(".status")
+        words = ["/bin/sh", "-c", '"$@"; s=$?; echo $s >"$0.new"; mv "$0.new" "$0"', self.status,
+                 *words]
         self.cmd("new-session", "-d", "-x", cols, "-y", rows, "--", *words)
 
     def cmd(self, *args, check=True):
@@ -114,22 +118,27 @@ class Tmux:
         except AssertionError as e:
             raise AssertionError(f"{e}; the screen was:\n{self.screen()}") from None
 
+    def wait_prompt(self, timeout=15):
+        """A shell's prompt stands on the last line: it reads, and flushes nothing any more."""
+        self.wait_text(r"(?:^|\n)\S*[#$] ?\n?\Z", timeout)
+
     def wait_dead(self, timeout=15):
         """The program's exit status, once it ended."""
-        wait_for("the program to end", lambda: self.cmd(
-            "display", "-p", "#{pane_dead}").strip() == "1", timeout)
-        status = self.cmd("display", "-p", "#{pane_dead_status}").strip()
-        return int(status) if status else None
+        def ended():
+            return self.status.read_text().strip() if self.status.exists() else None
+
+        try:
+            return int(wait_for("the program to end", ended, timeout))
+        except AssertionError as e:
+            raise AssertionError(f"{e}; the screen was:\n{self.screen()}") from None
 
     def resize(self, rows, cols):
         self.cmd("resize-window", "-x", cols, "-y", rows)
 
-    def pane_pid(self):
-        return int(self.cmd("display", "-p", "#{pane_pid}"))
-
     def close(self):
         self.cmd("kill-server", check=False)
         self.socket.unlink(missing_ok=True)
+        self.status.unlink(missing_ok=True)
 
     def __enter__(self):
         return self
@@ -138,14 +147,28 @@ class Tmux:
         self.close()
 
 
-def golden(name, text):
-    """Compare with tests/golden/NAME.txt; CORAL_GOLDEN_UPDATE=1 writes it instead."""
+def settled(look, quiet=0.7):
+    """What look() gives once it stopped changing."""
+    seen, since = look(), time.monotonic()
+    while time.monotonic() - since < quiet:
+        time.sleep(0.05)
+        now = look()
+        if now != seen:
+            seen, since = now, time.monotonic()
+    return seen
+
+
+def golden(name, look):
+    """Wait until look() equals tests/golden/NAME.txt; CORAL_GOLDEN_UPDATE=1 writes it instead."""
     path = GOLDEN / f"{name}.txt"
     if os.environ.get("CORAL_GOLDEN_UPDATE") == "1":
         path.parent.mkdir(exist_ok=True)
-        path.write_text(text)
+        path.write_text(settled(look))
     want = path.read_text()
-    assert text == want, f"{path.name}:\n--- wanted\n{want}\n--- got\n{text}"
+    try:
+        wait_for(path.name, lambda: look() == want, 10)
+    except AssertionError:
+        raise AssertionError(f"{path.name}:\n--- wanted\n{want}\n--- got\n{look()}") from None
 
 
 def top_shape(screen):
@@ -155,8 +178,9 @@ def top_shape(screen):
         words = line.split()
         if line.startswith("top - "):
             shape.append("top - TIME up UPTIME, load average: LOAD")
-        elif words[:1] in (["Tasks:"], ["%Cpu(s):"], ["MiB"]):
-            shape.append(" ".join(re.sub(r"[-+]?\d+([.,]\d+)?", "N", line).split()))
+        elif line.startswith(("Tasks:", "%Cpu(s):", "MiB")):
+            line = re.sub(r"\d+(\.\d+)?", "N", line).replace(",", ", ").replace(":N", ": N")
+            shape.append(" ".join(line.split()))
         elif words[:1] == ["PID"]:
             shape.append(" ".join(words))
     rows = {line.split()[-1] for line in screen.splitlines() if re.match(r" *\d+ root", line)}

@@ -82,7 +82,7 @@ def watched(container):
 @pytest.fixture(scope="session")
 def box(runc):
     """The container most tests enter: bash, vi, less, top, tmux, openssl."""
-    return watched(runc.start("checkout", env=["SERVICE_NAME=checkout", "COLOUR=coral"]))
+    return watched(runc.start("harbour", env=["SERVICE_NAME=harbour", "COLOUR=coral"]))
 
 
 @pytest.fixture(scope="session")

@@ -59,8 +59,8 @@ def test_verbs_and_flags(shells):
 
 
 def test_live_targets(shells, box, bare):
-    assert "checkout" in bash(shells, "coral exec --service ")
-    assert "checkout" in bash(shells, "coral shell che")
+    assert "harbour" in bash(shells, "coral exec --service ")
+    assert "harbour" in bash(shells, "coral shell har")
     assert box.name in bash(shells, "coral exec --container ")
     assert str(bare.pid) in " ".join(bash(shells, "coral exec --pid "))
 
@@ -87,9 +87,9 @@ def test_zsh_offers_the_same(shells, box, tmux):
         f"source {shells.home}/c.zsh\ncompdef _coral coral\n")
     term = tmux(["/usr/bin/zsh", "-i"], env)
     term.wait_text("^zsh> ?$")
-    term.type("coral exec --service check", enter=False)
+    term.type("coral exec --service harb", enter=False)
     term.keys("Tab")
-    term.wait_text("--service checkout")
+    term.wait_text("--service harbour")
     term.keys("C-c")
     term.type("coral sess", enter=False)
     term.keys("Tab")

@@ -42,13 +42,13 @@ def test_no_such_target(either, box, flags, fact):
     assert done.code == 125
     three_parts(done, fact)
     if "--pid" not in flags:
-        assert "checkout" in done.errtext, "why lists what exists"
+        assert "harbour" in done.errtext, "why lists what exists"
     assert either.session_dirs() == []
 
 
 def test_near_name_is_offered(coral, box):
-    done = coral.run("exec", "--service", "chekout", "--", "true")
-    assert done.code == 125 and "checkout" in done.errtext
+    done = coral.run("exec", "--service", "harbur", "--", "true")
+    assert done.code == 125 and "harbour" in done.errtext
 
 
 def test_no_privilege_names_the_capability(coral, box):
@@ -72,7 +72,7 @@ def test_not_root_and_no_agent(coral, box):
 
 def test_unreadable_proc(coral, box):
     """In a mount namespace whose /proc is hidden."""
-    done = coral.run("exec", "--service", "checkout", "--", "true", prefix=[
+    done = coral.run("exec", "--service", "harbour", "--", "true", prefix=[
         "unshare", "-m", "--propagation", "private", "sh", "-c",
         "mount -t tmpfs none /proc && exec \"$0\" \"$@\""])
     assert done.code == 125

@@ -128,7 +128,7 @@ def test_environment_is_the_targets(either, box):
     done = either.run("exec", "--pid", box.pid, "--", "env")
     env = dict(line.split("=", 1) for line in done.text.splitlines())
     assert env["COLOUR"] == "coral"
-    assert env["SERVICE_NAME"] == "checkout"
+    assert env["SERVICE_NAME"] == "harbour"
     assert not [k for k in env if k.startswith(("CORAL_", "XDG_"))], "the agent's own leaked in"
 
 

@@ -13,7 +13,7 @@ POLICY = """roles:
   - name: developer
     permissions:
       - environments: [dev]
-        services: ["check*"]
+        services: ["harb*"]
         commands: [exec]
   - name: reader
     permissions:

@@ -96,7 +96,7 @@ def test_terminal_for_a_command(ssh, who):
 
 
 def test_user_part_names_the_target(ssh, box, who):
-    for user in ("checkout", box.name, who):
+    for user in ("harbour", box.name, who):
         done = ssh(user, "hostname")
         assert (done.returncode, done.stdout) == (0, b"reef\n"), (user, done)
 

@@ -70,9 +70,9 @@ def test_a_shell_in_it(any_engine, coral):
 
 
 def test_service_by_environment(box, coral):
-    assert where(coral, "--service", "checkout") == mnt(box)
-    assert where(coral, "checkout") == mnt(box)
-    coral.extra["CORAL_SERVICE"] = "checkout"
+    assert where(coral, "--service", "harbour") == mnt(box)
+    assert where(coral, "harbour") == mnt(box)
+    coral.extra["CORAL_SERVICE"] = "harbour"
     assert where(coral) == mnt(box)
 
 
@@ -147,8 +147,8 @@ def test_ambiguous_choice_can_be_left(coral, make_box):
 
 
 def test_bare_word_only_before_dashdash(coral, box):
-    assert where(coral, "checkout") == mnt(box)
-    done = coral.run("exec", "--pid", box.pid, "checkout")
+    assert where(coral, "harbour") == mnt(box)
+    done = coral.run("exec", "--pid", box.pid, "harbour")
     assert done.code == 127, "without -- every word is the command"
 
 

@@ -51,7 +51,7 @@ class Coral:
     def env(self):
         return {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                 "HOME": str(self.home), "LANG": "C.UTF-8", "TERM": "tmux-256color",
-                "CORAL_CONFIG": str(self.config), "CORAL_STATE_DIR": str(self.state),
+                "CORAL_CONFIG": str(self.config.parent), "CORAL_STATE_DIR": str(self.state),
                 "CORAL_RUNTIME_DIR": str(self.home / "run"),
                 "XDG_CONFIG_HOME": str(self.home / "xdg"), **self.extra}
 

@@ -58,5 +58,6 @@ unit: $(UNIT)
 clean:
 	$(Q)rm -rf build
 
+include tests/test.mk
 -include $(OBJS:.o=.d)
 .PHONY: all unit clean

@@ -1,0 +1,214 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""coral beside its peers, measured in one run and interleaved: `make bench`.
+
+Latency of one exec (whole process), echo through a terminal, bulk each way.  Medians, and the
+ratio to a named peer: ratios within a tenth of each other are equal.  CORAL_BENCH_N sets the
+rounds (default 40).  Ends what it started."""
+import contextlib
+import os
+import pathlib
+import pwd
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / "tests/container"))
+# pylint: disable=wrong-import-position
+from house.containers import Docker, Runc
+from house.coral import Agent, Key, free_port
+from house.term import Pty
+from house.util import LIB, run, stop, unmount_below, wait_for
+
+ROUNDS = int(os.environ.get("CORAL_BENCH_N", "40"))
+BULK = 256 << 20
+
+
+class Sshd:
+    """An OpenSSH server of our own on loopback."""
+
+    def __init__(self, base):
+        self.port, self.base = free_port(), base
+        self.key = Key(base, "bench")
+        Key(base, "hostkey")
+        (base / "keys").write_text(self.key.line())
+        (base / "keys").chmod(0o600)
+        pathlib.Path("/run/sshd").mkdir(exist_ok=True)
+        (base / "sshd_config").write_text(
+            f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {base}/hostkey\n"
+            f"AuthorizedKeysFile {base}/keys\nUsePAM no\nStrictModes no\nPidFile none\n"
+            "PermitRootLogin yes\nPrintMotd no\nPrintLastLog no\n")
+        self.proc = subprocess.Popen(["/usr/sbin/sshd", "-D", "-e", "-f", base / "sshd_config"],
+                                     stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_for("sshd", lambda: run(self.argv("true"), check=False).returncode == 0, 20)
+
+    def argv(self, *words, flags=(), port=None, user=None):
+        return ["ssh", "-F", "none", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "-o",
+                "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-c",
+                "aes256-gcm@openssh.com", "-o", "KexAlgorithms=curve25519-sha256", "-i",
+                str(self.key.path), "-p", str(port or self.port), "-l",
+                user or pwd.getpwuid(0).pw_name, *flags, "127.0.0.1", *words]
+
+
+def latency(rows):
+    """{name: (argv, env)} -> {name: median ms}; one round runs each once, in turn."""
+    times = {name: [] for name in rows}
+    slow = {}
+    for n in range(ROUNDS + 2):
+        for name, (argv, env) in rows.items():
+            if slow.get(name, 0) > 0.1 and n % 4:  # the slow peers need fewer rounds
+                continue
+            start = time.perf_counter()
+            done = subprocess.run(argv, env=env, stdin=subprocess.DEVNULL, capture_output=True,
+                                  check=False)
+            took = time.perf_counter() - start
+            if done.returncode:
+                raise SystemExit(f"{name}: exit {done.returncode}: {done.stderr.decode()}")
+            slow[name] = took
+            if n >= 2:
+                times[name].append(took * 1000)
+    return {name: (statistics.median(t), len(t)) for name, t in times.items()}
+
+
+def echo(argv, env, count=400):
+    """p50 and p99 in us of one typed byte's way to `cat` in raw mode and back."""
+    with Pty(argv, env) as term:
+        term.expect("ready")
+        term.pump(0.2)
+        term.seen = b""
+        times = []
+        for n in range(count):
+            letter = bytes([97 + n % 26])
+            start = time.perf_counter()
+            os.write(term.master, letter)
+            got = b""
+            while letter not in got:
+                got += os.read(term.master, 4096)
+            times.append((time.perf_counter() - start) * 1e6)
+        times.sort()
+        return statistics.median(times), times[int(len(times) * 0.99)]
+
+
+def down(argv, env):
+    start = time.perf_counter()
+    proc = subprocess.Popen(argv, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    got = 0
+    while chunk := proc.stdout.read1(1 << 20):
+        got += len(chunk)
+    assert proc.wait() == 0 and got == BULK, (proc.returncode, got)
+    return BULK / 1e6 / (time.perf_counter() - start)
+
+
+def up(argv, env, path):
+    start = time.perf_counter()
+    with open(path, "rb") as f:
+        done = subprocess.run(argv, env=env, stdin=f, capture_output=True, check=True)
+    assert int(done.stdout.split()[0]) == BULK, done.stdout
+    return BULK / 1e6 / (time.perf_counter() - start)
+
+
+def table(title, unit, rows, against, smaller=True):
+    print(f"\n{title}")
+    base = rows[against]
+    for name, value in rows.items():
+        ratio = value / base if base else float("nan")
+        print(f"  {name:<34} {value:10.2f} {unit:<5} {ratio:7.2f} x {against}")
+    if not smaller:
+        print("  (larger is better)")
+
+
+def bench_latency(base, runc, box, agent, sshd, cleanup):
+    env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(base)}
+    cenv = agent.coral.env()
+    alone = {**cenv, "CORAL_RUNTIME_DIR": str(base / "nobody")}
+    (base / "nobody").mkdir()
+    coral = agent.coral.argv
+    rows = {
+        "nsenter -a": (["nsenter", "-a", "-t", str(box.pid), "true"], env),
+        "coral exec, agent on a socket": (coral("exec", "--pid", box.pid, "--", "true"), cenv),
+        "coral exec, embedded agent": (coral("exec", "--pid", box.pid, "--", "true"), alone),
+        "coral exec, by service": (coral("exec", "--service", "bench", "--", "true"), cenv),
+        "runc exec": (runc.exec_argv(box, "true"), env),
+        "ssh host (cold)": (sshd.argv("true"), env),
+        "ssh into the container by coral": (
+            sshd.argv("true", port=agent.port, user=f"pid.{box.pid}"), env),
+    }
+    with contextlib.suppress(RuntimeError, OSError, AssertionError):
+        docker = cleanup.enter_context(contextlib.closing(Docker(base, runc.roots["full"])))
+        dbox = docker.start("bench")
+        rows["docker exec"] = ([*docker.cli(), "exec", dbox.name, "true"], env)
+    got = latency(rows)
+    table(f"One exec, whole process (median of {ROUNDS}, slow ones fewer)", "ms",
+          {k: v[0] for k, v in got.items()}, "nsenter -a")
+
+
+RAW = "stty raw -echo; echo ready; exec cat"
+
+
+def bench_echo(box, agent, sshd):
+    env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "TERM": "xterm"}
+    p50, p99 = {}, {}
+    for name, argv, e in (
+            ("ssh -tt", sshd.argv(RAW, flags=("-tt",)), env),
+            ("coral exec -t, socket", agent.coral.argv(
+                "exec", "-t", "--pid", box.pid, "--", "sh", "-c", RAW), agent.coral.env()),
+            ("ssh -tt into coral", sshd.argv(RAW, flags=("-tt",), port=agent.port,
+                                            user=f"pid.{box.pid}"), env)):
+        p50[name], p99[name] = echo(argv, e)
+    table("Echo of one key, p50", "us", p50, "ssh -tt")
+    table("Echo of one key, p99", "us", p99, "ssh -tt")
+
+
+def bench_bulk(base, box, agent, sshd):
+    env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+    data = pathlib.Path(tempfile.mkstemp(prefix="coral-bench-", dir="/dev/shm")[1])
+    try:
+        with open(data, "wb") as f:
+            block = os.urandom(1 << 20)
+            for _ in range(BULK >> 20):
+                f.write(block)
+        inside = box.root / "dev/shm/blob"
+        head = f"head -c {BULK} /dev/zero"
+        coral = agent.coral.argv("exec", "--pid", box.pid, "--", "sh", "-c")
+        rows_down = {"ssh": down(sshd.argv(head), env),
+                     "coral exec": down([*coral, head], agent.coral.env()),
+                     "ssh into coral": down(sshd.argv(head, port=agent.port,
+                                                      user=f"pid.{box.pid}"), env)}
+        rows_up = {"ssh": up(sshd.argv("wc -c"), env, data),
+                   "coral exec": up([*coral, "wc -c"], agent.coral.env(), data),
+                   "ssh into coral": up(sshd.argv("wc -c", port=agent.port,
+                                                  user=f"pid.{box.pid}"), env, data)}
+        table(f"{BULK >> 20} MiB down, recorded", "MB/s", rows_down, "ssh", smaller=False)
+        table(f"{BULK >> 20} MiB up", "MB/s", rows_up, "ssh", smaller=False)
+        inside.unlink(missing_ok=True)
+    finally:
+        data.unlink()
+    assert base.exists()
+
+
+def main():
+    base = pathlib.Path(tempfile.mkdtemp(prefix="coralbench-"))
+    roots = {"full": base / "full", "busybox": base / "full"}
+    run([LIB / "rootfs.sh", "full", roots["full"]])
+    with contextlib.ExitStack() as cleanup:
+        cleanup.callback(shutil.rmtree, base, ignore_errors=True)
+        cleanup.callback(unmount_below, base)
+        runc = cleanup.enter_context(contextlib.closing(Runc(base / "boxes", roots)))
+        box = runc.start("bench", env=["SERVICE_NAME=bench"])
+        sshd = Sshd(base)
+        cleanup.callback(stop, sshd.proc)
+        agent = Agent(base / "agent", listen=True, keys=sshd.key.line('user="bench"'))
+        cleanup.callback(agent.close)
+        agent.start()
+        print(f"kernel {os.uname().release}, {os.cpu_count()} CPUs; everything of coral recorded")
+        bench_latency(base, runc, box, agent, sshd, cleanup)
+        bench_echo(box, agent, sshd)
+        bench_bulk(base, box, agent, sshd)
+
+
+if __name__ == "__main__":
+    main()

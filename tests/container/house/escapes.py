@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A strict reader of what the player writes to an auditor's terminal: everything that is not on
+the list is reported.  The list holds what moves the cursor, clears, colours, and switches the
+player's own modes; nothing that answers, titles, copies, loads or prints."""
+import re
+
+ALLOWED = re.compile("|".join([
+    r"[\x20-\x7e\u00a0-\ud7ff\ue000-\U0010ffff]",  # printable; no C0, DEL or C1
+    r"[\r\n\x08]",
+    r"\x1b\[[0-9;:]*m",                            # SGR
+    r"\x1b\[[0-9;]{0,9}[Hf]",                      # CUP
+    r"\x1b\[[0-9]{0,5}[ABCDGdJKPX@LM]",            # moves, erases, inserts within the screen
+    r"\x1b\[\?(?:1|7|12|25|1049|2004)(?:;(?:7|25))*[hl]",  # the player's own modes
+    r"\x1b\[[0-6] q",                              # cursor shape, given back at the end
+    r"\x1b\[!p",                                   # soft reset at the end
+    r"\x1b\[[0-9;]{0,9}r",                         # margins, given back at the end
+    r"\x1b[=>78]",                                 # keypad, save and restore
+    r"\x1b\(B",                                    # ASCII into G0
+]))
+
+
+def offences(raw):
+    """Every piece of raw that is not on the list, with where it stands."""
+    found = []
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as e:
+        return [f"not UTF-8 at {e.start}: {raw[e.start:e.start + 8]!r}"]
+    at = 0
+    while at < len(text):
+        piece = ALLOWED.match(text, at)
+        if piece:
+            at = piece.end()
+        else:
+            found.append(f"{at}: {text[at:at + 16]!r}")
+            at += 1
+    return found

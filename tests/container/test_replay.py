@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The player: keys and time in a real terminal, and nothing raw from a hostile file."""
+import json
+import os
+
+import pytest
+
+from house.casts import spell
+from house.escapes import offences
+from house.term import Pty
+from house.util import wait_for
+
+SLOW = [[n * 10.0, "o", f"mark {n:02d}\r\n"] for n in range(20)]
+
+# What a recorded program might say to an auditor's terminal.
+HOSTILE = {
+    "clipboard": "\x1b]52;c;ZXZpbA==\x07",
+    "clipboard-st": "\x1b]52;c;ZXZpbA==\x1b\\",
+    "title": "\x1b]0;evil title\x07\x1b]2;evil\x1b\\",
+    "title-report": "\x1b]0;touch /tmp/evil\x07\x1b[21t",
+    "icon-stack": "\x1b[22;0t\x1b[23;0t",
+    "device-attributes": "\x1b[c\x1b[>c\x1b[=c\x1bZ",
+    "status-reports": "\x1b[5n\x1b[6n\x1b[?6n\x1b[?15n",
+    "decrqss": "\x1bP$q\"p\x1b\\\x1bP+q544e\x1b\\",
+    "decrqm": "\x1b[?2026$p\x1b[4$p",
+    "answerback": "\x05",
+    "window-ops": "\x1b[8;500;500t\x1b[3;0;0t\x1b[2t\x1b[14t\x1b[18t",
+    "sixel": "\x1bPq#0;2;0;0;0#0~~@@vv@@~~@@~~$-\x1b\\",
+    "kitty-graphics": "\x1b_Gf=24,s=10,v=10;AAAA\x1b\\",
+    "iterm-file": "\x1b]1337;File=name=ZXZpbA==:AAAA\x07",
+    "hyperlink": "\x1b]8;;http://evil.example/\x1b\\text\x1b]8;;\x1b\\",
+    "notify": "\x1b]9;evil\x07\x1b]777;notify;evil;evil\x07",
+    "palette": "\x1b]4;1;rgb:00/00/00\x07\x1b]10;?\x07\x1b]11;?\x07",
+    "c1-csi": "\x9b31m\x9b6n",
+    "c1-osc": "\x9d52;c;ZXZpbA==\x9c",
+    "printer": "\x1b[5i evil \x1b[4i\x1b[i",
+    "user-keys": "\x1bP0;1|17/65\x1b\\",
+    "mouse": "\x1b[?1000h\x1b[?1002h\x1b[?1003h\x1b[?1006h",
+    "paste": "\x1b[200~rm -rf /\r\x1b[201~",
+    "charset": "\x0e\x1b(0lqqk\x1b)0",
+    "tmux-passthrough": "\x1bPtmux;\x1b\x1b]52;c;ZXZpbA==\x07\x1b\\",
+    "screen-title": "\x1bkevil\x1b\\",
+    "apc-pm-sos": "\x1b_evil\x1b\\\x1b^evil\x1b\\\x1bXevil\x1b\\",
+    "reset": "\x1bc\x1b[!p\x1b#8",
+    "repeat": "x\x1b[999999999b\x1b[b",
+    "huge-moves": "\x1b[999999999;999999999H\x1b[999999999A\x1b[999999999L\x1b[999999999@",
+    "many-parameters": "\x1b[" + ";".join(["1"] * 5000) + "m",
+    "unfinished": "\x1b]52;c;" + "A" * 100000,
+    "bidi": "\u202eevil\u202c\u2066x\u2069",
+    "tags": "\U000e0041\U000e0042 \ufeff \u200b",
+    "combining": "a" + "\u0301" * 5000,
+    "nul-del": "a\x00b\x7fc\x1b\x1b\x18\x1a",
+    "enquiry-kitty": "\x1b[?u\x1b[>1u\x1b[<u",
+    "lone-wide": "\x1b[1;80H海\x1b[80G海",
+}
+
+
+def write(home, name, events, header=None, tail=b""):
+    path = home / f"{name}.cast"
+    path.write_bytes(spell(header, events, tail))
+    return path
+
+
+@pytest.mark.parametrize("name", sorted(HOSTILE))
+def test_hostile_output_is_harmless(coral, home, name):
+    """Played on a terminal, and every byte that reaches the terminal is on the strict list."""
+    path = write(home, name, [[0.0, "o", "before "], [0.01, "o", HOSTILE[name]],
+                              [0.02, "o", "\x1b\\\x18 after\r\n"], [0.05, "o", "end\r\n"]])
+    with Pty(coral.argv("replay", path), coral.env()) as term:
+        term.pump(1)
+        wait_for("the player's last screen", lambda: term.pump(0.2) is False or
+                 len(term.seen) > 1 << 22, 20)
+        term.send("q")
+        term.wait()
+        seen = term.seen
+    assert not offences(seen), offences(seen)[:5]
+    assert b"evil" not in seen or name in ("bidi", "printer", "hyperlink")
+
+
+@pytest.mark.parametrize("name", sorted(HOSTILE))
+def test_hostile_output_as_text(coral, home, name):
+    path = write(home, name, [[0.0, "o", HOSTILE[name]], [0.1, "o", "\x1b\\\x18\r\nend\r\n"]])
+    done = coral.local("replay", path, "--format", "text")
+    assert done.code == 0
+    bad = [hex(ord(c)) for c in done.text if (ord(c) < 32 and c != "\n") or 127 <= ord(c) < 160]
+    assert not bad, bad[:5]
+
+
+@pytest.mark.parametrize("key", ["title", "command", "env", "coral"])
+def test_hostile_header(coral, home, key):
+    evil = "\x1b]0;evil\x07\x9d52;c;ZXZpbA==\x9c\r\n"
+    value = {"SHELL": evil, "TERM": evil} if key == "env" else \
+        {"user": evil, "target": evil, "command": [evil]} if key == "coral" else evil
+    path = write(home, key, [[0.0, "o", "x"]], {key: value})
+    with Pty(coral.argv("replay", path), coral.env()) as term:
+        term.pump(1)
+        term.send("q")
+        term.wait()
+        assert not offences(term.seen), offences(term.seen)[:5]
+
+
+def player(coral, tmux, path, *flags):
+    return tmux(coral.argv("replay", *flags, path), coral.env())
+
+
+def shown(term):
+    """The newest mark on the screen."""
+    marks = [line for line in term.screen().splitlines() if line.startswith("mark ")]
+    return int(marks[-1].split()[1]) if marks else -1
+
+
+def test_pause_step_speed_seek_quit(coral, home, tmux):
+    term = player(coral, tmux, write(home, "slow", SLOW), "--speed", "20", "--idle", "0")
+    wait_for("playing", lambda: shown(term) >= 2, 20)
+    term.keys("Space")
+    wait_for("a pause", lambda: (a := shown(term)) == shown(term) and a >= 2)
+    at = shown(term)
+    term.type(".", enter=False)
+    wait_for("one step", lambda: shown(term) == at + 1)
+    term.keys("Home")
+    wait_for("the beginning", lambda: shown(term) <= 0)
+    term.keys("End")
+    wait_for("the end", lambda: shown(term) == 19)
+    term.keys("Left")
+    wait_for("back", lambda: shown(term) < 19)
+    term.type("q", enter=False)
+    assert term.wait_dead() == 0
+
+
+def test_search_by_screen_text(coral, home, tmux):
+    """readline asks for the words; the player goes to where they were on the screen."""
+    term = player(coral, tmux, write(home, "slow", SLOW))
+    term.wait_text("mark 00")
+    term.type("/", enter=False)
+    term.type("mark 13")
+    wait_for("the place", lambda: shown(term) == 13)
+    term.type("q", enter=False)
+    assert term.wait_dead() == 0
+
+
+def test_start_at_a_time(coral, home, tmux):
+    path = write(home, "slow", SLOW)
+    term = player(coral, tmux, f"{path}@1:05")
+    term.wait_text("mark 06")
+    assert shown(term) == 6
+    term.type("q", enter=False)
+    assert term.wait_dead() == 0
+
+
+def test_idle_cap(coral, home):
+    """Ten seconds of silence, capped: the end is there at once."""
+    path = write(home, "idle", [[0, "o", "a\r\n"], [600, "o", "b\r\n"], [1200, "o", "c\r\n"]])
+    with Pty(coral.argv("replay", "--idle", "100ms", path), coral.env()) as term:
+        term.expect("c", 15)
+        term.send("q")
+        assert term.wait() == 0
+
+
+def test_terminal_is_given_back(coral, home):
+    path = write(home, "slow", SLOW)
+    for last in ("q", "\x03"):
+        with Pty(coral.argv("replay", path), coral.env()) as term:
+            term.expect("mark")
+            assert term.modes() != term.before
+            term.send(last)
+            term.wait()
+            assert term.modes() == term.before
+
+
+def test_tiny_and_huge_screens(coral, home):
+    for cols, rows in ((1, 1), (2, 2), (500, 200), (100000, 100000), (0, 0), (-5, 3)):
+        path = write(home, "size", [[0, "o", "海 text \x1b[5;5Hx\r\n"], [0.1, "r", "1x1"],
+                                    [0.2, "o", "海海\r\n"], [0.3, "r", "bad"], [0.4, "o", "end"]],
+                     {"width": cols, "height": rows})
+        done = coral.local("replay", path, "--format", "text")
+        assert done.code in (0, 1), done
+        assert done.code >= 0, "died of a signal"
+
+
+def test_formats_of_a_real_session(coral, box):
+    coral.run("exec", "--pid", box.pid, "--", "sh", "-c", "echo visible; exit 4")
+    sid = coral.newest_cast().stem
+    assert "visible" in coral.run("replay", sid, "--format", "text").text
+    done = coral.run("replay", sid, "--format", "json")
+    assert done.code == 0 and "visible" in done.text
+    assert isinstance(done.json(), dict)
+
+
+def test_piped_output_is_text(coral, box):
+    """Not a terminal: no player, no escapes."""
+    coral.run("exec", "-tt", "--pid", box.pid, "--", "printf", "\\033[31mred\\033[m\\n")
+    out = coral.run("replay", coral.newest_cast().stem).out
+    assert b"red" in out and b"\x1b" not in out
+
+
+def test_long_recording_needs_no_memory(coral, home):
+    """100 MB of recording under 64 MiB of address space beyond the program's own."""
+    path = home / "long.cast"
+    line = json.dumps([0.0, "o", "x" * 1000 + "\r\n"]) + "\n"
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(json.dumps({"version": 2, "width": 80, "height": 24}) + "\n")
+        for _ in range(100):
+            f.write(line * 1000)
+    done = coral.local("replay", path, "--format", "json", prefix=["prlimit", "--data=100663296"],
+                       timeout=120)
+    assert done.code == 0 and len(done.out) > 90 << 20
+    os.unlink(path)
+
+
+BROKEN = {
+    "empty": b"",
+    "not-json": b"hello\n",
+    "version": b'{"version": 9, "width": 80, "height": 24}\n',
+    "no-size": b'{"version": 2}\n[0, "o", "x"]\n',
+    "bad-event": b'{"version": 2, "width": 80, "height": 24}\n[0, "o", "x"]\n{"a": 1}\n[1, "o", "y"]\n',
+    "wrong-types": b'{"version": 2, "width": "80", "height": 24}\n',
+    "deep": b'{"version": 2, "width": 80, "height": 24}\n' + b"[" * 100000 + b"\n[1, \"o\", \"y\"]\n",
+    "long-line": b'{"version": 2, "width": 80, "height": 24}\n[0, "o", "' + b"x" * (2 << 20) + b'"]\n',
+    "binary": bytes(range(256)) * 50,
+}
+
+
+@pytest.mark.parametrize("name", sorted(BROKEN))
+def test_broken_files(coral, home, name):
+    """An error of three parts that names the file; never a crash."""
+    path = home / f"{name}.cast"
+    path.write_bytes(BROKEN[name])
+    done = coral.local("replay", path, "--format", "text")
+    assert done.code == 1, done
+    assert path.name in done.errtext and "why:" in done.errtext and "try:" in done.errtext

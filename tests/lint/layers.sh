@@ -1,0 +1,46 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Rooms include downwards only, and each library has one room.
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 2
+bad=0
+
+allowed() { # FROM -> the rooms it may include, itself included
+	case $1 in
+	base) echo base ;;
+	pty | target | transport | record) echo "base $1" ;;
+	session) echo "base pty target transport record session" ;;
+	cli | agent) echo "base pty target transport record session $1" ;;
+	*) echo "$1" ;;
+	esac
+}
+
+for file in src/*/*.[ch]; do
+	room=$(basename "$(dirname "$file")")
+	rooms=" $(allowed "$room") "
+	while read -r header; do
+		other=${header%%/*}
+		case $header in
+		*/*) ;;
+		*) echo "$file: includes \"$header\" without its room"; bad=1; continue ;;
+		esac
+		if [ -d "src/$other" ] && [[ $rooms != *" $other "* ]]; then
+			echo "$file: $room may not include $header"
+			bad=1
+		fi
+		[ -e "src/$header" ] || { echo "$file: no such header: $header"; bad=1; }
+	done < <(sed -n 's/^#[[:space:]]*include[[:space:]]*"\([^"]*\)".*/\1/p' "$file")
+	while read -r header; do
+		case $header in
+		libssh/*) owner=transport ;;
+		vterm.h | vterm_keycodes.h) owner=record ;;
+		termkey.h | readline/*) owner=cli ;;
+		*) continue ;;
+		esac
+		if [ "$owner" != "$room" ]; then
+			echo "$file: only $owner/ includes <$header>"
+			bad=1
+		fi
+	done < <(sed -n 's/^#[[:space:]]*include[[:space:]]*<\([^>]*\)>.*/\1/p' "$file")
+done
+exit $bad

@@ -1,0 +1,54 @@
+# Tests, lint, fuzzing, benchmarks, the demo and the installation.
+TEST_LIB := tests/lib
+FUZZ_SECONDS ?= 60
+FUZZ_NAMES := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_BIN := $(FUZZ_NAMES:%=$(BUILD)/fuzz/%)
+bindir = $(DESTDIR)$(PREFIX)/bin
+datadir = $(DESTDIR)$(PREFIX)/share
+
+deps:
+	$(Q)$(TEST_LIB)/deps.sh all
+deps-build:
+	$(Q)$(TEST_LIB)/deps.sh build
+
+# Everything; the last line is "N passed, N failed".
+check: deps
+	$(Q)$(TEST_LIB)/check.sh unit sanitized corpus lint container
+check-unit:
+	$(Q)$(TEST_LIB)/check.sh unit
+check-container: deps
+	$(Q)$(TEST_LIB)/check.sh container
+lint:
+	$(Q)$(TEST_LIB)/check.sh lint
+
+# Every harness under libFuzzer for a minute; in `make check` the corpus is replayed instead.
+FUZZ_FLAGS := -fsanitize=fuzzer-no-link,address,undefined
+fuzz: deps
+	$(Q)CFLAGS="-O1 -g $(FUZZ_FLAGS)" $(MAKE) --no-print-directory CC=clang-14 DEV=1 \
+	  BUILD=build/fuzz FUZZ_ENGINE=-fsanitize=fuzzer fuzz-build
+	$(Q)$(TEST_LIB)/fuzz.sh build/fuzz/fuzz $(FUZZ_SECONDS)
+fuzz-build: $(FUZZ_BIN)
+FUZZ_ENGINE ?= tests/fuzz/replay.c
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(LIB)
+	@mkdir -p $(@D)
+	$(call say,FUZZ,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(FUZZ_ENGINE) $(LIB) $(LDLIBS)
+
+bench: deps all
+	$(Q)/usr/bin/python3 -B tests/bench/bench.py
+demo: deps-build
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)tests/demo/demo.sh $(BUILD)/coral
+# Record the real demo again, by coral itself.
+asciicasts: deps all
+	$(Q)CORAL_ASCIICASTS_UPDATE=1 $(TEST_LIB)/pytest.sh tests/container/test_asciicasts.py
+
+install: all
+	install -d $(bindir) $(datadir)/bash-completion/completions $(datadir)/zsh/site-functions
+	install -m 0755 $(BUILD)/coral $(bindir)/coral
+	install -m 0644 completions/coral.bash $(datadir)/bash-completion/completions/coral
+	install -m 0644 completions/_coral $(datadir)/zsh/site-functions/_coral
+	for page in man/*.[1-8]; do d=$(datadir)/man/man$${page##*.}; \
+	  install -d $$d && install -m 0644 $$page $$d/ || exit 1; done
+
+.PHONY: deps deps-build check check-unit check-container lint fuzz fuzz-build bench demo asciicasts install

@@ -58,6 +58,9 @@ unit: $(UNIT)
 clean:
 	$(Q)rm -rf build
 
+# The completion scripts are part of the binary: coral completion bash|zsh prints them.
+$(BUILD)/cli/cmd_completion.o: completions/coral.bash completions/_coral
+
 include tests/test.mk
 -include $(OBJS:.o=.d)
 .PHONY: all unit clean

@@ -28,7 +28,7 @@ struct cast_start {
 	json_t *coral;		  /* the header's "coral" object; borrowed */
 	const char *title;
 	const char *term;	/* TERM, or NULL */
-	uint64_t bulk_cap;	/* bytes of a stream kept whole; beyond it digest, head and tail.  0: none */
+	uint64_t bulk_cap;	/* bytes of a stream kept; beyond it digest and the last 64 KiB.  0: no cap */
 	bool digest_only;	/* --no-record: streams are counted and hashed, never stored */
 	bool tty;		/* false: split streams, bulk_cap applies */
 };
@@ -80,9 +80,10 @@ struct cast_reader *cast_open_fd(int fd, const char *name, struct err *e); /* ta
 const json_t *cast_header(const struct cast_reader *r);
 int cast_cols(const struct cast_reader *r);
 int cast_rows(const struct cast_reader *r);
-/* 1 an event, 0 the end, -1 error. */
+/* 1 an event, 0 the end, -1 error.  After 0 it may be called again: a live file grows. */
 int cast_next(struct cast_reader *r, struct cast_event *ev, struct err *e);
-/* Whether the end was reached without an END event. */
+/* Whether the end was reached without an END event, or within a line.  A file that is not coral's
+ * needs no END. */
 bool cast_truncated(const struct cast_reader *r);
 /* Go on from a line's offset (as in cast_event) with the given line number; for regular files. */
 int cast_seek(struct cast_reader *r, uint64_t offset, uint64_t line, int64_t t, struct err *e);

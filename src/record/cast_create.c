@@ -24,7 +24,7 @@ header_text(const struct cast_start *s)
 	coral = s->coral ? json_copy(s->coral) : json_object();
 	clock = json_pack(
 	    "{sI sI}", "real_ns", (json_int_t)s->real_ns, "mono_ns", (json_int_t)s->mono_ns);
-	json_object_set_new(coral, "format", json_integer(FORMAT));
+	json_object_set_new(coral, "version", json_integer(FORMAT));
 	json_object_set_new(coral, "clock", clock);
 	if (s->term)
 		env = json_pack("{ss}", "TERM", s->term);

@@ -8,6 +8,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
+/* Reads must not be optimised away. */
+static volatile unsigned sum;
+
 /* A recording of an enemy: read it, then again from an event in its middle. */
 int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
@@ -16,7 +19,6 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	struct cast_reader *r;
 	struct cast_event ev;
 	uint64_t offset = 0, line = 0, events = 0;
-	volatile unsigned sum = 0;
 	int64_t t = 0;
 
 	if (fd < 0 || write(fd, p, n) != (ssize_t)n || lseek(fd, 0, SEEK_SET) != 0)

@@ -90,7 +90,8 @@ test_cuts(void)
 	header =
 	    (size_t)((const char *)memchr(buf_head(&b), '\n', b.len) - (const char *)buf_head(&b));
 	for (off_t n = st.st_size; n >= 0; n--) {
-		ftruncate(fd, n);
+		if (ftruncate(fd, n) < 0)
+			break;
 		rec_read(rec_path("cut.cast"), &s);
 		whole += !s.failed && !s.truncated;
 		cut += !s.failed && s.truncated;

@@ -334,6 +334,55 @@ test_paused(pid_t pid)
 	box_sh("runc --root %s/state resume t%d-plain", box_dir, (int)getpid());
 }
 
+/* Paused between the plan and the clone: not a hang, and nothing stays. */
+static void
+test_paused_late(pid_t pid)
+{
+	const char *const argv[] = {"true", NULL};
+	struct enter_want want = {.session_id = "late-1", .argv = argv};
+	struct enter_child c;
+	struct tgt_hold h;
+	struct err e = {0};
+	int io[3] = {0, 1, 2};
+	struct enter_plan *p =
+	    kit_hold(pid, &h, &e) == 0 ? enter_plan_new(&kit_sys, &h, &want, &e) : NULL;
+
+	box_sh("runc --root %s/state pause t%d-plain", box_dir, (int)getpid());
+	is_int(p ? enter_spawn(p, io, NULL, NULL, &c, &e) : 0, -1, "paused under way");
+	ok(strstr(e.why, "paused") != NULL, "says so");
+	ok(c.tree.v2[0] && access(c.tree.v2, F_OK) < 0, "no cgroup is left");
+	is_int(waitpid(-1, NULL, WNOHANG), -1, "no child is left");
+	box_sh("runc --root %s/state resume t%d-plain", box_dir, (int)getpid());
+	is_int(p ? enter_spawn(p, io, NULL, NULL, &c, &e) : 0, 0, "the same plan serves after it");
+	waitpid(c.pid, NULL, 0);
+	is_int(enter_tree_end(&kit_sys, &c.tree, NULL, &e), 0, "ended");
+	fd_close(&c.pidfd);
+	enter_plan_free(p);
+	tgt_hold_close(&h);
+}
+
+static void
+small(json_t *config)
+{
+	json_object_set_new(json_object_get(json_object_get(config, "linux"), "resources"),
+	    "memory", json_pack("{s:i}", "limit", 16 << 20));
+}
+
+static void
+test_oom(pid_t pid)
+{
+	const char *const argv[] = {"/bin/busybox", "tail", "-c", "200000000", "/dev/zero", NULL};
+	struct run r = {.want = {.argv = argv}};
+
+	is_int(kit_run(pid, &r), 0, "a command that takes all memory");
+	ok(WIFSIGNALED(r.status) && WTERMSIG(r.status) == SIGKILL, "is killed");
+	ok(enter_tree_oom(&r.child.tree), "by the OOM killer, as can be told");
+	is_int(kill(pid, 0), 0, "and the application is not");
+	r = (struct run){.want = {.argv = (const char *[]){"true", NULL}}};
+	is_int(kit_run(pid, &r), 0, "the next one");
+	ok(!enter_tree_oom(&r.child.tree), "is not blamed");
+}
+
 /* In a child, for what is given up does not come back. */
 static void
 without(pid_t pid, int cap, const char *name)
@@ -443,7 +492,12 @@ main(void)
 	without(pid, CAP_SETUID, "CAP_SETUID");
 	without(pid, CAP_SETPCAP, "CAP_SETPCAP");
 	test_paused(pid);
+	test_paused_late(pid);
 	test_gone(pid);
+	pid = box_run("small", small);
+	ok(pid > 0, "a container with little memory");
+	if (pid > 0)
+		test_oom(pid);
 	pid = box_run("userns", user_ns);
 	ok(pid > 0, "a container in a user namespace");
 	if (pid > 0) {

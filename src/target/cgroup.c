@@ -153,8 +153,10 @@ open_v1(const struct cg_fs *fs, const struct proc_cgroup *g, const struct proc_c
 	}
 	put(v->path, sizeof(v->path), "%s%s", root, g->path[1] ? g->path : "");
 	str_copy(v->name, g->controllers, sizeof(v->name));
-	if (has_controller(g->controllers, "freezer"))
+	if (has_controller(g->controllers, "freezer")) {
 		str_copy(c->freezer, v->path, sizeof(c->freezer));
+		str_copy(c->freezer_root, root, sizeof(c->freezer_root));
+	}
 	if (has_controller(g->controllers, "memory"))
 		put(c->oom_file, sizeof(c->oom_file), "%s/memory.oom_control", v->path);
 	if (ours && strcmp(ours, g->path) == 0) {
@@ -237,6 +239,16 @@ cg_is_frozen(const struct cg *c)
 		return false;
 	v1 = open(c->freezer, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return v1 >= 0 && file_says(v1, "freezer.state", "FR");
+}
+
+void
+cg_thaw_out(const struct cg *c, pid_t pid)
+{
+	char number[16];
+
+	put(number, sizeof(number), "%d", (int)pid);
+	if (c->freezer_root[0] && pid > 0)
+		cg_write(c->freezer_root, "cgroup.procs", number);
 }
 
 /* 0, or an errno. */

@@ -37,6 +37,7 @@ struct cg {
 	struct cg_v1 v1[CG_V1_MAX]; /* those where the target is not where we are */
 	size_t nv1;
 	char freezer[CG_PATH_MAX]; /* the target's in v1; "" none */
+	char freezer_root[CG_PATH_MAX]; /* top of its hierarchy, where nothing freezes */
 	char oom_file[CG_PATH_MAX + 32];
 	bool have;     /* the target's cgroup is joined somewhere, or is ours already */
 	char why[256]; /* what is short of a child of the target's cgroup; "" nothing */
@@ -51,6 +52,9 @@ bool cg_is_frozen(const struct cg *c);
 /* Make coral-<id> and fill in t's paths.  Without one the target's own is joined, and why says so.
  */
 int cg_create(struct cg *c, struct enter_tree *t, struct err *e);
+
+/* Take a process that must die out of a v1 freezer: frozen there, it would not even be killed. */
+void cg_thaw_out(const struct cg *c, pid_t pid);
 
 /* "/a/b": absolute, no "..", no empty part, not over the cap. */
 bool cg_path_ok(const char *path);

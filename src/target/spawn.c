@@ -19,7 +19,7 @@
 #include "base/fd.h"
 #include "base/str.h"
 
-#define SPAWN_WAIT (5 * NS_PER_S)
+#define SPAWN_WAIT (4 * NS_PER_S) /* and a second to take it back */
 
 struct spawn {
 	struct enter_plan *p;
@@ -213,6 +213,7 @@ abandon(struct spawn *sp)
 
 	if (sp->first > 0 && sp->first_fd >= 0) {
 		pidfd_send_signal(sp->first_fd, SIGKILL, NULL, 0);
+		cg_thaw_out(&sp->p->cg, sp->first);
 		reap(sp->first, sp->first_fd, deadline);
 		/* It can have cloned in the meantime. */
 		if (!sp->command)
@@ -223,6 +224,7 @@ abandon(struct spawn *sp)
 
 		if (fd >= 0)
 			pidfd_send_signal(fd, SIGKILL, NULL, 0);
+		cg_thaw_out(&sp->p->cg, sp->command);
 		reap(sp->command, fd, deadline);
 	}
 }
@@ -233,7 +235,7 @@ outcome(struct spawn *sp, struct err *e)
 	bool inside = sp->p->job.ns & CLONE_NEWPID;
 
 	if (listen_to(sp) < 0) {
-		err_set(e, ERR_LIMIT, 0, "the command did not start within 5 s");
+		err_set(e, ERR_LIMIT, 0, "the command did not start within 4 s");
 		err_why(e, "something stopped it during entry: the container may have been paused");
 		return -1;
 	}

@@ -234,6 +234,54 @@ test_bare(void)
 	waitpid(pid, NULL, 0);
 }
 
+/* Root that gave capabilities up: exec would give them back. */
+static void
+test_less(void)
+{
+	struct run r;
+	int ready[2];
+	pid_t pid;
+	char c;
+
+	if (pipe2(ready, O_CLOEXEC) < 0)
+		return;
+	pid = fork();
+	if (pid == 0) {
+		struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+		struct __user_cap_data_struct d[2] = {
+		    {.permitted = 1 << CAP_KILL, .effective = 1 << CAP_KILL}};
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		syscall(SYS_capset, &head, d);
+		if (write(ready[1], "x", 1) == 1)
+			pause();
+		_exit(0);
+	}
+	close(ready[1]);
+	ok(read(ready[0], &c, 1) == 1, "a root without most capabilities");
+	close(ready[0]);
+	is_int(kit_sh(pid, &r, "cat /proc/self/status"), 0, "is entered");
+	is_str(kit_line(r.out, "CapPrm"), "\t0000000000000020", "with no more permitted");
+	is_str(kit_line(r.out, "CapEff"), "\t0000000000000020", "nor effective");
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+static void
+test_mapped_users(pid_t pid)
+{
+	const char *argv[] = {"/bin/sh", "-c", "id -u; id -G; ls -ln $(tty)", NULL};
+	struct run r = {.want = {.argv = argv, .user = "70000"}};
+
+	is_int(kit_run(pid, &r), -1, "a uid that the container has not");
+	is_int(r.e.code, ERR_DENIED, "is refused");
+	ok(strstr(r.e.what, "70000") != NULL, "by its number");
+	r = (struct run){.want = {.argv = argv, .user = "ana", .tty = true}};
+	is_int(kit_run(pid, &r), 0, "-u ana in a user namespace");
+	ok(strncmp(r.out, "1234\r\n1235 4000\r\n", 16) == 0, "is translated");
+	ok(strstr(r.out, " 1234 ") != NULL, "and owns her terminal");
+}
+
 static void
 test_ending(pid_t pid)
 {
@@ -302,12 +350,16 @@ test_scan_ending(pid_t pid)
 static void
 plain_user(json_t *config)
 {
+	const char *bind = "CAP_NET_BIND_SERVICE";
 	json_t *p = json_object_get(config, "process");
 
 	json_object_set_new(p, "user",
 	    json_pack("{s:i,s:i,s:i,s:[ii]}", "uid", 1000, "gid", 1001, "umask", 077,
 		"additionalGids", 5, 6));
 	json_object_set_new(p, "noNewPrivileges", json_false());
+	json_object_set_new(p, "capabilities",
+	    json_pack("{s:[ss],s:[s],s:[s],s:[s],s:[s]}", "bounding", "CAP_KILL", bind, "effective",
+		bind, "permitted", bind, "inheritable", bind, "ambient", bind));
 	json_object_set_new(p, "cwd", json_string("/work"));
 }
 
@@ -332,6 +384,55 @@ test_paused(pid_t pid)
 	is_int(kit_run(pid, &r), -1, "a paused container");
 	ok(r.e.code == ERR_DENIED && strstr(r.e.what, "paused"), "is refused");
 	box_sh("runc --root %s/state resume t%d-plain", box_dir, (int)getpid());
+}
+
+/* Paused between the plan and the clone: not a hang, and nothing stays. */
+static void
+test_paused_late(pid_t pid)
+{
+	const char *const argv[] = {"true", NULL};
+	struct enter_want want = {.session_id = "late-1", .argv = argv};
+	struct enter_child c;
+	struct tgt_hold h;
+	struct err e = {0};
+	int io[3] = {0, 1, 2};
+	struct enter_plan *p =
+	    kit_hold(pid, &h, &e) == 0 ? enter_plan_new(&kit_sys, &h, &want, &e) : NULL;
+
+	box_sh("runc --root %s/state pause t%d-plain", box_dir, (int)getpid());
+	is_int(p ? enter_spawn(p, io, NULL, NULL, &c, &e) : 0, -1, "paused under way");
+	ok(strstr(e.why, "paused") != NULL, "says so");
+	ok(c.tree.v2[0] && access(c.tree.v2, F_OK) < 0, "no cgroup is left");
+	is_int(waitpid(-1, NULL, WNOHANG), -1, "no child is left");
+	box_sh("runc --root %s/state resume t%d-plain", box_dir, (int)getpid());
+	is_int(p ? enter_spawn(p, io, NULL, NULL, &c, &e) : 0, 0, "the same plan serves after it");
+	waitpid(c.pid, NULL, 0);
+	is_int(enter_tree_end(&kit_sys, &c.tree, NULL, &e), 0, "ended");
+	fd_close(&c.pidfd);
+	enter_plan_free(p);
+	tgt_hold_close(&h);
+}
+
+static void
+small(json_t *config)
+{
+	json_object_set_new(json_object_get(json_object_get(config, "linux"), "resources"),
+	    "memory", json_pack("{s:i}", "limit", 16 << 20));
+}
+
+static void
+test_oom(pid_t pid)
+{
+	const char *const argv[] = {"/bin/busybox", "tail", "-c", "200000000", "/dev/zero", NULL};
+	struct run r = {.want = {.argv = argv}};
+
+	is_int(kit_run(pid, &r), 0, "a command that takes all memory");
+	ok(WIFSIGNALED(r.status) && WTERMSIG(r.status) == SIGKILL, "is killed");
+	ok(enter_tree_oom(&r.child.tree), "by the OOM killer, as can be told");
+	is_int(kill(pid, 0), 0, "and the application is not");
+	r = (struct run){.want = {.argv = (const char *[]){"true", NULL}}};
+	is_int(kit_run(pid, &r), 0, "the next one");
+	ok(!enter_tree_oom(&r.child.tree), "is not blamed");
 }
 
 /* In a child, for what is given up does not come back. */
@@ -431,6 +532,7 @@ main(void)
 	test_shell_choice(pid);
 	test_explain(pid);
 	test_bare();
+	test_less();
 	test_ending(pid);
 	test_scan_ending(pid);
 	pid = box_run("plain", plain_user);
@@ -443,12 +545,18 @@ main(void)
 	without(pid, CAP_SETUID, "CAP_SETUID");
 	without(pid, CAP_SETPCAP, "CAP_SETPCAP");
 	test_paused(pid);
+	test_paused_late(pid);
 	test_gone(pid);
+	pid = box_run("small", small);
+	ok(pid > 0, "a container with little memory");
+	if (pid > 0)
+		test_oom(pid);
 	pid = box_run("userns", user_ns);
 	ok(pid > 0, "a container in a user namespace");
 	if (pid > 0) {
 		like_target(pid, "userns");
 		test_tty(pid);
+		test_mapped_users(pid);
 		test_destroyed(pid);
 	}
 	return done_testing();

@@ -242,9 +242,9 @@ choose_file(struct conf *c, char *path, size_t size, bool *named, struct err *e)
 	return 0;
 }
 
-/* A user's own agent first; else the host's. */
+/* A user's own agent first; else the host's, unless a place was asked for. */
 static int
-default_socket(struct conf *c, struct err *e)
+default_socket(struct conf *c, bool place_given, struct err *e)
 {
 	size_t n;
 
@@ -253,7 +253,7 @@ default_socket(struct conf *c, struct err *e)
 	n = (size_t)snprintf(c->socket, sizeof c->socket, "%s/agent.sock", c->runtime_dir);
 	if (n >= sizeof c->socket)
 		return too_long("the environment", "runtime_dir", n, sizeof c->socket, e);
-	if (geteuid() != 0 && !getenv("CORAL_RUNTIME_DIR") && access(c->socket, F_OK) < 0)
+	if (geteuid() != 0 && !place_given && access(c->socket, F_OK) < 0)
 		str_copy(c->socket, "/run/coral/agent.sock", sizeof c->socket);
 	return 0;
 }
@@ -272,16 +272,18 @@ check_color(const struct conf *c, const char *file, struct err *e)
 int
 conf_load(struct conf *c, struct err *e)
 {
-	char path[sizeof c->config_dir + 16];
+	char path[sizeof c->config_dir + 16], runtime_dir[sizeof c->runtime_dir];
 	bool named;
 
 	memset(c, 0, sizeof *c);
 	if (default_dirs(c, e) < 0)
 		return -1;
+	str_copy(runtime_dir, c->runtime_dir, sizeof runtime_dir);
 	str_copy(c->proc_root, "/proc", sizeof c->proc_root);
 	str_copy(c->color, "auto", sizeof c->color);
 	if (choose_file(c, path, sizeof path, &named, e) < 0 || read_file(c, path, named, e) < 0 ||
-	    check_color(c, path, e) < 0 || from_environment(c, e) < 0 || default_socket(c, e) < 0)
+	    check_color(c, path, e) < 0 || from_environment(c, e) < 0 ||
+	    default_socket(c, strcmp(runtime_dir, c->runtime_dir) != 0, e) < 0)
 		return -1;
 	look_for_strangers(c);
 	return 0;

@@ -23,7 +23,7 @@ static const struct row corpus[] = {
     {"--token", "abc", R},
     {"--pass", "abc", R},
     {"-e", "DB_PASS=abc", "DB_PASS=" R},
-    {NULL, "SSH_PASSPHRASE='a b' run; cd $PWD", "SSH_PASSPHRASE=" R " run; cd $PWD"},
+    {"-c", "SSH_PASSPHRASE='a b' run; cd $PWD", "SSH_PASSPHRASE=" R " run; cd $PWD"},
     {NULL, "PWD=/srv", NULL},
     {NULL, "--bypass=x", NULL},
     {"--token", "", NULL},

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/attr.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "session/policy.h"
+#include "tap.h"
+
+#define KEY "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0ULUXPnlxh6x/b5kh6anYD8e8hTQFjhZ5h2tRe5q4g"
+
+static struct policy_session rules;
+static struct err last;
+
+struct ask {
+	enum request_verb verb;
+	const char *user, *roles, *service, *ns, *environment, *owner, *reason, *as, *line;
+	bool root, privileged, no_record, net;
+};
+
+/* One decision; true when it is a yes. */
+static bool
+may_(const struct policy *p, const struct ask *a)
+{
+	static char *argv[4];
+	struct request r;
+	struct policy_who who = {.uid = (uid_t)-1, .root = a->root};
+	struct policy_what what = {.req = &r,
+	    .service = a->service ? a->service : "",
+	    .ns = a->ns ? a->ns : "",
+	    .environment = a->environment ? a->environment : "",
+	    .pod = "",
+	    .container = "",
+	    .session_user = a->owner};
+
+	memset(&r, 0, sizeof(r));
+	memset(&last, 0, sizeof(last));
+	snprintf(who.user, sizeof(who.user), "%s", a->user ? a->user : "alice");
+	snprintf(who.roles, sizeof(who.roles), "%s", a->roles ? a->roles : "");
+	snprintf(r.reason, sizeof(r.reason), "%s", a->reason ? a->reason : "");
+	snprintf(r.user, sizeof(r.user), "%s", a->as ? a->as : "");
+	snprintf(r.namespaces, sizeof(r.namespaces), "%s", a->net ? "net" : "");
+	r.verb = a->verb;
+	r.privileged = a->privileged;
+	r.no_record = a->no_record;
+	argv[0] = (char *)"df";
+	argv[1] = (char *)(a->line ? a->line : "-h");
+	argv[2] = NULL;
+	r.argv = a->verb == REQ_EXEC ? argv : NULL;
+	r.argc = a->verb == REQ_EXEC ? 2 : 0;
+	return policy_check(p, &who, &what, &rules, &last) == 0;
+}
+
+#define may(p, v, ...) may_((p), &(const struct ask){.verb = (v), ##__VA_ARGS__})
+
+static struct policy *
+parse(const char *text)
+{
+	struct policy *p;
+
+	memset(&last, 0, sizeof(last));
+	p = policy_parse(text, strlen(text), "policy.yaml", &last);
+	if (!p)
+		printf("# %s | %s | %s\n", last.what, last.why, last.hint);
+	return p;
+}
+
+static void
+test_defaults(void)
+{
+	struct policy *p = policy_load("/nonexistent/policy.yaml", &last);
+
+	if (!ok(p != NULL, "no file: the defaults"))
+		return;
+	ok(may(p, REQ_EXEC), "exec");
+	ok(may(p, REQ_SHELL), "shell");
+	ok(may(p, REQ_PS), "ps");
+	ok(may(p, REQ_READ, .owner = "alice"), "one's own recording");
+	ok(may(p, REQ_SHOW, .owner = "alice"), "one's own session");
+	ok(!may(p, REQ_READ, .owner = "bob"), "not another's recording");
+	is_int(last.code, ERR_DENIED, "denied");
+	ok(last.what[0] && last.why[0] && last.hint[0], "in three parts: %s", last.what);
+	ok(!may(p, REQ_SHOW, .owner = "bob"), "not another's session");
+	ok(!may(p, REQ_READ, .owner = NULL), "not a recording of nobody's");
+	ok(!may(p, REQ_READ, .user = "", .owner = ""), "nobody owns nothing");
+	ok(!may(p, REQ_SESSIONS), "not everybody's list");
+	ok(!may(p, REQ_REMOVE, .owner = "alice"), "no deleting, not even one's own");
+	ok(!may(p, REQ_EXEC, .as = "0"), "no --user");
+	ok(!may(p, REQ_EXEC, .privileged = true), "no --privileged");
+	ok(!may(p, REQ_EXEC, .no_record = true), "no --no-record");
+	ok(!may(p, REQ_EXEC, .net = true), "no --namespaces");
+	ok(!may(p, REQ_NONE) && !may(p, REQ_VERB_COUNT), "no verb, no right");
+	ok(may(p, REQ_EXEC, .root = true, .as = "0", .privileged = true, .no_record = true),
+	    "root may");
+	ok(!rules.record_output && !rules.record_input, "and it is not recorded");
+	ok(may(p, REQ_REMOVE, .root = true, .owner = "bob"), "root deletes");
+	ok(!may(p, REQ_NONE, .root = true), "but asks for something");
+	may(p, REQ_SHELL);
+	ok(rules.record_output && !rules.record_input && rules.on_failure_block &&
+		rules.bulk_cap == 16 << 20 && rules.timeout_ns == 0 &&
+		rules.disconnect == REQ_DISC_KILL && !rules.would_deny[0],
+	    "rules of a session");
+	is_str(policy_keys(p), "", "no keys");
+	policy_free(p);
+}
+
+static const char example[] = "roles:\n"
+			      "  - name: developer\n"
+			      "    permissions:\n"
+			      "      - environments: [dev, staging]\n"
+			      "        commands: [exec, shell, cp, observe]\n"
+			      "  - name: sre\n"
+			      "    permissions:\n"
+			      "      - environments: [production]\n"
+			      "        services: [\"checkout*\"]\n"
+			      "        commands: [exec, shell]\n"
+			      "        require_approval: {count: 1, from: [security]}\n"
+			      "        require_mfa: true\n"
+			      "        require_reason: true\n"
+			      "        approval_ttl: 1h\n"
+			      "users:\n"
+			      "  - {name: alice, role: developer}\n"
+			      "  - {name: bob, role: sre, keys: [\"" KEY "\"]}\n"
+			      "approvers:\n"
+			      "  - {role: security, environments: [production]}\n"
+			      "defaults:\n"
+			      "  mode: enforce\n"
+			      "  timeout: {attended_max: 0}\n"
+			      "  disconnect: {shell: hangup, exec: kill}\n"
+			      "  record: {output: true, input: false, on_failure: kill, bulk_cap: 1KiB}\n";
+
+static void
+test_example(void)
+{
+	struct policy *p = parse(example);
+
+	if (!ok(p != NULL, "the schema's example"))
+		return;
+	ok(may(p, REQ_EXEC, .environment = "dev"), "alice in dev");
+	ok(!rules.on_failure_block && rules.bulk_cap == 1024 && rules.disconnect == REQ_DISC_KILL,
+	    "with its rules");
+	ok(may(p, REQ_SHELL, .environment = "staging"), "alice in staging");
+	is_int(rules.disconnect, REQ_DISC_HANGUP, "a shell hangs up");
+	ok(!may(p, REQ_EXEC, .environment = "production"), "not in production");
+	ok(!may(p, REQ_EXEC), "nor where the environment is unknown");
+	ok(may(p, REQ_EXEC, .user = "carol", .roles = "x,developer", .environment = "dev"),
+	    "a role from the key");
+	ok(!may(p, REQ_EXEC, .user = "carol", .roles = "xdeveloper,develop", .environment = "dev"),
+	    "and no part of one");
+	ok(!may(p, REQ_EXEC, .user = "mallory", .environment = "dev"), "a stranger");
+	ok(!may(p, REQ_EXEC, .user = "bob", .environment = "production", .service = "checkout-2",
+	       .reason = "x"),
+	    "bob needs an approval");
+	ok(strstr(last.why, "approval"), "says so: %s", last.why);
+	is_str(policy_keys(p), "user=\"bob\" " KEY "\n", "bob's key");
+	policy_free(p);
+}
+
+static void
+test_conditions(void)
+{
+	struct policy *p = parse(
+	    "roles:\n"
+	    "  - name: r\n"
+	    "    permissions:\n"
+	    "      - {commands: [exec], services: [a], require_mfa: true}\n"
+	    "      - {commands: [exec], services: [b], require_reason: true}\n"
+	    "      - {commands: [exec], services: [c], namespaces: ['team-?'], argv: ['df *']}\n"
+	    "      - {commands: [shell], services: [c], argv: ['*']}\n"
+	    "      - {commands: [exec], services: [d], labels: {a: b}}\n"
+	    "      - {commands: [exec, user], services: [e]}\n"
+	    "      - {commands: [privileged], services: [f]}\n"
+	    "      - {commands: [exec], services: []}\n"
+	    "      - {commands: [exec], services: [g], require_approval: {}}\n"
+	    "      - {commands: [audit, delete, no-record, namespaces]}\n"
+	    "users: [{name: alice, role: r}]\n");
+
+	if (!ok(p != NULL, "conditions"))
+		return;
+	ok(!may(p, REQ_EXEC, .service = "a", .reason = "x"), "a second factor cannot be checked");
+	ok(strstr(last.why, "second factor"), "says so: %s", last.why);
+	ok(!may(p, REQ_EXEC, .service = "b"), "a reason is missing");
+	ok(strstr(last.why, "--reason"), "says so: %s", last.why);
+	ok(may(p, REQ_EXEC, .service = "b", .reason = "disk full"), "a reason");
+	ok(may(p, REQ_EXEC, .service = "c", .ns = "team-1"), "a command that is allowed");
+	ok(!may(p, REQ_EXEC, .service = "c", .ns = "team-12"), "another namespace");
+	ok(!may(p, REQ_EXEC, .service = "c"), "no namespace");
+	ok(!may(p, REQ_SHELL, .service = "c"), "no shell where the argv counts");
+	ok(!may(p, REQ_EXEC, .service = "d"), "labels match nothing");
+	ok(may(p, REQ_EXEC, .service = "e", .as = "0"), "--user");
+	ok(!may(p, REQ_EXEC, .service = "e", .privileged = true), "each right for itself");
+	ok(!may(p, REQ_EXEC, .service = "f", .privileged = true), "and all of them");
+	ok(!may(p, REQ_EXEC, .service = ""), "an empty list allows nothing");
+	ok(!may(p, REQ_EXEC, .service = "g"), "an approval by nobody is one");
+	ok(may(p, REQ_SESSIONS) && may(p, REQ_READ, .owner = "bob") &&
+		may(p, REQ_REMOVE, .owner = "bob"),
+	    "an auditor");
+	ok(may(p, REQ_EXEC, .service = "b", .reason = "x", .no_record = true, .net = true),
+	    "rights from several permissions");
+	ok(may(p, REQ_PS, .user = "mallory"), "ps is everybody's");
+	policy_free(p);
+}
+
+/* Patterns are compared with the command as a shell would read it back. */
+static void
+test_argv(void)
+{
+	struct policy *p = parse("roles: [{name: r, permissions: [{commands: [exec], argv: "
+				 "['df -h', 'df /*']}]}]\nusers: [{name: alice, role: r}]\n");
+	char *large = calloc(1, 8192);
+
+	if (!ok(p != NULL, "argv patterns"))
+		return;
+	memset(large, 'x', 8191);
+	large[0] = '/';
+	ok(may(p, REQ_EXEC, .line = "-h"), "exact");
+	ok(!may(p, REQ_EXEC, .line = "-h;"), "more");
+	ok(!may(p, REQ_EXEC, .line = large), "too long to compare: no");
+	free(large);
+	policy_free(p);
+}
+
+static void
+test_mode_audit(void)
+{
+	struct policy *p = parse("defaults: {mode: audit, timeout: {attended_max: 90}}\n");
+
+	if (!ok(p != NULL, "mode audit"))
+		return;
+	ok(may(p, REQ_EXEC, .as = "0", .privileged = true), "lets through");
+	ok(strstr(rules.would_deny, "exec: no role") && strstr(rules.would_deny, "; user: ") &&
+		strstr(rules.would_deny, "; privileged: "),
+	    "and says what not: %s", rules.would_deny);
+	is_int(rules.timeout_ns, 90 * NS_PER_S, "seconds");
+	ok(may(p, REQ_EXEC, .root = true) && !rules.would_deny[0], "root is not concerned");
+	policy_free(p);
+}
+
+static void
+test_empty(void)
+{
+	struct policy *p = parse("# nothing\n");
+
+	ok(p && !may(p, REQ_EXEC) && !may(p, REQ_SHELL), "an empty file grants nothing");
+	ok(p && may(p, REQ_READ, .owner = "alice"), "but one's own recordings");
+	policy_free(p);
+}
+
+static const struct {
+	const char *text, *what, *hint;
+} wrong[] = {
+    {"rolse: []\n", "unknown key policy.rolse", "\"roles\""},
+    {"roles: [{name: a, permisions: []}]\n", "unknown key roles.permisions", "\"permissions\""},
+    {"roles: [{name: a, permissions: [{commands: [exec], service: [x]}]}]\n",
+	"unknown key permissions.service", "\"services\""},
+    {"roles: [{name: a, permissions: [{commands: [exce]}]}]\n", "unknown command \"exce\"",
+	"\"exec\""},
+    {"roles: [{name: a, permissions: [{commands: exec}]}]\n", "commands has a value", ""},
+    {"roles: [{name: a, permissions: [{services: [x]}]}]\n", "permissions.commands is missing", ""},
+    {"roles: [{name: a}]\n", "roles.permissions is missing", ""},
+    {"roles:\n", "roles is not a list", ""},
+    {"- a\n", "policy is not a mapping", ""},
+    {"roles: [{name: a, permissions: [{commands: [exec], environments: [1]}]}]\n",
+	"environments has a value", ""},
+    {"roles: [{name: a, permissions: [{commands: [exec], require_mfa: yes}]}]\n",
+	"require_mfa has a value", ""},
+    {"roles: [{name: a, permissions: [{commands: [exec], require_approval: false}]}]\n",
+	"require_approval has a value", ""},
+    {"roles: [{name: a, permissions: [{commands: [exec], require_approval: {cuont: 1}}]}]\n",
+	"unknown key require_approval.cuont", "\"count\""},
+    {"roles: [{name: a, permissions: [{commands: [exec], require_approval: {count: 0}}]}]\n",
+	"count has a value", ""},
+    {"roles: [{name: a, permissions: [{commands: [exec], approval_ttl: soon}]}]\n",
+	"approval_ttl is not a duration", ""},
+    {"roles: [{name: sre, permissions: []}]\nusers: [{name: a, role: sre1}]\n",
+	"a has the unknown role \"sre1\"", "\"sre\""},
+    {"users: [{name: 'a b', role: r}]\n", "users.name is not a plain name", ""},
+    {"users: [{name: 'a\"', role: r}]\n", "users.name is not a plain name", ""},
+    {"users: [{name: '', role: r}]\n", "users.name is not a plain name", ""},
+    {"approvers: [{role: r}]\nusers: [{name: a, role: r, keys: [nonsense]}]\n", "", ""},
+    {"approvers: [{role: r}]\nusers: [{name: a, role: r, keys: [\"" KEY "\\n" KEY "\"]}]\n",
+	"users.keys holds", ""},
+    {"approvers: [{role: r}]\nusers: [{name: a, role: r, keys: ['roles=\"x\" " KEY "']}]\n", "", ""},
+    {"approvers: [{role: r}]\nusers: [{name: a, role: r, keys: ['" KEY "', '" KEY "']}]\n", "", ""},
+    {"approvers: [{role: r, colour: red}]\n", "unknown key approvers.colour", ""},
+    {"defaults: {idle: 30m}\n", "defaults.idle is not enforced", ""},
+    {"defaults: {tiocsti: deny}\n", "defaults.tiocsti is not enforced", ""},
+    {"defaults: {retention: {agent: 30d}}\n", "defaults.retention is not enforced", ""},
+    {"defaults: {timeout: {api_max: 300s}}\n", "timeout.api_max is not enforced", ""},
+    {"defaults: {disconnect: {keep: 1h}}\n", "disconnect.keep is not enforced", ""},
+    {"defaults: {disconnect: {shell: detach}}\n", "this version cannot", ""},
+    {"defaults: {disconnect: {shell: leave}}\n", "neither kill nor hangup", ""},
+    {"defaults: {mode: permissive}\n", "neither enforce nor audit", ""},
+    {"defaults: {timeout: {attended_max: -1}}\n", "is not a duration", ""},
+    {"defaults: {timeout: {attended_max: 9223372036854775807}}\n", "is not a duration", ""},
+    {"defaults: {timeout: {attended_max: true}}\n", "is not a duration", ""},
+    {"defaults: {record: {on_failure: continue}}\n", "neither block nor kill", ""},
+    {"defaults: {record: {bulk_cap: 1MB}}\n", "bulk_cap is not a size", ""},
+    {"defaults: {record: {bulk_cap: -1}}\n", "bulk_cap is not a size", ""},
+    {"defaults: {record: {bulk_cap: 99999999999999999999GiB}}\n", "bulk_cap is not a size", ""},
+    {"a: &x 1\n", "an anchor", ""},
+};
+
+static void
+test_wrong(void)
+{
+	for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+		struct err e = {0};
+		struct policy *p =
+		    policy_parse(wrong[i].text, strlen(wrong[i].text), "policy.yaml", &e);
+
+		ok(!p && e.code == ERR_CONFIG && strstr(e.what, wrong[i].what) &&
+			strstr(e.hint, wrong[i].hint),
+		    "refused: %s (%s)", e.what, e.hint);
+		ok(e.why[0] && e.hint[0], "in three parts: %s", e.why);
+		policy_free(p);
+	}
+}
+
+static void
+put_file(const char *path, const char *text, mode_t mode)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	ok(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text) &&
+		fchmod(fd, mode) == 0,
+	    "wrote %s", path);
+	close(fd);
+}
+
+static void
+test_file(void)
+{
+	char dir[] = "/tmp/coral-policy.XXXXXX", path[64], link[64];
+	struct policy *p;
+
+	if (!ok(mkdtemp(dir) != NULL, "a directory"))
+		return;
+	snprintf(path, sizeof(path), "%s/policy.yaml", dir);
+	snprintf(link, sizeof(link), "%s/link", dir);
+	put_file(path, example, 0644);
+	p = policy_load(path, &last);
+	ok(p && !may(p, REQ_EXEC), "in force");
+	policy_free(p);
+	ok(symlink("policy.yaml", link) == 0 && (p = policy_load(link, &last)), "through a link");
+	policy_free(p);
+	chmod(path, 0664);
+	ok(!policy_load(path, &last) && last.code == ERR_CONFIG, "not when the group may write");
+	ok(strstr(last.why, "0664") && last.hint[0], "three parts: %s; %s", last.why, last.hint);
+	chmod(path, 0646);
+	ok(!policy_load(path, &last), "not when others may write");
+	chmod(path, 0644);
+	if (geteuid() == 0) {
+		ok(chown(path, 65534, 0) == 0 && !policy_load(path, &last), "not another's file");
+		ok(strstr(last.why, "65534") && last.hint[0], "three parts: %s; %s", last.why,
+		    last.hint);
+	}
+	unlink(path);
+	ok(!policy_load(link, &last) && last.why[0] && last.hint[0], "not a link to nowhere");
+	unlink(link);
+	ok(!policy_load(dir, &last) && last.why[0] && last.hint[0], "not a directory: %s", last.why);
+	rmdir(dir);
+}
+
+int
+main(void)
+{
+	log_open("test", LOG_LV_ERR);
+	test_defaults();
+	test_example();
+	test_conditions();
+	test_argv();
+	test_mode_audit();
+	test_empty();
+	test_wrong();
+	test_file();
+	return done_testing();
+}

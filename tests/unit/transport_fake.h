@@ -36,7 +36,6 @@
 struct fake_shared {
 	pid_t server;
 	int failed, keys, opens, beats;
-	bool cut; /* keepers leave at once */
 };
 
 struct fake {
@@ -128,7 +127,6 @@ struct fake_keeper {
 	struct buf from, to, stdin_left;
 	uint64_t fed;
 	bool eof, bye;
-	const bool *shared_cut;
 	pid_t pid;
 };
 
@@ -247,8 +245,6 @@ fake_turn(struct fake_keeper *k)
 	    {.fd = k->stdin_left.len ? k->in : -1, .events = POLLOUT}};
 	struct frame f;
 
-	if (k->shared_cut && *k->shared_cut)
-		_exit(0);
 	poll(p, 4, 100);
 	if (p[0].revents & (POLLIN | POLLHUP)) {
 		ssize_t n = buf_read_fd(&k->from, k->fd, 65536);
@@ -282,13 +278,14 @@ fake_print_request(struct fake_keeper *k, const struct request *r)
 }
 
 static void
-fake_exec(int fd, const struct request *r, const bool *cut)
+fake_exec(int fd, const struct request *r)
 {
-	struct fake_keeper k = {.fd = fd, .in = -1, .out = {-1, -1}, .shared_cut = cut};
+	struct fake_keeper k = {.fd = fd, .in = -1, .out = {-1, -1}};
 	int status = 0, code;
 	char json[128];
 
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL);
 	buf_init(&k.from, 300000);
 	buf_init(&k.to, 600000);
 	buf_init(&k.stdin_left, FAKE_STDIN);
@@ -309,7 +306,7 @@ fake_exec(int fd, const struct request *r, const bool *cut)
 }
 
 static _Noreturn void
-fake_keeper_main(int fd, const struct request *r, const bool *cut)
+fake_keeper_main(int fd, const struct request *r)
 {
 	if (r->verb == REQ_PS)
 		fake_echo(fd);
@@ -318,7 +315,7 @@ fake_keeper_main(int fd, const struct request *r, const bool *cut)
 	else if (r->verb == REQ_SHOW)
 		fake_sink(fd, r->id);
 	else
-		fake_exec(fd, r, cut);
+		fake_exec(fd, r);
 	_exit(0);
 }
 
@@ -352,7 +349,7 @@ fake_open(struct fake *f, int mon, struct rd *r)
 	} else if (fd_socketpair(SOCK_STREAM, 1 << 20, pair) == 0) {
 		if (fork() == 0) {
 			fd_close_from(3, &pair[1], 1);
-			fake_keeper_main(pair[1], &req, &f->shared->cut);
+			fake_keeper_main(pair[1], &req);
 		}
 		close(pair[1]);
 		buf_put_u8(&b, PM_STREAM);

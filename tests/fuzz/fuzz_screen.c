@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Any bytes, in any pieces and sizes: the screen stays sound, and a restored state goes on the same. */
+/* Any bytes, in any pieces and sizes: the screen stays sound, and a restored state goes on the
+ * same. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,8 @@ look(const struct screen *s)
 		for (col = 0; col < screen_cols(s); col++) {
 			screen_cell(s, row, col, &c);
 			for (i = 0; i < 3 && c.ch[i]; i++) {
-				if (!screen_cp_safe(c.ch[i]) || screen_cp_combines(c.ch[i]) != (i > 0))
+				if (!screen_cp_safe(c.ch[i]) ||
+				    screen_cp_combines(c.ch[i]) != (i > 0))
 					abort();
 			}
 		}

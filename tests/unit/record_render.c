@@ -25,7 +25,12 @@ strict(const unsigned char *p, size_t n)
 			p++;
 			continue;
 		}
-		len = *p < 0x80 ? 1 : *p < 0xc2 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : *p < 0xf5 ? 4 : 0;
+		len = *p < 0x80	  ? 1
+		      : *p < 0xc2 ? 0
+		      : *p < 0xe0 ? 2
+		      : *p < 0xf0 ? 3
+		      : *p < 0xf5 ? 4
+				  : 0;
 		if (len == 0 || len > (size_t)(end - p))
 			return false;
 		cp = len == 1 ? *p : *p & (0x7fu >> len);
@@ -55,11 +60,12 @@ rnd(unsigned n)
 static void
 hostile(struct screen *s)
 {
-	static const char *const bits[] = {"\033]52;c;aGk=\a", "\033P$q\"p\033\\", "\033[6n", "\033[c",
-	    "\033[21t", "\033]0;x\a", "\033[?1049h", "\033[?1049l", "\033[31m", "\033[48;2;1;2;3m",
-	    "\033[38;5;200;1;3;4;7;9m", "\033[m", "\xe4\xb8\xad", "e\xcc\x81", "\xe2\x80\xae", "\xc2\x9b",
-	    "\xf3\xa0\x81\x81", "\xff", "\r\n", "\033[H", "\033[2J", "plain ", "\033[999999999b", "\033(0q",
-	    "\033[5;70H", "\x05", "\033[?5h", "\033[8m", "\033[30;40mhid\033[m", "\xf0\x9f\x98\x80"};
+	static const char *const bits[] = {"\033]52;c;aGk=\a", "\033P$q\"p\033\\", "\033[6n",
+	    "\033[c", "\033[21t", "\033]0;x\a", "\033[?1049h", "\033[?1049l", "\033[31m",
+	    "\033[48;2;1;2;3m", "\033[38;5;200;1;3;4;7;9m", "\033[m", "\xe4\xb8\xad", "e\xcc\x81",
+	    "\xe2\x80\xae", "\xc2\x9b", "\xf3\xa0\x81\x81", "\xff", "\r\n", "\033[H", "\033[2J",
+	    "plain ", "\033[999999999b", "\033(0q", "\033[5;70H", "\x05", "\033[?5h", "\033[8m",
+	    "\033[30;40mhid\033[m", "\xf0\x9f\x98\x80"};
 	int i;
 
 	for (i = 0; i < 40; i++) {
@@ -157,7 +163,8 @@ test_plain(void)
 	const char *p;
 
 	render_resize(r, 3, 4);
-	screen_feed(s, "\033[?25l\033[31mabc\xe4\xb8\xad\r\n\xc3\xa9", strlen("\033[?25l\033[31mabc\xe4\xb8\xad\r\n\xc3\xa9"));
+	screen_feed(s, "\033[?25l\033[31mabc\xe4\xb8\xad\r\n\xc3\xa9",
+	    strlen("\033[?25l\033[31mabc\xe4\xb8\xad\r\n\xc3\xa9"));
 	render_screen(r, s, 2);
 	render_text(r, 2, 0, 0, "t\033[2J");
 	p = drawn(r);

@@ -10,6 +10,7 @@
 
 #define SPEED_MIN 0.0625
 #define SPEED_MAX 1024.0
+#define WORK_FOR_KEY (40 * NS_PER_MS)
 #define THE_END (INT64_MAX / 2)
 
 void
@@ -103,19 +104,19 @@ busy_key(struct ui *u, enum rkey key)
 	}
 }
 
-void
-ui_key(struct ui *u, enum rkey key, int64_t arg)
+static void
+suspend(struct ui *u)
 {
-	u->message[0] = '\0';
-	u->dirty = true;
-	if (player_busy(u->player)) {
-		busy_key(u, key);
-		return;
-	}
-	if (u->help && key != RKEY_QUIT) {
-		u->help = false;
-		return;
-	}
+	rkeys_stop(u->keys);
+	rterm_suspend();
+	rkeys_start(u->keys);
+	render_forget(u->render);
+	u->real = clock_mono();
+}
+
+static void
+act(struct ui *u, enum rkey key, int64_t arg)
+{
 	switch (key) {
 	case RKEY_NONE:
 	case RKEY_ESCAPE:
@@ -168,16 +169,35 @@ ui_key(struct ui *u, enum rkey key, int64_t arg)
 		render_forget(u->render);
 		break;
 	case RKEY_SUSPEND:
-		rkeys_stop(u->keys);
-		rterm_suspend();
-		rkeys_start(u->keys);
-		render_forget(u->render);
-		u->real = clock_mono();
+		suspend(u);
 		break;
 	case RKEY_QUIT:
 		u->quit = true;
 		break;
 	}
+}
+
+void
+ui_key(struct ui *u, enum rkey key, int64_t arg)
+{
+	u->message[0] = '\0';
+	u->dirty = true;
+	/* A short seek must not swallow the next key of one that repeats. */
+	if (player_busy(u->player) && key != RKEY_ESCAPE) {
+		enum player_state st = player_work(u->player, WORK_FOR_KEY);
+
+		if (st != PLAYER_BUSY)
+			ui_worked(u, st);
+	}
+	if (player_busy(u->player)) {
+		busy_key(u, key);
+		return;
+	}
+	if (u->help && key != RKEY_QUIT) {
+		u->help = false;
+		return;
+	}
+	act(u, key, arg);
 }
 
 void

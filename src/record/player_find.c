@@ -36,11 +36,13 @@ find_set(struct find *f, const char *text, bool forward)
 static uint64_t
 count(struct find *f)
 {
-	unsigned char *p = f->text.data + f->text.off, *end = p + f->text.len, *q;
+	unsigned char *p, *end, *q;
 	uint64_t n = 0;
 
 	if (f->text.len == 0 || f->len == 0)
 		return 0;
+	p = f->text.data + f->text.off;
+	end = p + f->text.len;
 	if (f->fold) {
 		for (q = p; q < end; q++)
 			*q = (unsigned char)(*q >= 'A' && *q <= 'Z' ? *q + 32 : *q);

@@ -54,16 +54,24 @@ on_prop(VTermProp prop, VTermValue *val, void *arg)
 	return 1;
 }
 
-static void
-one_cell(const VTermScreenCell *c, bool half, struct screen_cell *out)
+/* The library leaves the right half of an overwritten wide character behind: only one that stands
+ * beside a wide character counts. */
+static bool
+is_wide(const VTermScreenCell *c)
 {
+	return c->width == 2 && screen_cp_wide(c->chars[0]);
+}
+
+static void
+one_cell(const VTermScreenCell *c, const VTermScreenCell *left, struct screen_cell *out)
+{
+	bool half = c->chars[0] == (uint32_t)-1 && left && is_wide(left);
 	int i, n = 0;
 
 	memset(out, 0, sizeof(*out));
-	out->width = half ? 0 : (uint8_t)(c->width == 2 ? 2 : 1);
+	out->width = half ? 0 : is_wide(c) ? 2 : 1;
 	for (i = 0; i < VTERM_MAX_CHARS_PER_CELL && c->chars[i] && n < 3; i++) {
-		if (c->chars[i] != (uint32_t)-1 && screen_cp_safe(c->chars[i]) &&
-		    screen_cp_combines(c->chars[i]) == (n > 0))
+		if (screen_cp_safe(c->chars[i]) && screen_cp_combines(c->chars[i]) == (n > 0))
 			out->ch[n++] = c->chars[i];
 	}
 	if (n == 1 && out->ch[0] == ' ')
@@ -79,7 +87,7 @@ cells_text(const VTermScreenCell *cells, int cols, struct buf *out, bool *full)
 	int col;
 
 	for (col = 0; col < cols; col++) {
-		one_cell(&cells[col], cells[col].chars[0] == (uint32_t)-1, &cell);
+		one_cell(&cells[col], col > 0 ? &cells[col - 1] : NULL, &cell);
 		if (cell.ch[0] == 0) {
 			blanks += cell.width != 0;
 			continue;
@@ -291,17 +299,12 @@ screen_cell(const struct screen *s, int row, int col, struct screen_cell *out)
 {
 	VTermPos pos = {row, col}, left = {row, col - 1};
 	VTermScreenCell c, l;
-	bool half = false;
 
 	memset(out, 0, sizeof(*out));
 	out->width = 1;
 	if (!vterm_screen_get_cell(s->vts, pos, &c))
 		return;
-	/* A right half whose left one was overwritten is a blank. */
-	if (c.chars[0] == (uint32_t)-1)
-		half = col > 0 && vterm_screen_get_cell(s->vts, left, &l) && l.width == 2 &&
-		       l.chars[0] != (uint32_t)-1;
-	one_cell(&c, half, out);
+	one_cell(&c, vterm_screen_get_cell(s->vts, left, &l) ? &l : NULL, out);
 	out->attrs = (uint8_t)((c.attrs.bold ? SCREEN_BOLD : 0) |
 			       (c.attrs.underline ? SCREEN_UNDERLINE : 0) |
 			       (c.attrs.italic ? SCREEN_ITALIC : 0) |

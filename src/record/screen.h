@@ -85,6 +85,8 @@ size_t screen_save_size(const struct screen *s);
 bool screen_cp_safe(uint32_t cp);
 /* Takes no column of its own: combining marks. */
 bool screen_cp_combines(uint32_t cp);
+/* Takes two. */
+bool screen_cp_wide(uint32_t cp);
 /* UTF-8 of cp in out; its length. */
 size_t screen_cp_utf8(uint32_t cp, char out[4]);
 

@@ -53,8 +53,9 @@ first_row(struct player *p)
 static void
 test_small(void)
 {
-	struct player *p = play(HEAD "[1.0,\"o\",\"one\"]\n[2.5,\"i\",\"x\"]\n[3.0,\"o\",\" two\"]\n"
-				     "[4.0,\"r\",\"30x5\"]\n[10.0,\"o\",\" three\"]\n");
+	struct player *p =
+	    play(HEAD "[1.0,\"o\",\"one\"]\n[2.5,\"i\",\"x\"]\n[3.0,\"o\",\" two\"]\n"
+		      "[4.0,\"r\",\"30x5\"]\n[10.0,\"o\",\" three\"]\n");
 	bool exact;
 
 	is_int(player_total(p, &exact), 10 * NS_PER_S, "the length is known at once");
@@ -123,8 +124,9 @@ random_cast(int events)
 {
 	static const char *const bits[] = {"\\u001b[31m", "\\u001b[m", "\\r\\n", "\\n", "hello ",
 	    "\\u001b[2J", "\\u001b[H", "\\u001b[5;10r", "\\u001b7", "\\u001b8", "\\u001b[?1049h",
-	    "\\u001b[?1049l", "\\u001b[4h", "\\u001b[4l", "\\u001b(0qqq\\u001b(B", "\\u4e2d", "\\u00e9",
-	    "\\u001b[", "3", ";", "\\u001b[3L", "\\u001b[2M", "\\t", "e\\u0301", "word", "\\ud83d\\ude00"};
+	    "\\u001b[?1049l", "\\u001b[4h", "\\u001b[4l", "\\u001b(0qqq\\u001b(B", "\\u4e2d",
+	    "\\u00e9", "\\u001b[", "3", ";", "\\u001b[3L", "\\u001b[2M", "\\t", "e\\u0301", "word",
+	    "\\ud83d\\ude00"};
 	char *out = malloc((size_t)events * 900 + 100), *p = out;
 	double t = 0;
 	int i, j;
@@ -188,7 +190,7 @@ test_random(void)
 		while (player_next(plain) >= 0 && player_next(plain) <= t)
 			player_apply(plain);
 		same = same_screen(player_screen(p), player_screen(plain)) &&
-		    player_frame(p) == player_frame(plain);
+		       player_frame(p) == player_frame(plain);
 	}
 	ok(same, "any seek shows what playing from the start shows");
 	for (i = 0; i < 15 && same; i++) {
@@ -245,11 +247,12 @@ expect_find(struct player *p, const char *what, bool forward, int64_t s)
 static void
 test_find(void)
 {
-	struct player *p = play(HEAD "[1,\"o\",\"alpha\\r\\n\"]\n[2,\"o\",\"be\"]\n[3,\"o\",\"ta\\r\\n\"]\n"
-				     "[4,\"o\",\"\\u001b[31mAl\\u001b[mpha\\r\\n\"]\n"
-				     "[5,\"o\",\"1\\r\\n2\\r\\nsecret\\r\\n3\\r\\n4\\r\\n5\\r\\n6\\r\\n7\\r\\n\"]\n"
-				     "[6,\"o\",\"0123456789012345wrapped\"]\n"
-				     "[7,\"o\",\"\\u001b[2J\\u001b[Halpha\"]\n[8,\"o\",\"x\"]\n");
+	struct player *p = play(
+	    HEAD "[1,\"o\",\"alpha\\r\\n\"]\n[2,\"o\",\"be\"]\n[3,\"o\",\"ta\\r\\n\"]\n"
+		 "[4,\"o\",\"\\u001b[31mAl\\u001b[mpha\\r\\n\"]\n"
+		 "[5,\"o\",\"1\\r\\n2\\r\\nsecret\\r\\n3\\r\\n4\\r\\n5\\r\\n6\\r\\n7\\r\\n\"]\n"
+		 "[6,\"o\",\"0123456789012345wrapped\"]\n"
+		 "[7,\"o\",\"\\u001b[2J\\u001b[Halpha\"]\n[8,\"o\",\"x\"]\n");
 
 	expect_find(p, "alpha", true, 1);
 	expect_find(p, "alpha", true, 4);

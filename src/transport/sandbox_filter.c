@@ -90,16 +90,18 @@ static int
 add_bounded(scmp_filter_ctx ctx)
 {
 	static const int fcntls[] = {F_GETFL, F_SETFL, F_GETFD, F_SETFD};
-	const struct scmp_arg_cmp not_exec = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
-	const struct scmp_arg_cmp tcp = SCMP_A1(SCMP_CMP_EQ, IPPROTO_TCP);
+	const struct scmp_arg_cmp not_exec = {2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0};
+	const struct scmp_arg_cmp tcp = {1, SCMP_CMP_EQ, IPPROTO_TCP, 0};
 	int rc;
 
 	rc = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, &not_exec);
 	if (rc == 0)
 		rc = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, &not_exec);
-	for (size_t i = 0; i < COUNT_OF(fcntls) && rc == 0; i++)
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
-		    SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)fcntls[i]));
+	for (size_t i = 0; i < COUNT_OF(fcntls) && rc == 0; i++) {
+		const struct scmp_arg_cmp cmd = {1, SCMP_CMP_EQ, (scmp_datum_t)fcntls[i], 0};
+
+		rc = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1, &cmd);
+	}
 	/* libssh sets TCP_NODELAY itself. */
 	if (rc == 0)
 		rc = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(setsockopt), 1, &tcp);

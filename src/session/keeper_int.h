@@ -59,7 +59,6 @@ struct keeper {
 	struct tgt_hold hold;
 	struct enter_plan *plan;
 	struct enter_child child;
-	bool spawned;
 	struct loop_src *pidfd_src;
 	json_t *context;
 

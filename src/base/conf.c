@@ -13,7 +13,9 @@
 
 #define FILE_MAX (256 * 1024)
 #define ROW(key, field, variable, text)                                                            \
-	{key, offsetof(struct conf, field), sizeof((struct conf *)0)->field, variable, text}
+	{                                                                                          \
+		key, offsetof(struct conf, field), sizeof((struct conf *)0)->field, variable, text \
+	}
 
 const struct conf_key conf_keys[] = {
     ROW("service", service, "CORAL_SERVICE", "the target when none is given"),
@@ -160,9 +162,9 @@ from_environment(struct conf *c, struct err *e)
 	return 0;
 }
 
-static const char *const known_variables[] = {"CORAL_CONFIG", "CORAL_STATE_DIR", "CORAL_RUNTIME_DIR",
-    "CORAL_COLONY", "CORAL_AGENT", "CORAL_SERVICE", "CORAL_AGENT_MODE", "CORAL_COLONY_ID",
-    "CORAL_COLONY_SECRET", NULL};
+static const char *const known_variables[] = {"CORAL_CONFIG", "CORAL_STATE_DIR",
+    "CORAL_RUNTIME_DIR", "CORAL_COLONY", "CORAL_AGENT", "CORAL_SERVICE", "CORAL_AGENT_MODE",
+    "CORAL_COLONY_ID", "CORAL_COLONY_SECRET", NULL};
 
 static void
 look_for_strangers(struct conf *c)
@@ -198,9 +200,11 @@ user_dir(char *out, size_t size, const char *xdg, const char *below_home, struct
 	if (own)
 		n = snprintf(out, size, "%s/coral", base);
 	else
-		n = snprintf(out, size, "%s/%s/coral", home && home[0] == '/' ? home : "/tmp",
-		    below_home);
-	return (size_t)n < size ? 0 : too_long("the environment", own ? xdg : "HOME", (size_t)n, size, e);
+		n = snprintf(
+		    out, size, "%s/%s/coral", home && home[0] == '/' ? home : "/tmp", below_home);
+	return (size_t)n < size
+		   ? 0
+		   : too_long("the environment", own ? xdg : "HOME", (size_t)n, size, e);
 }
 
 static int
@@ -228,7 +232,8 @@ choose_file(struct conf *c, char *path, size_t size, bool *named, struct err *e)
 
 	*named = v && v[0] && !(stat(v, &st) == 0 && S_ISDIR(st.st_mode));
 	if (v && v[0] && str_copy(c->config_dir, v, sizeof c->config_dir) >= sizeof c->config_dir)
-		return too_long("the environment", "CORAL_CONFIG", strlen(v), sizeof c->config_dir, e);
+		return too_long(
+		    "the environment", "CORAL_CONFIG", strlen(v), sizeof c->config_dir, e);
 	if (!*named) {
 		snprintf(path, size, "%s/config.yaml", c->config_dir);
 		return 0;

@@ -25,7 +25,8 @@ check(int fd, const char *path, struct err *e)
 	}
 	if (st.st_uid != 0 && st.st_uid != geteuid()) {
 		err_set(e, ERR_CONFIG, 0, "%s is not trusted", path);
-		err_why(e, "it belongs to uid %u, which is neither root nor you", (unsigned)st.st_uid);
+		err_why(
+		    e, "it belongs to uid %u, which is neither root nor you", (unsigned)st.st_uid);
 		return err_hint(e, "chown %u %s", (unsigned)geteuid(), path);
 	}
 	if (st.st_mode & (S_IWGRP | S_IWOTH)) {
@@ -68,7 +69,8 @@ conf_read_file(const char *path, struct buf *out, struct err *e)
 		return -1;
 	if (slurp(fd, out) < 0) {
 		err_set(e, ERR_CONFIG, errno, "cannot read %s", path);
-		return err_hint(e, "at most %zu bytes are read: remove what is not needed", out->max - 1);
+		return err_hint(
+		    e, "at most %zu bytes are read: remove what is not needed", out->max - 1);
 	}
 	return 1;
 }

@@ -92,7 +92,8 @@ argv_allowed(const json_t *permission, const struct request *q)
 
 	if (!patterns)
 		return true;
-	if (!q->argv || str_quote_argv(line, sizeof line, (const char *const *)q->argv) + 1 >= sizeof line)
+	if (!q->argv ||
+	    str_quote_argv(line, sizeof line, (const char *const *)q->argv) + 1 >= sizeof line)
 		return false;
 	return in_list(patterns, line);
 }
@@ -102,9 +103,9 @@ applies(const json_t *permission, const struct policy_what *what)
 {
 	/* Labels are not known without a colony: a rule that asks for one matches nothing. */
 	return allows(permission, "environments", what->environment) &&
-	    allows(permission, "services", what->service) &&
-	    allows(permission, "namespaces", what->ns) && !json_object_get(permission, "labels") &&
-	    argv_allowed(permission, what->req);
+	       allows(permission, "services", what->service) &&
+	       allows(permission, "namespaces", what->ns) &&
+	       !json_object_get(permission, "labels") && argv_allowed(permission, what->req);
 }
 
 /* Why a permission that matches does not suffice here, or NULL. */
@@ -131,7 +132,8 @@ has_role(const struct policy *p, const struct policy_who *who, const char *role)
 		if (strcspn(at, ",") == n && strncmp(at, role, n) == 0)
 			return true;
 	json_array_foreach(json_object_get(p->tree, "users"), i, u)
-		if (strcmp(json_str(u, "name"), who->user) == 0 && strcmp(json_str(u, "role"), role) == 0)
+		if (strcmp(json_str(u, "name"), who->user) == 0 &&
+		    strcmp(json_str(u, "role"), role) == 0)
 			return true;
 	return false;
 }
@@ -151,7 +153,8 @@ why_not(const struct policy *p, const struct policy_who *who, const struct polic
 		json_array_foreach(json_object_get(role, "permissions"), k, perm) {
 			const char *missing;
 
-			if (!in_list(json_object_get(perm, "commands"), right) || !applies(perm, what))
+			if (!in_list(json_object_get(perm, "commands"), right) ||
+			    !applies(perm, what))
 				continue;
 			missing = condition_missing(perm, what->req);
 			if (!missing)
@@ -172,13 +175,14 @@ why_not_by_default(const char *right)
 }
 
 static int
-deny(const struct policy_who *who, const struct policy_what *what, const char *right, const char *why,
-    struct err *e)
+deny(const struct policy_who *who, const struct policy_what *what, const char *right,
+    const char *why, struct err *e)
 {
 	err_set(e, ERR_DENIED, 0, "%s may not %s%s%s", who->user, right,
 	    what->service && what->service[0] ? " on " : "", what->service ? what->service : "");
 	err_why(e, "%s", why);
-	return err_hint(e, "ask whoever keeps policy.yaml on the agent for the right \"%s\"", right);
+	return err_hint(
+	    e, "ask whoever keeps policy.yaml on the agent for the right \"%s\"", right);
 }
 
 static void
@@ -193,11 +197,13 @@ session_rules(const struct policy *p, const struct request *q, struct policy_ses
 
 /* defaults.mode audit: what enforce would have refused goes into the log and the record. */
 static void
-let_through(const struct policy_who *who, const char *right, const char *why, struct policy_session *s)
+let_through(
+    const struct policy_who *who, const char *right, const char *why, struct policy_session *s)
 {
 	size_t n = strlen(s->would_deny);
 
-	snprintf(s->would_deny + n, sizeof s->would_deny - n, "%s%s: %s", n ? "; " : "", right, why);
+	snprintf(
+	    s->would_deny + n, sizeof s->would_deny - n, "%s%s: %s", n ? "; " : "", right, why);
 	log_warn("the policy would deny %s the right \"%s\": %s", who->user, right, why);
 }
 
@@ -229,8 +235,8 @@ policy_check(const struct policy *p, const struct policy_who *who, const struct 
 		return 0;
 	rights_of(who, what, &r);
 	for (size_t i = 0; i < r.n; i++) {
-		const char *why = p->tree ? why_not(p, who, what, r.name[i])
-					  : why_not_by_default(r.name[i]);
+		const char *why =
+		    p->tree ? why_not(p, who, what, r.name[i]) : why_not_by_default(r.name[i]);
 
 		if (!why)
 			continue;

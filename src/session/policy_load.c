@@ -74,7 +74,8 @@ parse_record(struct policy *p, const json_t *r, struct err *e)
 		s->record_input = json_is_true(json_object_get(r, "input"));
 		if (cap && parse_size(cap, &s->bulk_cap) < 0)
 			return policy_bad("record", "bulk_cap", "is not a size such as 16MiB", e);
-		if (on_failure && strcmp(on_failure, "block") != 0 && strcmp(on_failure, "kill") != 0)
+		if (on_failure && strcmp(on_failure, "block") != 0 &&
+		    strcmp(on_failure, "kill") != 0)
 			return policy_bad("record", "on_failure", "is neither block nor kill", e);
 		s->on_failure_block = !on_failure || strcmp(on_failure, "block") == 0;
 	}
@@ -125,7 +126,8 @@ add_keys(struct buf *text, const json_t *user, struct err *e)
 		const char *s = json_string_value(key);
 
 		if (strpbrk(s, "\r\n"))
-			return policy_bad("users", "keys", "holds something that is not one key", e);
+			return policy_bad(
+			    "users", "keys", "holds something that is not one key", e);
 		if (buf_printf(text, "user=\"%s\" %s\n", json_str(user, "name"), s) < 0)
 			return policy_bad("users", "keys", "holds too much", e);
 	}
@@ -147,7 +149,8 @@ collect_keys(struct policy *p, struct err *e)
 		if ((rc = add_keys(&text, user, e)) < 0)
 			break;
 	if (rc == 0 && text.len > 0) {
-		rc = authkeys_parse(&parsed, (const char *)buf_head(&text), text.len, "users.keys", e);
+		rc = authkeys_parse(
+		    &parsed, (const char *)buf_head(&text), text.len, "users.keys", e);
 		authkeys_fini(&parsed);
 	}
 	if (rc == 0 && text.len > 0 && !(p->keys = strdup(buf_cstr(&text))))
@@ -181,7 +184,8 @@ policy_parse(const char *text, size_t n, const char *name, struct err *e)
 	}
 	p->tree = yaml_parse(text, n, name, e);
 	if (p->tree && policy_check_tree(p->tree, e) == 0 &&
-	    parse_defaults(p, json_object_get(p->tree, "defaults"), e) == 0 && collect_keys(p, e) == 0)
+	    parse_defaults(p, json_object_get(p->tree, "defaults"), e) == 0 &&
+	    collect_keys(p, e) == 0)
 		return p;
 	err_why(e, "%s%s", e && e->why[0] ? ", in " : "in ", name);
 	policy_free(p);

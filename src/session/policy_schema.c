@@ -16,22 +16,24 @@ struct key {
 	bool required;
 };
 
-static const struct key top_keys[] = {
-    {"roles", ANY, false}, {"users", ANY, false}, {"approvers", ANY, false}, {"defaults", MAP, false}, {0}};
+static const struct key top_keys[] = {{"roles", ANY, false}, {"users", ANY, false},
+    {"approvers", ANY, false}, {"defaults", MAP, false}, {0}};
 static const struct key role_keys[] = {{"name", TEXT, true}, {"permissions", ANY, true}, {0}};
 static const struct key permission_keys[] = {{"environments", TEXTS, false},
     {"services", TEXTS, false}, {"namespaces", TEXTS, false}, {"labels", MAP, false},
     {"argv", TEXTS, false}, {"commands", TEXTS, true}, {"require_approval", MAP, false},
-    {"require_mfa", BOOL, false}, {"require_reason", BOOL, false}, {"approval_ttl", TEXT, false}, {0}};
+    {"require_mfa", BOOL, false}, {"require_reason", BOOL, false}, {"approval_ttl", TEXT, false},
+    {0}};
 static const struct key user_keys[] = {
     {"name", TEXT, true}, {"role", TEXT, true}, {"keys", TEXTS, false}, {0}};
 static const struct key approval_keys[] = {{"count", COUNT, false}, {"from", TEXTS, false}, {0}};
-static const struct key approver_keys[] = {{"role", TEXT, true}, {"environments", TEXTS, false}, {0}};
+static const struct key approver_keys[] = {
+    {"role", TEXT, true}, {"environments", TEXTS, false}, {0}};
 static const struct key defaults_keys[] = {{"mode", TEXT, false}, {"timeout", MAP, false},
     {"disconnect", MAP, false}, {"record", MAP, false}, {"idle", LATER, false},
     {"tiocsti", LATER, false}, {"retention", LATER, false}, {0}};
-static const struct key timeout_keys[] = {{"attended_max", ANY, false}, {"api_default", LATER, false},
-    {"api_max", LATER, false}, {0}};
+static const struct key timeout_keys[] = {
+    {"attended_max", ANY, false}, {"api_default", LATER, false}, {"api_max", LATER, false}, {0}};
 static const struct key disconnect_keys[] = {
     {"shell", TEXT, false}, {"exec", TEXT, false}, {"keep", LATER, false}, {0}};
 static const struct key record_keys[] = {{"output", BOOL, false}, {"input", BOOL, false},
@@ -119,7 +121,8 @@ check_map(const json_t *map, const char *where, const struct key *keys, struct e
 		if (!k->name)
 			return unknown(where, name, keys, e);
 		if (k->kind == LATER)
-			return policy_bad(where, name, "is not enforced by this version: take it out", e);
+			return policy_bad(
+			    where, name, "is not enforced by this version: take it out", e);
 		if (!is_kind(v, k->kind))
 			return policy_bad(where, name, "has a value of the wrong kind", e);
 	}
@@ -190,9 +193,12 @@ static int
 check_user(const json_t *user, struct err *e)
 {
 	const char *name = json_str(user, "name");
-	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._@-");
+	size_t n =
+	    strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._@-");
 
-	return n > 0 && name[n] == '\0' && n < 64 ? 0 : policy_bad("users", "name", "is not a plain name", e);
+	return n > 0 && name[n] == '\0' && n < 64
+		   ? 0
+		   : policy_bad("users", "name", "is not a plain name", e);
 }
 
 static bool
@@ -223,7 +229,8 @@ check_role_names(const json_t *t, struct err *e)
 	json_array_foreach(json_object_get(t, "users"), i, v) {
 		const char *role = json_str(v, "role");
 
-		if (names(roles, "name", role) || names(json_object_get(t, "approvers"), "role", role))
+		if (names(roles, "name", role) ||
+		    names(json_object_get(t, "approvers"), "role", role))
 			continue;
 		err_set(e, ERR_CONFIG, 0, "cannot use the policy: %s has the unknown role \"%s\"",
 		    json_str(v, "name"), role);
@@ -238,7 +245,8 @@ check_defaults(const json_t *d, struct err *e)
 	static const struct {
 		const char *name;
 		const struct key *keys;
-	} maps[] = {{"timeout", timeout_keys}, {"disconnect", disconnect_keys}, {"record", record_keys}};
+	} maps[] = {
+	    {"timeout", timeout_keys}, {"disconnect", disconnect_keys}, {"record", record_keys}};
 
 	if (check_map(d, "defaults", defaults_keys, e) < 0)
 		return -1;

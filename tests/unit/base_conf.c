@@ -46,7 +46,8 @@ static void
 refused(const char *what, const char *why, const char *hint)
 {
 	ok(load() < 0 && e.code == ERR_CONFIG, "refused");
-	ok(strstr(e.what, what) && strstr(e.why, why) && strstr(e.hint, hint) && e.why[0] && e.hint[0],
+	ok(e.why[0] && e.hint[0] && strstr(e.what, what) && strstr(e.why, why) &&
+		strstr(e.hint, hint),
 	    "what: %s, why: %s, hint: %s", e.what, e.why, e.hint);
 }
 
@@ -80,7 +81,8 @@ test_defaults(void)
 static void
 test_order(void)
 {
-	put_file("service: from-file\nstate_dir: /file/state\nruntime_dir: /file/run\ncolor: never\n"
+	put_file("service: from-file\nstate_dir: /file/state\nruntime_dir: /file/run\n"
+		 "color: never\n"
 		 "agent:\n  address: file:1\n  listen: 127.0.0.1:7022\n  environment: 7\n");
 	is_int(load(), 0, "the file");
 	is_str(c.service, "from-file", "service");

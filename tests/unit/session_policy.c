@@ -283,7 +283,8 @@ static const struct {
     {"approvers: [{role: r}]\nusers: [{name: a, role: r, keys: [nonsense]}]\n", "", ""},
     {"approvers: [{role: r}]\nusers: [{name: a, role: r, keys: [\"" KEY "\\n" KEY "\"]}]\n",
 	"users.keys holds", ""},
-    {"approvers: [{role: r}]\nusers: [{name: a, role: r, keys: ['roles=\"x\" " KEY "']}]\n", "", ""},
+    {"approvers: [{role: r}]\nusers: [{name: a, role: r, keys: ['roles=\"x\" " KEY "']}]\n",
+	"", ""},
     {"approvers: [{role: r}]\nusers: [{name: a, role: r, keys: ['" KEY "', '" KEY "']}]\n", "", ""},
     {"approvers: [{role: r, colour: red}]\n", "unknown key approvers.colour", ""},
     {"defaults: {idle: 30m}\n", "defaults.idle is not enforced", ""},
@@ -361,7 +362,7 @@ test_file(void)
 	unlink(path);
 	ok(!policy_load(link, &last) && last.why[0] && last.hint[0], "not a link to nowhere");
 	unlink(link);
-	ok(!policy_load(dir, &last) && last.why[0] && last.hint[0], "not a directory: %s", last.why);
+	ok(!policy_load(dir, &last) && last.why[0] && last.hint[0], "no directory: %s", last.why);
 	rmdir(dir);
 }
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <termios.h>
 #include <readline/readline.h>
 
 #include "base/str.h"
@@ -141,23 +142,54 @@ on_line(char *line)
 	rl_callback_handler_remove();
 }
 
+/* What has to hold from before the list is printed: a ^D typed early would be lost in the change
+ * from line to character input, and a ^C would end us without a word. */
+struct terminal {
+	FILE *tty;
+	struct termios modes;
+	struct sigaction on_int;
+	sigset_t mask;
+};
+
+static int
+terminal_take(struct terminal *t)
+{
+	struct sigaction sa = {.sa_handler = on_int};
+	struct termios now;
+	sigset_t interrupt;
+
+	if (tcgetattr(fileno(t->tty), &t->modes) < 0)
+		return -1;
+	/* Delivered only inside pselect(2), so that none is missed just before it. */
+	sigemptyset(&interrupt);
+	sigaddset(&interrupt, SIGINT);
+	sigprocmask(SIG_BLOCK, &interrupt, &t->mask);
+	sigemptyset(&sa.sa_mask);
+	sigaction(SIGINT, &sa, &t->on_int);
+	now = t->modes;
+	now.c_lflag &= ~(tcflag_t)ICANON;
+	tcsetattr(fileno(t->tty), TCSANOW, &now);
+	ui.interrupted = 0;
+	return 0;
+}
+
+static void
+terminal_give(struct terminal *t)
+{
+	tcsetattr(fileno(t->tty), TCSANOW, &t->modes);
+	sigaction(SIGINT, &t->on_int, NULL);
+	sigprocmask(SIG_SETMASK, &t->mask, NULL);
+}
+
 /* One line by readline, or NULL after ^C and ^D. */
 static char *
-ask(FILE *tty)
+ask(const struct terminal *t)
 {
-	struct sigaction sa = {.sa_handler = on_int}, old;
-	sigset_t interrupt, mask;
+	int fd = fileno(t->tty);
 
 	ui.line = NULL;
 	ui.ended = false;
-	ui.interrupted = 0;
-	sigemptyset(&sa.sa_mask);
-	sigemptyset(&interrupt);
-	sigaddset(&interrupt, SIGINT);
-	/* Delivered only inside pselect(2), so that none is missed just before it. */
-	sigprocmask(SIG_BLOCK, &interrupt, &mask);
-	sigaction(SIGINT, &sa, &old);
-	rl_instream = rl_outstream = tty;
+	rl_instream = rl_outstream = t->tty;
 	rl_readline_name = "coral";
 	rl_catch_signals = 0;
 	rl_change_environment = 0;
@@ -168,17 +200,15 @@ ask(FILE *tty)
 		fd_set in;
 
 		FD_ZERO(&in);
-		FD_SET(fileno(tty), &in);
-		if (pselect(fileno(tty) + 1, &in, NULL, NULL, NULL, &mask) > 0)
+		FD_SET(fd, &in);
+		if (pselect(fd + 1, &in, NULL, NULL, NULL, &t->mask) > 0)
 			rl_callback_read_char();
 	}
 	if (!ui.ended) {
 		rl_callback_sigcleanup();
 		rl_callback_handler_remove();
-		fputc('\n', tty);
+		fputc('\n', t->tty);
 	}
-	sigaction(SIGINT, &old, NULL);
-	sigprocmask(SIG_SETMASK, &mask, NULL);
 	return ui.line;
 }
 
@@ -216,13 +246,33 @@ name_exactly(struct request *r, const json_t *row)
 		r->pid = (uint32_t)pid;
 }
 
+static int
+ask_until_known(const struct terminal *t)
+{
+	int picked = -1;
+
+	while (picked < 0) {
+		char *line = ask(t);
+
+		if (!line)
+			return -1;
+		picked = parse_answer(line);
+		if (picked < 0 && *line)
+			fprintf(t->tty,
+			    "A number from 1 to %d, or one of the names; ^C gives up.\n", ui.n);
+		free(line);
+	}
+	return picked;
+}
+
 int
 choose_target(struct request *r, const json_t *targets)
 {
 	auto_file FILE *tty = fopen("/dev/tty", "r+e");
+	struct terminal t = {.tty = tty};
 	const json_t *row;
+	int picked;
 	size_t i;
-	int picked = -1;
 
 	ui.n = 0;
 	json_array_foreach(targets, i, row)
@@ -230,23 +280,16 @@ choose_target(struct request *r, const json_t *targets)
 		if (ui.n < CHOICES && may_mean(r, row))
 			ui.rows[ui.n++] = row;
 	}
-	if (!tty || ui.n == 0)
+	if (!tty || ui.n == 0 || terminal_take(&t) < 0)
 		return -1;
 	setlocale(LC_CTYPE, "");
 	for (int k = 0; k < ui.n; k++)
 		name_of(ui.rows[k], r, ui.names[k]);
 	print_list();
-	while (picked < 0) {
-		char *line = ask(tty);
-
-		if (!line)
-			return 1;
-		picked = parse_answer(line);
-		if (picked < 0 && *line)
-			fprintf(tty, "A number from 1 to %d, or one of the names; ^C gives up.\n",
-			    ui.n);
-		free(line);
-	}
+	picked = ask_until_known(&t);
+	terminal_give(&t);
+	if (picked < 0)
+		return 1;
 	name_exactly(r, ui.rows[picked]);
 	return 0;
 }

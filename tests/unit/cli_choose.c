@@ -60,7 +60,8 @@ seen(int master, const char *text, char *all, size_t size)
 }
 
 static void
-run(const char *name, const char *word, const char *typed, const char *want, int status)
+run_at(const char *at, const char *name, const char *word, const char *typed, const char *want,
+    int status)
 {
 	char all[8192];
 	int master, got;
@@ -70,7 +71,7 @@ run(const char *name, const char *word, const char *typed, const char *want, int
 	pid = forkpty(&master, NULL, NULL, NULL);
 	if (pid == 0)
 		choose(word, want);
-	ok(seen(master, "which one", all, sizeof(all)), "%s: asks", name);
+	ok(seen(master, at, all, sizeof(all)), "%s: asks", name);
 	ok(!strstr(all, "ev\033il"), "%s: no escape of a container reaches the terminal", name);
 	fd_write_all(master, typed, strlen(typed));
 	/* The other side may go on printing: a full terminal would hold it. */
@@ -78,6 +79,12 @@ run(const char *name, const char *word, const char *typed, const char *want, int
 	waitpid(pid, &got, 0);
 	is_int(WIFEXITED(got) ? WEXITSTATUS(got) : -WTERMSIG(got), status, name);
 	close(master);
+}
+
+static void
+run(const char *name, const char *word, const char *typed, const char *want, int status)
+{
+	run_at("which one", name, word, typed, want, status);
 }
 
 int
@@ -93,5 +100,12 @@ main(void)
 	run("nonsense is asked again", "checkout", "9\rx\r 1 \r", "aaaa1111/0", 10);
 	run("^C", "checkout", "\003", "", 101);
 	run("^D", "checkout", "\004", "", 101);
+	/* Typed as soon as the list appears, before there is a prompt. */
+	for (int i = 0; i < 20; i++) {
+		run_at("several", "^D before the prompt", "checkout", "\004", "", 101);
+		run_at("several", "^C before the prompt", "checkout", "\003", "", 101);
+		run_at(
+		    "several", "an answer before the prompt", "checkout", "2\r", "bbbb2222/0", 10);
+	}
 	return done_testing();
 }

@@ -83,7 +83,7 @@ def test_zsh_offers_the_same(shells, box, tmux):
     """In a zsh on a terminal: Tab, and the service's name stands on the line."""
     env = {**shells.env(), "PATH": f"{BUILD}:/usr/bin:/bin", "ZDOTDIR": str(shells.home)}
     (shells.home / ".zshrc").write_text(
-        "PS1='zsh> '\nautoload -Uz compinit && compinit -u -d /dev/null\n"
+        "PS1='zsh> '\nautoload -Uz compinit && compinit -u -D\n"
         f"source {shells.home}/c.zsh\ncompdef _coral coral\n")
     term = tmux(["/usr/bin/zsh", "-i"], env)
     term.wait_text("^zsh> ?$")

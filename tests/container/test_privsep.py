@@ -47,7 +47,6 @@ def test_limits(connected):
               pathlib.Path(f"/proc/{connected[1]}/limits").read_text().splitlines()[1:]}
     assert limits["Max core file size"] == ["0", "0"]
     assert limits["Max processes"] == ["0", "0"]
-    assert limits["Max file size"] == ["0", "0"]
     assert int(limits["Max open files"][1]) <= 256
 
 

@@ -120,7 +120,7 @@ class Tmux:
 
     def wait_prompt(self, timeout=15):
         """A shell's prompt stands on the last line: it reads, and flushes nothing any more."""
-        self.wait_text(r"(?:^|\n)\S*[#$] ?\n?\Z", timeout)
+        self.wait_text(r"(?:^|\n)[^\n]*[#$] ?\n?\Z", timeout)
 
     def wait_dead(self, timeout=15):
         """The program's exit status, once it ended."""

@@ -6,6 +6,7 @@
  * A real transport process with a scripted broker and keepers around it.  The
  * broker is a process of its own, so that a test may block in the client.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -439,6 +440,33 @@ fake_serve(struct fake *f, int sock, const char *user)
 		fake_broker(f, mon[0]);
 	}
 	close(sock);
+	return pid;
+}
+
+/* A process that serves each connection; its pid. */
+static pid_t FAKE_UNUSED
+fake_listen(struct fake *f, int *port)
+{
+	struct sockaddr_in sin = {.sin_family = AF_INET};
+	socklen_t n = sizeof(sin);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), sock;
+	pid_t pid;
+
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&sin, sizeof(sin)) < 0 || listen(fd, 64) < 0 ||
+	    getsockname(fd, (struct sockaddr *)&sin, &n) < 0)
+		return -1;
+	*port = ntohs(sin.sin_port);
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
+		signal(SIGCHLD, SIG_IGN);
+		while ((sock = accept4(fd, NULL, NULL, SOCK_CLOEXEC)) >= 0)
+			fake_serve(f, sock, NULL);
+		_exit(0);
+	}
+	close(fd);
 	return pid;
 }
 

@@ -3,38 +3,10 @@
 #include "transport_fake.h"
 
 #include <arpa/inet.h>
-#include <netinet/in.h>
 #include "tap.h"
 
 static struct fake fake;
 static int port;
-
-/* A process that serves each connection; its pid. */
-static pid_t
-listen_loop(void)
-{
-	struct sockaddr_in sin = {.sin_family = AF_INET};
-	socklen_t n = sizeof(sin);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), sock;
-	pid_t pid;
-
-	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&sin, sizeof(sin)) < 0 || listen(fd, 64) < 0 ||
-	    getsockname(fd, (struct sockaddr *)&sin, &n) < 0)
-		return -1;
-	port = ntohs(sin.sin_port);
-	fflush(stdout);
-	pid = fork();
-	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGTERM);
-		signal(SIGCHLD, SIG_IGN);
-		while ((sock = accept4(fd, NULL, NULL, SOCK_CLOEXEC)) >= 0)
-			fake_serve(&fake, sock, NULL);
-		_exit(0);
-	}
-	close(fd);
-	return pid;
-}
 
 static int
 shell(const char *fmt, ...) PRINTF_LIKE(1, 2);
@@ -279,7 +251,7 @@ main(void)
 
 	fake_init(&fake);
 	fake.login_ns = 3 * NS_PER_S;
-	if (!make_keys() || (pid = listen_loop()) < 0) {
+	if (!make_keys() || (pid = fake_listen(&fake, &port)) < 0) {
 		printf("Bail out! no keys or no port\n");
 		fake_fini(&fake);
 		return 1;

@@ -43,8 +43,11 @@ enter(const char *key, bool ask_trust, struct err *e)
 {
 	const char *ids[] = {in_dir(key), NULL};
 	char address[64];
-	struct tp_client_opts o = {.host = address, .known_hosts = in_dir("conf/known_hosts"),
-	    .identities = ids, .trust_new = ask_trust ? trust : NULL, .passphrase = passphrase};
+	struct tp_client_opts o = {.host = address,
+	    .known_hosts = in_dir("conf/known_hosts"),
+	    .identities = ids,
+	    .trust_new = ask_trust ? trust : NULL,
+	    .passphrase = passphrase};
 	struct tp_client *c;
 
 	memset(e, 0, sizeof(*e));
@@ -148,8 +151,9 @@ test_changed(void)
 
 	snprintf(line, sizeof(line), "known_hosts line 2 ");
 	tp_hostkey_make(fake.hostkey, sizeof(fake.hostkey), fake.pub, sizeof(fake.pub), &e);
-	snprintf(cmd, sizeof(cmd), "cd %s/conf && p=%d && sed 's/.*/# mine/' known_hosts >n && "
-				   "cat known_hosts >>n && mv n known_hosts",
+	snprintf(cmd, sizeof(cmd),
+	    "cd %s/conf && p=%d && sed 's/.*/# mine/' known_hosts >n && "
+	    "cat known_hosts >>n && mv n known_hosts",
 	    fake.dir, port);
 	if (!ok(system(cmd) == 0, "a comment before the host's line"))
 		return;

@@ -63,8 +63,8 @@ fake_init(struct fake *f)
 		printf("Bail out! no scratch directory, sandbox or host key\n");
 		exit(1);
 	}
-	f->shared = mmap(NULL, sizeof(*f->shared), PROT_READ | PROT_WRITE,
-	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	f->shared = mmap(
+	    NULL, sizeof(*f->shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	f->login_ns = 20 * NS_PER_S;
 	f->max_tries = 4;
 	f->max_channels = 8;
@@ -239,8 +239,7 @@ static void
 fake_turn(struct fake_keeper *k)
 {
 	bool room = buf_room(&k->to) > 200000;
-	struct pollfd p[4] = {
-	    {.fd = k->fd, .events = (short)(POLLIN | (k->to.len ? POLLOUT : 0))},
+	struct pollfd p[4] = {{.fd = k->fd, .events = (short)(POLLIN | (k->to.len ? POLLOUT : 0))},
 	    {.fd = room ? k->out[0] : -1, .events = POLLIN},
 	    {.fd = room ? k->out[1] : -1, .events = POLLIN},
 	    {.fd = k->stdin_left.len ? k->in : -1, .events = POLLOUT}};
@@ -426,10 +425,15 @@ fake_serve(struct fake *f, int sock, const char *user)
 			_exit(1);
 		server = fork();
 		if (server == 0) {
-			struct tp_server s = {.sock = sock, .monitor = mon[1], .user = user,
-			    .hostkey = f->hostkey, .sandbox = &f->sandbox,
-			    .login_deadline = f->login_ns, .max_tries = f->max_tries,
-			    .max_channels = f->max_channels, .rekey_bytes = f->rekey};
+			struct tp_server s = {.sock = sock,
+			    .monitor = mon[1],
+			    .user = user,
+			    .hostkey = f->hostkey,
+			    .sandbox = &f->sandbox,
+			    .login_deadline = f->login_ns,
+			    .max_tries = f->max_tries,
+			    .max_channels = f->max_channels,
+			    .rekey_bytes = f->rekey};
 
 			tp_server_main(&s);
 		}

@@ -8,8 +8,7 @@
 static struct fake fake;
 static int port;
 
-static int
-shell(const char *fmt, ...) PRINTF_LIKE(1, 2);
+static int shell(const char *fmt, ...) PRINTF_LIKE(1, 2);
 static int
 shell(const char *fmt, ...)
 {
@@ -30,9 +29,11 @@ shell(const char *fmt, ...)
 static int
 ssh(const char *script)
 {
-	return shell("cd %s; D=%s; S='timeout --foreground 60 ssh -F none -p %d -i %s/id -o IdentitiesOnly=yes "
-		     "-o IdentityAgent=none -o StrictHostKeyChecking=no "
-		     "-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR'; (%s) >out 2>err </dev/null",
+	return shell(
+	    "cd %s; D=%s; S='timeout --foreground 60 ssh -F none -p %d -i %s/id -o "
+	    "IdentitiesOnly=yes "
+	    "-o IdentityAgent=none -o StrictHostKeyChecking=no "
+	    "-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR'; (%s) >out 2>err </dev/null",
 	    fake.dir, fake.dir, port, fake.dir, script);
 }
 
@@ -116,7 +117,8 @@ test_winch(void)
 	fflush(stdout);
 	pid = forkpty(&master, NULL, NULL, &ws);
 	if (pid == 0) {
-		ssh("exec >/dev/tty </dev/tty; $S -t web@127.0.0.1 'trap \"stty size; exit\" WINCH; "
+		ssh("exec >/dev/tty </dev/tty; $S -t web@127.0.0.1 'trap \"stty size; exit\" "
+		    "WINCH; "
 		    "echo ready; while :; do read x; done'");
 		_exit(0);
 	}
@@ -147,8 +149,7 @@ test_rekey(void)
 	    "48 MiB to send");
 	is_int(ssh("$S -o RekeyLimit=1M web@127.0.0.1 \"cat $D/big\" | cmp - big"), 0,
 	    "down, keys anew every MiB");
-	is_int(ssh("$S -o RekeyLimit=1M web@127.0.0.1 'cat >/dev/null; echo whole' <big"), 0,
-	    "up");
+	is_int(ssh("$S -o RekeyLimit=1M web@127.0.0.1 'cat >/dev/null; echo whole' <big"), 0, "up");
 	is_str(text_of("out"), "whole\n", "to the end");
 	is_int(ssh("$S -o RekeyLimit=1M web@127.0.0.1 cat <big | cmp - big"), 0, "both ways");
 	is_int(ssh("$S web@127.0.0.1 'cat; sleep 0' <big | (read x <big; cmp - big)"), 0,
@@ -202,10 +203,11 @@ test_refusals(void)
 static void
 test_many(void)
 {
-	is_int(ssh("$S -M -S $D/mux -N -f web@127.0.0.1 >/dev/null 2>&1; p=; i=0; "
-		   "while test $i -lt 8; do $S -S $D/mux web@127.0.0.1 'head -c 3000000 /dev/zero | "
-		   "md5sum' & p=\"$p $!\"; i=$((i+1)); done; for q in $p; do wait $q || exit 9; "
-		   "done"),
+	is_int(
+	    ssh("$S -M -S $D/mux -N -f web@127.0.0.1 >/dev/null 2>&1; p=; i=0; "
+		"while test $i -lt 8; do $S -S $D/mux web@127.0.0.1 'head -c 3000000 /dev/zero | "
+		"md5sum' & p=\"$p $!\"; i=$((i+1)); done; for q in $p; do wait $q || exit 9; "
+		"done"),
 	    0, "eight channels of one connection at once");
 	ok(strlen(text_of("out")) == (size_t)8 * 36, "each whole");
 	/* Each of the eight says that it is there, and stays until its stdin ends. */

@@ -158,8 +158,8 @@ authkeys_load(struct authkeys *k, const char *path, struct err *e)
 		return -1;
 	buf_init(&b, FILE_MAX);
 	if (slurp(fd, &b) < 0)
-		rc = err_set(e, ERR_CONFIG, errno == ENOBUFS ? EFBIG : errno, "cannot read %s",
-		    path);
+		rc = err_set(
+		    e, ERR_CONFIG, errno == ENOBUFS ? EFBIG : errno, "cannot read %s", path);
 	else
 		rc = authkeys_parse(k, b.len ? (const char *)buf_head(&b) : "", b.len, path, e);
 	buf_fini(&b);

@@ -200,8 +200,8 @@ authkeys_line_parse(struct authkeys_line *l, const char *p, size_t n, const char
 		if (!next_word(&a, &after))
 			return -1;
 		type = known_type(&after);
-		if (!type && (memmem(w.p, w.n, "-cert-v0", 8) ||
-			      memmem(after.p, after.n, "-cert-v0", 8))) {
+		if (!type &&
+		    (memmem(w.p, w.n, "-cert-v0", 8) || memmem(after.p, after.n, "-cert-v0", 8))) {
 			*why = "certificates are not accepted";
 			return -1;
 		}

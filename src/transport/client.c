@@ -102,7 +102,7 @@ set_host(ssh_session ssh, const char *where)
 	memcpy(host, where, n);
 	host[n] = '\0';
 	return ssh_options_set(ssh, SSH_OPTIONS_HOST, host) |
-	    ssh_options_set(ssh, SSH_OPTIONS_PORT, &port);
+	       ssh_options_set(ssh, SSH_OPTIONS_PORT, &port);
 }
 
 static int
@@ -177,7 +177,7 @@ open_channel(struct tp_client *c, struct err *e)
 	}
 	if (rc == SSH_OK) {
 		while ((rc = ssh_channel_request_subsystem(c->channel, FRAME_SUBSYSTEM)) ==
-		    SSH_AGAIN) {
+		       SSH_AGAIN) {
 			if (client_wait(c, "opening a channel", e) < 0)
 				return -1;
 		}

@@ -28,8 +28,8 @@ agent_dial(void)
 	struct timeval patience = {.tv_sec = 2};
 	int fd;
 
-	if (!path || !*path || str_copy(sun.sun_path, path, sizeof(sun.sun_path)) >=
-				   sizeof(sun.sun_path))
+	if (!path || !*path ||
+	    str_copy(sun.sun_path, path, sizeof(sun.sun_path)) >= sizeof(sun.sun_path))
 		return -1;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)

@@ -29,8 +29,8 @@ note(struct tp_client *c, ssh_key key, const char *path, const char *why)
 
 	if (key && ssh_get_publickey_hash(key, SSH_PUBLICKEY_HASH_SHA256, &hash, &n) == SSH_OK)
 		fp = ssh_get_fingerprint_hash(SSH_PUBLICKEY_HASH_SHA256, hash, n);
-	snprintf(c->tried + at, sizeof(c->tried) - at, "\n%s%s%s%s%s", fp ? fp : "",
-	    fp ? " " : "", path, why ? ": " : "", why ? why : "");
+	snprintf(c->tried + at, sizeof(c->tried) - at, "\n%s%s%s%s%s", fp ? fp : "", fp ? " " : "",
+	    path, why ? ": " : "", why ? why : "");
 	ssh_string_free_char(fp);
 	ssh_clean_pubkey_hash(&hash);
 }
@@ -98,8 +98,8 @@ load_private(const struct auth *a, const char *path)
 	int rc = SSH_ERROR, left = a->o->passphrase ? PROMPTS : 1;
 
 	while (rc == SSH_ERROR && left-- > 0)
-		rc = ssh_pki_import_privkey_file(path, NULL,
-		    a->o->passphrase ? ask_passphrase : NULL, &ask, &key);
+		rc = ssh_pki_import_privkey_file(
+		    path, NULL, a->o->passphrase ? ask_passphrase : NULL, &ask, &key);
 	a->c->deadline += ask.spent;
 	return rc == SSH_OK ? key : NULL;
 }

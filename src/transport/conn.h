@@ -11,8 +11,7 @@
 #include <stdbool.h>
 
 #define CONN_KEX "curve25519-sha256,curve25519-sha256@libssh.org"
-#define CONN_CIPHERS                                                                               \
-	"aes256-gcm@openssh.com,chacha20-poly1305@openssh.com,aes128-gcm@openssh.com"
+#define CONN_CIPHERS "aes256-gcm@openssh.com,chacha20-poly1305@openssh.com,aes128-gcm@openssh.com"
 #define CONN_MACS "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com"
 #define CONN_HOSTKEYS "ssh-ed25519"
 #define CONN_KEYS                                                                                  \

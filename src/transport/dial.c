@@ -62,8 +62,9 @@ dial_unix(const char *path, struct err *e)
 		return fd;
 	err_set(e, ERR_TRANSPORT, errno, "cannot reach an agent at %s", path);
 	if (errno == ENOENT || errno == ECONNREFUSED) {
-		err_why(e, "%s", errno == ENOENT ? "there is no such socket"
-						 : "nobody listens on that socket any more");
+		err_why(e, "%s",
+		    errno == ENOENT ? "there is no such socket"
+				    : "nobody listens on that socket any more");
 		err_hint(e, "coral agent start --socket %s", path);
 	} else if (errno == EACCES) {
 		err_why(e, "this user may not write to the socket");
@@ -110,8 +111,8 @@ refused(const char *address, const char *host, int sys, struct err *e)
 	switch (sys) {
 	case ECONNREFUSED:
 		err_why(e, "connection refused: %s is up, and nothing listens on that port", host);
-		return err_hint(e, "on that host: coral agent start --listen 0.0.0.0:%s",
-		    DEFAULT_PORT);
+		return err_hint(
+		    e, "on that host: coral agent start --listen 0.0.0.0:%s", DEFAULT_PORT);
 	case ETIMEDOUT:
 		err_why(e, "no answer within %d s", (int)(DIAL_NS / NS_PER_S));
 		return err_hint(e, "check the address, and that no firewall drops the port");

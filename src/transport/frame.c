@@ -30,7 +30,7 @@ static bool
 fits(unsigned type, size_t len)
 {
 	return type < COUNT_OF(shapes) && shapes[type].known && len >= shapes[type].min &&
-	    len <= shapes[type].max;
+	       len <= shapes[type].max;
 }
 
 int

@@ -72,8 +72,7 @@ check_key_file(int fd, const char *path, struct err *e)
 static int
 read_key(const char *path, char *out, size_t size, struct err *e)
 {
-	auto_close int fd =
-	    open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	auto_close int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	ssh_key key = NULL;
 	ssize_t n;
 	int rc;

@@ -98,8 +98,8 @@ changed(const struct tp_client_opts *o, const char *fp, struct err *e)
 		err_why(e, " line %u", line);
 	err_why(e, " has another.  Somebody may be in between, or the agent was reinstalled");
 	if (line)
-		return err_hint(e, "if you know why it changed: sed -i %ud %s", line,
-		    o->known_hosts);
+		return err_hint(
+		    e, "if you know why it changed: sed -i %ud %s", line, o->known_hosts);
 	return err_hint(e, "if you know why it changed: remove %s from %s", name, o->known_hosts);
 }
 

@@ -39,10 +39,8 @@ enum kind { K_STR, K_FLAG, K_OTHER };
 #define STR(tag, member)                                                                           \
 	[tag] = {#member, K_STR, offsetof(struct request, member),                                 \
 	    sizeof(((struct request *)0)->member)}
-#define FLAG(tag, member)                                                                          \
-	[tag] = {#member, K_FLAG, offsetof(struct request, member), 0}
-#define OTHER(tag, what)                                                                           \
-	[tag] = {what, K_OTHER, 0, 0}
+#define FLAG(tag, member) [tag] = {#member, K_FLAG, offsetof(struct request, member), 0}
+#define OTHER(tag, what) [tag] = {what, K_OTHER, 0, 0}
 
 static const struct field {
 	const char *name;
@@ -120,7 +118,7 @@ put_other(const struct request *r, struct buf *out, enum tag tag)
 		return put_list(out, tag, r->env, r->envc);
 	case TAG_SIZE:
 		size = (uint64_t)r->rows << 48 | (uint64_t)r->cols << 32 |
-		    (uint64_t)r->xpixel << 16 | r->ypixel;
+		       (uint64_t)r->xpixel << 16 | r->ypixel;
 		return size ? put_uint(out, tag, size, 8) : 0;
 	case TAG_TIMEOUT:
 		return r->timeout_ms ? put_uint(out, tag, r->timeout_ms, 8) : 0;

@@ -69,8 +69,8 @@ start_session(struct srv *s)
 	cb->channel_open_request_session_function = srv_on_open;
 	ssh_callbacks_init(cb);
 	ssh_set_blocking(s->ssh, 0);
-	ssh_set_auth_methods(s->ssh,
-	    s->conf->user ? SSH_AUTH_METHOD_NONE : SSH_AUTH_METHOD_PUBLICKEY);
+	ssh_set_auth_methods(
+	    s->ssh, s->conf->user ? SSH_AUTH_METHOD_NONE : SSH_AUTH_METHOD_PUBLICKEY);
 	if (ssh_set_server_callbacks(s->ssh, cb) != SSH_OK)
 		return -1;
 	/* Once: it starts the exchange and makes the poll context that the event takes over. */
@@ -137,8 +137,8 @@ set_up(struct srv *s, struct err *e)
 {
 	struct tp_server *conf = s->conf;
 
-	if (sandbox_enter(conf->sandbox, conf->sock, conf->monitor,
-		conf->max_channels + SPARE_FDS, e) < 0)
+	if (sandbox_enter(
+		conf->sandbox, conf->sock, conf->monitor, conf->max_channels + SPARE_FDS, e) < 0)
 		return -1;
 	readahead_start(conf->sock);
 	s->loop = loop_new();

@@ -72,8 +72,8 @@ struct srv {
 
 /* server_auth.c */
 int srv_on_none(ssh_session s, const char *user, void *arg);
-int srv_on_pubkey(ssh_session s, const char *user, struct ssh_key_struct *key, char state,
-    void *arg);
+int srv_on_pubkey(
+    ssh_session s, const char *user, struct ssh_key_struct *key, char state, void *arg);
 void srv_login_over(void *arg);
 
 /* server_monitor.c */

@@ -81,7 +81,7 @@ env_ok(const char *name, const char *value)
 	if (strcmp(name, "LANG") != 0 && strncmp(name, "LC_", 3) != 0)
 		return false;
 	return strlen(name) <= 32 && !name[strspn(name, upper)] && strlen(value) <= 128 &&
-	    !value[strspn(value, set)];
+	       !value[strspn(value, set)];
 }
 
 int
@@ -104,9 +104,8 @@ fill_request(struct chan *c, enum request_verb verb, const char *command, struct
 	r->verb = verb;
 	if (target_of_user(c->srv->user, r, e) < 0)
 		return -1;
-	if (verb == REQ_EXEC &&
-	    (request_add_arg(r, "sh") < 0 || request_add_arg(r, "-c") < 0 ||
-		request_add_arg(r, command) < 0)) {
+	if (verb == REQ_EXEC && (request_add_arg(r, "sh") < 0 || request_add_arg(r, "-c") < 0 ||
+				    request_add_arg(r, command) < 0)) {
 		err_set(e, ERR_LIMIT, 0, "the command is too long");
 		err_why(e, "it has %zu bytes, of %d that are allowed", strlen(command),
 		    REQUEST_ARG_MAX);

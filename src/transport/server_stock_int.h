@@ -13,8 +13,8 @@ struct stock {
 	uint16_t size[4]; /* rows, cols, xpixel, ypixel */
 	bool tty, winch, eof_sent;
 	bool blocked; /* the first frame in c->out waits for the peer */
-	bool over; /* status is known */
-	bool told; /* and was sent */
+	bool over;    /* status is known */
+	bool told;    /* and was sent */
 	int status;
 };
 

@@ -176,8 +176,7 @@ tell(struct chan *c)
 	struct stock *st = c->stock;
 
 	if (st->text.len)
-		buf_consume(&st->text,
-		    chan_write(c, buf_head(&st->text), st->text.len, true));
+		buf_consume(&st->text, chan_write(c, buf_head(&st->text), st->text.len, true));
 	if (st->text.len)
 		return false;
 	if (st->over && !st->told && !c->peer_closed) {
@@ -204,8 +203,8 @@ deliver(struct chan *c)
 			continue;
 		}
 		if (f.type == FR_STDOUT || f.type == FR_STDERR) {
-			st->frame_off += chan_write(c, f.data + st->frame_off,
-			    f.len - st->frame_off, f.type == FR_STDERR);
+			st->frame_off += chan_write(
+			    c, f.data + st->frame_off, f.len - st->frame_off, f.type == FR_STDERR);
 			st->blocked = st->frame_off < f.len;
 			if (st->blocked)
 				return false;

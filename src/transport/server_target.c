@@ -13,7 +13,8 @@ no_target(const char *user, const char *why, struct err *e)
 	str_vis(shown, sizeof(shown), user);
 	err_set(e, ERR_NO_TARGET, 0, "\"%s\" names no target", shown);
 	err_why(e, "%s", why);
-	return err_hint(e, "ssh SERVICE@host, ssh POD%%NAMESPACE%%CONTAINER@host or ssh pid.N@host");
+	return err_hint(
+	    e, "ssh SERVICE@host, ssh POD%%NAMESPACE%%CONTAINER@host or ssh pid.N@host");
 }
 
 static int

@@ -157,7 +157,9 @@ test_strict(void)
 	is_int(DECODE(PS "\2\0\0\0\2a\0"), -1, "a NUL in a name");
 	is_int(DECODE(PS "\2\0\0\0\0"), -1, "an empty name");
 	is_int(DECODE(PS "\2\0\0\0\4abc"), -1, "a name cut short");
-	is_int(DECODE(PS "\2\xff\xff\xff\xff" "abc"), -1, "a name of 4 GiB");
+	is_int(DECODE(PS "\2\xff\xff\xff\xff"
+			 "abc"),
+	    -1, "a name of 4 GiB");
 	is_int(DECODE(PS "\x0a\0\0\0\1\1"), -1, "a flag with a value");
 	is_int(DECODE(PS "\7\0\0\0\4\xff\xff\xff\xff"), -1, "a pid out of range");
 	is_int(DECODE(PS "\x0c\0\0\0\2a;"), -1, "a terminal type with a semicolon");

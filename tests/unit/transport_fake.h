@@ -6,6 +6,7 @@
  * A real transport process with a scripted broker and keepers around it.  The
  * broker is a process of its own, so that a test may block in the client.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -62,8 +63,8 @@ fake_init(struct fake *f)
 		printf("Bail out! no scratch directory, sandbox or host key\n");
 		exit(1);
 	}
-	f->shared = mmap(NULL, sizeof(*f->shared), PROT_READ | PROT_WRITE,
-	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	f->shared = mmap(
+	    NULL, sizeof(*f->shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	f->login_ns = 20 * NS_PER_S;
 	f->max_tries = 4;
 	f->max_channels = 8;
@@ -238,8 +239,7 @@ static void
 fake_turn(struct fake_keeper *k)
 {
 	bool room = buf_room(&k->to) > 200000;
-	struct pollfd p[4] = {
-	    {.fd = k->fd, .events = (short)(POLLIN | (k->to.len ? POLLOUT : 0))},
+	struct pollfd p[4] = {{.fd = k->fd, .events = (short)(POLLIN | (k->to.len ? POLLOUT : 0))},
 	    {.fd = room ? k->out[0] : -1, .events = POLLIN},
 	    {.fd = room ? k->out[1] : -1, .events = POLLIN},
 	    {.fd = k->stdin_left.len ? k->in : -1, .events = POLLOUT}};
@@ -425,10 +425,15 @@ fake_serve(struct fake *f, int sock, const char *user)
 			_exit(1);
 		server = fork();
 		if (server == 0) {
-			struct tp_server s = {.sock = sock, .monitor = mon[1], .user = user,
-			    .hostkey = f->hostkey, .sandbox = &f->sandbox,
-			    .login_deadline = f->login_ns, .max_tries = f->max_tries,
-			    .max_channels = f->max_channels, .rekey_bytes = f->rekey};
+			struct tp_server s = {.sock = sock,
+			    .monitor = mon[1],
+			    .user = user,
+			    .hostkey = f->hostkey,
+			    .sandbox = &f->sandbox,
+			    .login_deadline = f->login_ns,
+			    .max_tries = f->max_tries,
+			    .max_channels = f->max_channels,
+			    .rekey_bytes = f->rekey};
 
 			tp_server_main(&s);
 		}
@@ -439,6 +444,33 @@ fake_serve(struct fake *f, int sock, const char *user)
 		fake_broker(f, mon[0]);
 	}
 	close(sock);
+	return pid;
+}
+
+/* A process that serves each connection; its pid. */
+static pid_t FAKE_UNUSED
+fake_listen(struct fake *f, int *port)
+{
+	struct sockaddr_in sin = {.sin_family = AF_INET};
+	socklen_t n = sizeof(sin);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), sock;
+	pid_t pid;
+
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&sin, sizeof(sin)) < 0 || listen(fd, 64) < 0 ||
+	    getsockname(fd, (struct sockaddr *)&sin, &n) < 0)
+		return -1;
+	*port = ntohs(sin.sin_port);
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
+		signal(SIGCHLD, SIG_IGN);
+		while ((sock = accept4(fd, NULL, NULL, SOCK_CLOEXEC)) >= 0)
+			fake_serve(f, sock, NULL);
+		_exit(0);
+	}
+	close(fd);
 	return pid;
 }
 

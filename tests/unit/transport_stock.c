@@ -3,41 +3,12 @@
 #include "transport_fake.h"
 
 #include <arpa/inet.h>
-#include <netinet/in.h>
 #include "tap.h"
 
 static struct fake fake;
 static int port;
 
-/* A process that serves each connection; its pid. */
-static pid_t
-listen_loop(void)
-{
-	struct sockaddr_in sin = {.sin_family = AF_INET};
-	socklen_t n = sizeof(sin);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), sock;
-	pid_t pid;
-
-	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&sin, sizeof(sin)) < 0 || listen(fd, 64) < 0 ||
-	    getsockname(fd, (struct sockaddr *)&sin, &n) < 0)
-		return -1;
-	port = ntohs(sin.sin_port);
-	fflush(stdout);
-	pid = fork();
-	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGTERM);
-		signal(SIGCHLD, SIG_IGN);
-		while ((sock = accept4(fd, NULL, NULL, SOCK_CLOEXEC)) >= 0)
-			fake_serve(&fake, sock, NULL);
-		_exit(0);
-	}
-	close(fd);
-	return pid;
-}
-
-static int
-shell(const char *fmt, ...) PRINTF_LIKE(1, 2);
+static int shell(const char *fmt, ...) PRINTF_LIKE(1, 2);
 static int
 shell(const char *fmt, ...)
 {
@@ -58,9 +29,11 @@ shell(const char *fmt, ...)
 static int
 ssh(const char *script)
 {
-	return shell("cd %s; D=%s; S='timeout --foreground 60 ssh -F none -p %d -i %s/id -o IdentitiesOnly=yes "
-		     "-o IdentityAgent=none -o StrictHostKeyChecking=no "
-		     "-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR'; (%s) >out 2>err </dev/null",
+	return shell(
+	    "cd %s; D=%s; S='timeout --foreground 60 ssh -F none -p %d -i %s/id -o "
+	    "IdentitiesOnly=yes "
+	    "-o IdentityAgent=none -o StrictHostKeyChecking=no "
+	    "-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR'; (%s) >out 2>err </dev/null",
 	    fake.dir, fake.dir, port, fake.dir, script);
 }
 
@@ -144,7 +117,8 @@ test_winch(void)
 	fflush(stdout);
 	pid = forkpty(&master, NULL, NULL, &ws);
 	if (pid == 0) {
-		ssh("exec >/dev/tty </dev/tty; $S -t web@127.0.0.1 'trap \"stty size; exit\" WINCH; "
+		ssh("exec >/dev/tty </dev/tty; $S -t web@127.0.0.1 'trap \"stty size; exit\" "
+		    "WINCH; "
 		    "echo ready; while :; do read x; done'");
 		_exit(0);
 	}
@@ -175,8 +149,7 @@ test_rekey(void)
 	    "48 MiB to send");
 	is_int(ssh("$S -o RekeyLimit=1M web@127.0.0.1 \"cat $D/big\" | cmp - big"), 0,
 	    "down, keys anew every MiB");
-	is_int(ssh("$S -o RekeyLimit=1M web@127.0.0.1 'cat >/dev/null; echo whole' <big"), 0,
-	    "up");
+	is_int(ssh("$S -o RekeyLimit=1M web@127.0.0.1 'cat >/dev/null; echo whole' <big"), 0, "up");
 	is_str(text_of("out"), "whole\n", "to the end");
 	is_int(ssh("$S -o RekeyLimit=1M web@127.0.0.1 cat <big | cmp - big"), 0, "both ways");
 	is_int(ssh("$S web@127.0.0.1 'cat; sleep 0' <big | (read x <big; cmp - big)"), 0,
@@ -230,10 +203,11 @@ test_refusals(void)
 static void
 test_many(void)
 {
-	is_int(ssh("$S -M -S $D/mux -N -f web@127.0.0.1 >/dev/null 2>&1; p=; i=0; "
-		   "while test $i -lt 8; do $S -S $D/mux web@127.0.0.1 'head -c 3000000 /dev/zero | "
-		   "md5sum' & p=\"$p $!\"; i=$((i+1)); done; for q in $p; do wait $q || exit 9; "
-		   "done"),
+	is_int(
+	    ssh("$S -M -S $D/mux -N -f web@127.0.0.1 >/dev/null 2>&1; p=; i=0; "
+		"while test $i -lt 8; do $S -S $D/mux web@127.0.0.1 'head -c 3000000 /dev/zero | "
+		"md5sum' & p=\"$p $!\"; i=$((i+1)); done; for q in $p; do wait $q || exit 9; "
+		"done"),
 	    0, "eight channels of one connection at once");
 	ok(strlen(text_of("out")) == (size_t)8 * 36, "each whole");
 	/* Each of the eight says that it is there, and stays until its stdin ends. */
@@ -279,7 +253,7 @@ main(void)
 
 	fake_init(&fake);
 	fake.login_ns = 3 * NS_PER_S;
-	if (!make_keys() || (pid = listen_loop()) < 0) {
+	if (!make_keys() || (pid = fake_listen(&fake, &port)) < 0) {
 		printf("Bail out! no keys or no port\n");
 		fake_fini(&fake);
 		return 1;

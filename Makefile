@@ -18,14 +18,14 @@ MAIN := $(BUILD)/cli/main.o
 
 PKGS := libssh libcrypto jansson yaml-0.1 vterm termkey readline libseccomp zlib
 CPPFLAGS += -D_GNU_SOURCE -Isrc -DCORAL_VERSION='"$(VERSION)"' -DLIBSSH_STATIC
-CFLAGS ?= -O2 -g
+CFLAGS ?= -O2
 CFLAGS += -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
   -Wwrite-strings -Wformat=2 -Wvla -Wundef -Wpointer-arith -Wimplicit-fallthrough
 CFLAGS += -fstack-protector-strong -fno-strict-aliasing
 LDLIBS = -Wl,--start-group -lssh -lcrypto -lz -ljansson -lyaml -lvterm -ltermkey -lunibilium \
   -lreadline -ltinfo -lseccomp -Wl,--end-group -lpthread -ldl
 ifeq ($(DEV),1)
-CFLAGS += -Werror -O1 -fsanitize=address,undefined -fno-omit-frame-pointer
+CFLAGS += -Werror -O1 -g -fsanitize=address,undefined -fno-omit-frame-pointer
 LDFLAGS += -fsanitize=address,undefined
 else
 CPPFLAGS += -D_FORTIFY_SOURCE=2

@@ -14,7 +14,7 @@
 #define BROKER_LOGIN_NS (20 * NS_PER_S)
 #define BROKER_SILENCE_NS (10 * NS_PER_S) /* a transport that hangs is killed */
 #define BROKER_TRIES 6
-#define BROKER_CHANNELS 16  /* sessions at once on one connection */
+#define BROKER_CHANNELS 16 /* sessions at once on one connection */
 #define BROKER_SESSIONS 4096
 #define BROKER_CONNS 1024
 /* Unauthenticated connections over TCP: random early drop from START, none over FULL. */
@@ -80,8 +80,8 @@ void broker_conn_end(struct conn *c, const char *why);
 void broker_answer(struct conn *c, const unsigned char *p, size_t n);
 
 /* broker_work.c */
-int broker_work_keeper(struct conn *c, const unsigned char *request, size_t n, int *stream,
-    struct err *e);
+int broker_work_keeper(
+    struct conn *c, const unsigned char *request, size_t n, int *stream, struct err *e);
 /* Watch the keepers that an earlier broker left, clean up after those that died. */
 void broker_work_adopt(struct broker *b);
 void broker_work_stop_all(struct broker *b); /* SIGTERM to the keepers */

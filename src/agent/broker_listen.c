@@ -110,8 +110,8 @@ broker_listen_unix(struct broker *b, struct err *e)
 	/* The lock says that no agent lives: what lies there is stale. */
 	unlink(path);
 	if (b->unix_sock < 0 || bind(b->unix_sock, (struct sockaddr *)&a, sizeof a) < 0 ||
-	    chmod(path, group ? 0660 : 0600) < 0 || (group && chown(path, (uid_t)-1, b->group) < 0) ||
-	    listen(b->unix_sock, BACKLOG) < 0) {
+	    chmod(path, group ? 0660 : 0600) < 0 ||
+	    (group && chown(path, (uid_t)-1, b->group) < 0) || listen(b->unix_sock, BACKLOG) < 0) {
 		err_set(e, ERR_IO, errno, "cannot listen on %s", path);
 		return err_hint(e, "--socket PATH or CORAL_RUNTIME_DIR names another place");
 	}
@@ -150,10 +150,10 @@ parse_listen(const char *text, struct sockaddr_storage *ss, socklen_t *len)
 	v4->sin_family = AF_INET;
 	v4->sin_port = htons((uint16_t)port);
 	*len = sizeof *v4;
-	return inet_pton(AF_INET, strcmp(host, "localhost") == 0 ? "127.0.0.1" : host,
-		   &v4->sin_addr) == 1
-	    ? 0
-	    : -1;
+	return inet_pton(
+		   AF_INET, strcmp(host, "localhost") == 0 ? "127.0.0.1" : host, &v4->sin_addr) == 1
+		   ? 0
+		   : -1;
 }
 
 int
@@ -166,7 +166,8 @@ broker_listen_tcp(struct broker *b, struct err *e)
 	if (parse_listen(b->conf->listen, &ss, &len) < 0) {
 		err_set(e, ERR_CONFIG, 0, "cannot listen on %s", b->conf->listen);
 		err_why(e, "it is not an address and a port");
-		return err_hint(e, "--listen 127.0.0.1:7022, or --listen [::]:7022 for every interface");
+		return err_hint(
+		    e, "--listen 127.0.0.1:7022, or --listen [::]:7022 for every interface");
 	}
 	b->tcp_sock = socket(ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (b->tcp_sock >= 0)

@@ -118,7 +118,8 @@ become_keeper(struct conn *c, const char *id, const unsigned char *request, size
 }
 
 int
-broker_work_keeper(struct conn *c, const unsigned char *request, size_t n, int *stream, struct err *e)
+broker_work_keeper(
+    struct conn *c, const unsigned char *request, size_t n, int *stream, struct err *e)
 {
 	struct broker *b = c->b;
 	char id[STORE_ID_LEN + 1];
@@ -128,7 +129,8 @@ broker_work_keeper(struct conn *c, const unsigned char *request, size_t n, int *
 
 	if (c->sessions >= BROKER_CHANNELS || b->worker_count >= BROKER_SESSIONS || b->stopping) {
 		err_set(e, ERR_LIMIT, 0, "the agent takes no more sessions now");
-		return err_why(e, "%zu on this connection, %zu in all", c->sessions, b->worker_count);
+		return err_why(
+		    e, "%zu on this connection, %zu in all", c->sessions, b->worker_count);
 	}
 	if (fd_socketpair(SOCK_STREAM, STREAM_BYTES, pair) < 0)
 		return err_set(e, ERR_LIMIT, errno, "cannot make a stream for the session");

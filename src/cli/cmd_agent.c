@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "cli/cmd.h"
 #include "session/client.h"
+#include "session/embed.h"
 #include "target/self_seal.h"
 #include "transport/client.h"
 
@@ -39,6 +40,9 @@ load(struct conf *c, const struct args *a, struct err *e)
 	override(c->listen, sizeof c->listen, a, "listen");
 	override(c->authorized_keys, sizeof c->authorized_keys, a, "authorized-keys");
 	override(c->proc_root, sizeof c->proc_root, a, "proc-root");
+	/* The host's socket is what a user's client falls back to, never what a user's agent serves. */
+	if (geteuid() != 0 && strcmp(c->socket, "/run/coral/agent.sock") == 0)
+		snprintf(c->socket, sizeof(c->socket), "%.240s/agent.sock", c->runtime_dir);
 	if (c->listen[0] && !c->authorized_keys[0])
 		snprintf(c->authorized_keys, sizeof c->authorized_keys, "%.200s/authorized_keys",
 		    c->config_dir);
@@ -62,7 +66,8 @@ reseal(struct err *e)
 	got = fd >= 0 ? read(fd, line, sizeof line - 1) : -1;
 	if (fd >= 0)
 		close(fd);
-	for (char *p = line; got > 0 && p < line + got && n + 1 < COUNT_OF(argv); p += strlen(p) + 1)
+	for (char *p = line; got > 0 && p < line + got && n + 1 < COUNT_OF(argv);
+	     p += strlen(p) + 1)
 		argv[n++] = p;
 	argv[n] = NULL;
 	return n == 0 ? err_set(e, ERR_INTERNAL, errno, "cannot read my own command line")
@@ -106,7 +111,8 @@ count_live(const json_t *sessions)
 	size_t live = 0, i;
 	json_t *s;
 
-	json_array_foreach(sessions, i, s) {
+	json_array_foreach(sessions, i, s)
+	{
 		const char *state = json_string_value(json_object_get(s, "state"));
 
 		live += state && strcmp(state, "live") == 0;
@@ -186,23 +192,27 @@ run_embedded(const struct cmd *c, const struct args *a, int argc, char **argv, i
 {
 	struct conf conf;
 	struct err e = {0};
-	int64_t sock;
+	int64_t sock, status;
 
 	(void)c;
 	(void)a;
 	(void)dashdash;
-	if (argc != 1 || str_to_i64(argv[0], 3, 1024, &sock) < 0)
-		return cmd_fail((err_set(&e, ERR_USAGE, 0, "agent embedded is for coral itself"), &e));
+	if (argc != 2 || str_to_i64(argv[0], 3, 1024, &sock) < 0 ||
+	    str_to_i64(argv[1], 3, 1024, &status) < 0)
+		return cmd_fail(
+		    (err_set(&e, ERR_USAGE, 0, "agent embedded is for coral itself"), &e));
 	fcntl((int)sock, F_SETFD, FD_CLOEXEC);
-	if (conf_load(&conf, &e) < 0)
-		return cmd_fail(&e);
+	fcntl((int)status, F_SETFD, FD_CLOEXEC);
 	let_go_of_stdio();
-	return broker_serve_one(&conf, (int)sock, &e) < 0 ? cmd_fail(&e) : 0;
+	if (conf_load(&conf, &e) == 0 && broker_serve_one(&conf, (int)sock, &e) == 0)
+		return 0;
+	embed_fail((int)status, &e);
+	return 125;
 }
 
 const struct cmd cmd_agent_embedded = {
     .name = "agent embedded",
-    .usage = "FD",
+    .usage = "SOCKET STATUS",
     .summary = "serve one command, for coral itself",
     .opts = no_opts,
     .hidden = true,

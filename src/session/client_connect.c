@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/str.h"
 #include "session/embed.h"
@@ -66,12 +67,26 @@ nothing_listens(const char *path, const struct err *dial, struct err *e)
 	    e, "sudo coral agent start; or --agent-addr HOST:PORT; or run this command as root");
 }
 
+static struct tp_client *
+open_embedded(struct err *e)
+{
+	struct embed m;
+	struct tp_client *c;
+
+	if (embed_start(&m, e) < 0)
+		return NULL;
+	c = open_local(m.sock, e);
+	if (!c)
+		embed_error(&m, e);
+	close(m.status);
+	return c;
+}
+
 struct tp_client *
 client_connect(const struct client_where *w, struct err *e)
 {
 	const char *path = w->socket;
 	struct err dial;
-	pid_t pid;
 	int sock;
 
 	if (w->address && w->address[0]) {
@@ -82,8 +97,7 @@ client_connect(const struct client_where *w, struct err *e)
 	sock = tp_dial(path, &dial);
 	if (sock < 0 && path == w->socket && w->embed && geteuid() == 0 &&
 	    (dial.sys == ENOENT || dial.sys == ECONNREFUSED)) {
-		sock = embed_start(&pid, e);
-		return sock < 0 ? NULL : open_local(sock, e);
+		return open_embedded(e);
 	}
 	if (sock < 0) {
 		nothing_listens(path, &dial, e);

@@ -33,8 +33,8 @@ static json_t *
 who_facts(const struct keeper *k)
 {
 	const struct policy_who *w = &k->start->who;
-	json_t *j = json_pack("{s:s, s:s, s:s}", "name", w->user, "from", k->start->peer, "client",
-	    k->req->client);
+	json_t *j = json_pack(
+	    "{s:s, s:s, s:s}", "name", w->user, "from", k->start->peer, "client", k->req->client);
 
 	if (w->uid != (uid_t)-1)
 		json_object_set_new(j, "uid", json_integer(w->uid));
@@ -78,7 +78,8 @@ session_header(const struct keeper *k, const char *const *argv)
 	json_object_set_new(j, "target", tgt_to_json(&k->target));
 	json_object_set_new(j, "agent", agent_facts(k));
 	json_object_set_new(j, "recorded",
-	    json_pack("{s:b, s:b}", "output", k->rules.record_output, "input", k->rules.record_input));
+	    json_pack(
+		"{s:b, s:b}", "output", k->rules.record_output, "input", k->rules.record_input));
 	stamp_extras(j, k->req);
 	if (k->rules.would_deny[0])
 		json_object_set_new(j, "policy_would_deny", json_string(k->rules.would_deny));
@@ -93,9 +94,37 @@ session_opened(const struct keeper *k)
 	    tgt_to_json(&k->target), "pid", (int)k->child.pid, "context", k->context);
 }
 
-static const char *const signal_names[] = {[1] = "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS",
-    "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP",
-    "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "POLL", "PWR", "SYS"};
+static const char *const signal_names[] = {[1] = "HUP",
+    "INT",
+    "QUIT",
+    "ILL",
+    "TRAP",
+    "ABRT",
+    "BUS",
+    "FPE",
+    "KILL",
+    "USR1",
+    "SEGV",
+    "USR2",
+    "PIPE",
+    "ALRM",
+    "TERM",
+    "STKFLT",
+    "CHLD",
+    "CONT",
+    "STOP",
+    "TSTP",
+    "TTIN",
+    "TTOU",
+    "URG",
+    "XCPU",
+    "XFSZ",
+    "VTALRM",
+    "PROF",
+    "WINCH",
+    "POLL",
+    "PWR",
+    "SYS"};
 
 static json_t *
 signal_value(int signo)
@@ -106,8 +135,8 @@ signal_value(int signo)
 }
 
 static void
-put_stream(json_t *j, const struct keeper *k, enum cast_stream st, const char *count,
-    const char *digest)
+put_stream(
+    json_t *j, const struct keeper *k, enum cast_stream st, const char *count, const char *digest)
 {
 	char hex[65];
 
@@ -126,9 +155,9 @@ session_result(const struct keeper *k)
 
 	if (k->failure.code != ERR_NONE) {
 		code = err_exit_exec(k->failure.code);
-		json_object_set_new(j, "error", json_pack("{s:s, s:s, s:s, s:s}", "code",
-						    err_name(k->failure.code), "what", k->failure.what,
-						    "why", k->failure.why, "hint", k->failure.hint));
+		json_object_set_new(j, "error",
+		    json_pack("{s:s, s:s, s:s, s:s}", "code", err_name(k->failure.code), "what",
+			k->failure.what, "why", k->failure.why, "hint", k->failure.hint));
 	} else if (strcmp(k->cause, "timeout") == 0) {
 		code = 124;
 	} else if (k->leader_gone && WIFEXITED(k->wait_status)) {
@@ -142,10 +171,11 @@ session_result(const struct keeper *k)
 							  : json_null());
 	json_object_set_new(j, "cause", json_string(k->cause));
 	json_object_set_new(j, "session_id", json_string(k->start->id));
-	json_object_set_new(j, "duration_ms",
-	    json_integer((json_int_t)((clock_mono() - k->started) / NS_PER_MS)));
+	json_object_set_new(
+	    j, "duration_ms", json_integer((json_int_t)((clock_mono() - k->started) / NS_PER_MS)));
 	json_object_set_new(j, "container_pid", json_integer(k->target.pid));
-	json_object_set_new(j, "namespaces_entered", entered ? json_deep_copy(entered) : json_array());
+	json_object_set_new(
+	    j, "namespaces_entered", entered ? json_deep_copy(entered) : json_array());
 	put_stream(j, k, CAST_STDOUT, "stdout_bytes", "stdout_sha256");
 	put_stream(j, k, CAST_STDERR, "stderr_bytes", "stderr_sha256");
 	json_object_set_new(j, "stdin_bytes", json_integer((json_int_t)k->input_written));

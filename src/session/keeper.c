@@ -74,8 +74,10 @@ keeper_init(struct keeper *k, const struct keeper_start *s)
 	buf_init(&k->out, KEEPER_OUT_MAX);
 	buf_init(&k->input_q, FRAME_CREDIT);
 	k->input_granted = FRAME_CREDIT;
-	k->output[0] = (struct keeper_source){.k = k, .fd = -1, .stream = CAST_STDOUT, .frame = FR_STDOUT};
-	k->output[1] = (struct keeper_source){.k = k, .fd = -1, .stream = CAST_STDERR, .frame = FR_STDERR};
+	k->output[0] =
+	    (struct keeper_source){.k = k, .fd = -1, .stream = CAST_STDOUT, .frame = FR_STDOUT};
+	k->output[1] =
+	    (struct keeper_source){.k = k, .fd = -1, .stream = CAST_STDERR, .frame = FR_STDERR};
 	k->hold = (struct tgt_hold){.pidfd = -1, .proc = -1, .root = -1};
 	k->child.pidfd = -1;
 }

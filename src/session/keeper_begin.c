@@ -113,7 +113,8 @@ open_tty(struct keeper *k, int stdio[3], struct err *e)
 	k->master = k->input = k->output[0].fd = p.master;
 	stdio[0] = stdio[1] = stdio[2] = p.slave;
 	if (p.foreign)
-		keeper_notice(k, "the container has no devpts: its tty(1) cannot name this terminal");
+		keeper_notice(
+		    k, "the container has no devpts: its tty(1) cannot name this terminal");
 	return 0;
 }
 
@@ -125,7 +126,8 @@ open_pipe(int ends[2], int ours, uid_t uid, struct err *e)
 		return err_set(e, ERR_LIMIT, errno, "cannot make a pipe for the command");
 	fcntl(ends[0], F_SETPIPE_SZ, PIPE_BYTES);
 	if (fchown(ends[1 - ours], uid, (gid_t)-1) < 0 || fd_nonblock(ends[ours], true) < 0)
-		return err_set(e, ERR_PRIVILEGE, errno, "cannot hand a pipe to uid %u", (unsigned)uid);
+		return err_set(
+		    e, ERR_PRIVILEGE, errno, "cannot hand a pipe to uid %u", (unsigned)uid);
 	return 0;
 }
 

@@ -74,7 +74,8 @@ keeper_write_input(struct keeper *k)
 		break;
 	}
 	if (k->input < 0) {
-		/* The command closed its stdin: what comes is taken and dropped, as a pipe would. */
+		/* The command closed its stdin: what comes is taken and dropped, as a pipe would.
+		 */
 		k->input_written += k->input_q.len;
 		buf_clear(&k->input_q);
 	}
@@ -145,7 +146,8 @@ static int
 take_signal(struct keeper *k, const struct frame *f)
 {
 	for (size_t i = 0; i < COUNT_OF(signals); i++)
-		if (strlen(signals[i].name) == f->len && memcmp(signals[i].name, f->data, f->len) == 0) {
+		if (strlen(signals[i].name) == f->len &&
+		    memcmp(signals[i].name, f->data, f->len) == 0) {
 			send_signal(k, signals[i].name, signals[i].signo);
 			return 0;
 		}

@@ -113,7 +113,7 @@ void keeper_sync_later(struct keeper *k);
 
 /* keeper_end.c */
 void keeper_stop(struct keeper *k, const char *cause, int signo); /* TERM or HUP, grace, KILL */
-void keeper_stop_now(struct keeper *k, const char *cause);	   /* KILL */
+void keeper_stop_now(struct keeper *k, const char *cause);	  /* KILL */
 void keeper_leader_exited(struct keeper *k);
 /* When the command is gone and its output is read: write the end, queue the result. */
 void keeper_maybe_finish(struct keeper *k);

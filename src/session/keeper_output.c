@@ -129,7 +129,8 @@ keeper_record_trouble(struct keeper *k, const struct err *e)
 	if (k->blocked_since)
 		return;
 	k->blocked_since = clock_mono();
-	keeper_notice(k, "recording failed: the session is held until it works again, 30 s at most");
+	keeper_notice(
+	    k, "recording failed: the session is held until it works again, 30 s at most");
 	loop_timer_set(k->loop, &k->t_block, NS_PER_S / 2, try_again, k);
 }
 

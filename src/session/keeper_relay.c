@@ -175,8 +175,8 @@ keeper_relay_init(struct keeper *k, struct err *e)
 	k->input_src = loop_add(k->loop, k->input, input_interest, input_ready, k);
 	for (size_t i = 0; i < COUNT_OF(k->output); i++)
 		if (k->output[i].fd >= 0)
-			k->output[i].src = loop_add(k->loop, k->output[i].fd, output_interest,
-			    output_ready, &k->output[i]);
+			k->output[i].src = loop_add(
+			    k->loop, k->output[i].fd, output_interest, output_ready, &k->output[i]);
 	k->pidfd_src = loop_add_in(k->loop, k->child.pidfd, child_ready, k);
 	start_timeout(k);
 	keeper_sync_later(k);

@@ -112,7 +112,8 @@ hold_keeper(const json_t *note)
 }
 
 void
-session_live_each(const struct conf *c, void (*each)(void *arg, const char *id, int keeper), void *arg)
+session_live_each(
+    const struct conf *c, void (*each)(void *arg, const char *id, int keeper), void *arg)
 {
 	int fd = open_live_dir(c, NULL);
 	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
@@ -122,7 +123,8 @@ session_live_each(const struct conf *c, void (*each)(void *arg, const char *id, 
 	while (dir && (d = readdir(dir))) {
 		json_t *note;
 
-		if (strlen(d->d_name) != STORE_ID_LEN + 5 || strcmp(d->d_name + STORE_ID_LEN, ".json"))
+		if (strlen(d->d_name) != STORE_ID_LEN + 5 ||
+		    strcmp(d->d_name + STORE_ID_LEN, ".json"))
 			continue;
 		snprintf(id, sizeof id, "%.*s", STORE_ID_LEN, d->d_name);
 		note = store_id_valid(id) ? read_note(dirfd(dir), id, NULL) : NULL;

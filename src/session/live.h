@@ -13,15 +13,16 @@
 #include "target/enter.h"
 
 /* Called in the keeper, which names itself in the note. */
-int session_live_note(const struct conf *c, const char *id, const struct enter_tree *t,
-    struct err *e);
+int session_live_note(
+    const struct conf *c, const char *id, const struct enter_tree *t, struct err *e);
 void session_live_drop(const struct conf *c, const char *id);
 
 /* Every note: `keeper` is a pidfd that the callback owns, or -1 when the keeper is dead. */
-void session_live_each(const struct conf *c, void (*each)(void *arg, const char *id, int keeper),
-    void *arg);
+void session_live_each(
+    const struct conf *c, void (*each)(void *arg, const char *id, int keeper), void *arg);
 
-/* End what session `id` left, and drop its note.  Blocks up to 5 s; call in a fork of the broker. */
+/* End what session `id` left, and drop its note.  Blocks up to 5 s; call in a fork of the broker.
+ */
 int session_cleanup(const struct conf *c, const char *id, struct err *e);
 
 #endif

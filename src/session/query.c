@@ -63,7 +63,8 @@ answer_ps(const struct keeper_start *s, struct err *e)
 	struct tgt_list list = {0};
 	json_t *all = json_array();
 
-	if ((size_t)snprintf(cache, sizeof cache, "%s/targets", s->conf->runtime_dir) >= sizeof cache)
+	if ((size_t)snprintf(cache, sizeof cache, "%s/targets", s->conf->runtime_dir) >=
+	    sizeof cache)
 		cache[0] = '\0';
 	if (tgt_sys_open(&sys, s->conf->proc_root, cache, e) < 0 ||
 	    tgt_list_all(&sys, &list, e) < 0) {
@@ -77,7 +78,8 @@ answer_ps(const struct keeper_start *s, struct err *e)
 	return send_json(s->stream, all, e);
 }
 
-/* Other people's sessions are root's alone, unless a policy with the right `audit` says otherwise. */
+/* Other people's sessions are root's alone, unless a policy with the right `audit` says otherwise.
+ */
 static int
 answer_sessions(const struct keeper_start *s, struct err *e)
 {

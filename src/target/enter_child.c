@@ -114,7 +114,7 @@ join_singly(const struct enter_job *job)
 		fds[i] = -1;
 		if (!(left & ctx_namespaces[i].flag))
 			continue;
-		strcpy(path + 3, ctx_namespaces[i].name);
+		memcpy(path + 3, ctx_namespaces[i].name, strlen(ctx_namespaces[i].name) + 1);
 		fds[i] = (int)syscall(SYS_openat, job->target, path, O_RDONLY | O_CLOEXEC, 0);
 		if (fds[i] < 0)
 			die(job, ENTER_SETNS, ctx_namespaces[i].flag);

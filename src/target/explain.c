@@ -103,6 +103,8 @@ say_identity(const struct enter_plan *p, json_t *items)
 static void
 say_limits(const struct enter_plan *p, json_t *items)
 {
+	char oom[16];
+
 	item(items, "umask", p->ctx.status.has_umask ? CLONED : DEFAULTED, "%04o",
 	    (unsigned)p->job.umask);
 	item(items, "rlimits", p->why_limits[0] ? DEFAULTED : CLONED, "%s",
@@ -114,7 +116,8 @@ say_limits(const struct enter_plan *p, json_t *items)
 		item(items, "cgroup", DEFAULTED, "%s", p->cg.why);
 	else
 		item(items, "cgroup", CLONED, "the target's limits apply");
-	item(items, "oom_score_adj", atoi(p->job.oom) == p->ctx.oom_score_adj ? CLONED : DEFAULTED,
+	snprintf(oom, sizeof(oom), "%d", p->ctx.oom_score_adj);
+	item(items, "oom_score_adj", strcmp(p->job.oom, oom) == 0 ? CLONED : DEFAULTED,
 	    "%s: the session is to end before the application", p->job.oom);
 	item(items, "keyring", DEFAULTED, "a fresh session keyring");
 	if (p->job.loginuid[0])

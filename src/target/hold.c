@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <stdlib.h>
 #include <sys/pidfd.h>
 #include <unistd.h>
@@ -26,10 +27,11 @@ gone(struct err *e, pid_t pid, const char *why)
 static int
 check_numbering(const struct tgt_sys *s, struct err *e)
 {
-	char link[16] = "";
+	char link[16] = "", self[16];
 	ssize_t n = readlinkat(s->proc, "self", link, sizeof(link) - 1);
 
-	if (!s->standin && n > 0 && atol(link) == (long)getpid())
+	snprintf(self, sizeof(self), "%d", (int)getpid());
+	if (!s->standin && n > 0 && strcmp(link, self) == 0)
 		return 0;
 	err_set(e, ERR_PRIVILEGE, 0, "cannot enter processes of %s", s->proc_path);
 	err_why(e, "%s",

@@ -138,7 +138,7 @@ storage_of(struct rt_ctx *c, const char *bundle, const char *id)
 			return NULL;
 		*slash = '\0';
 	}
-	strcat(path, "/containers.json");
+	snprintf(path + strlen(path), 24, "/containers.json");
 	if (!c->storage || strcmp(path, c->storage_path) != 0) {
 		json_decref(c->storage);
 		c->storage = rt_json(c, path, STORAGE_MAX);

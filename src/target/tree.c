@@ -63,11 +63,10 @@ list_alive(const struct tgt_sys *s, const struct enter_tree *t, pid_t *pids)
 static bool
 wait_unpopulated(const char *dir, int64_t deadline)
 {
-	char path[1200] = "", text[256];
+	char path[1200], text[256];
 	auto_close int fd = -1;
 
-	strncat(path, dir, sizeof(path) - 32);
-	strcat(path, "/cgroup.events");
+	snprintf(path, sizeof(path), "%.1160s/cgroup.events", dir);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT;

@@ -85,14 +85,17 @@ set_host(ssh_session ssh, const char *where)
 	const char *colon = strrchr(where, ':');
 	char host[256];
 	size_t n;
-	int port = 7022;
+	int64_t port = 7022;
+	unsigned number;
 
 	if (colon && (where[0] == '[' ? colon[-1] == ']' : strchr(where, ':') == colon)) {
-		port = atoi(colon + 1);
+		if (str_to_i64(colon + 1, 1, 65535, &port) < 0)
+			return -1;
 		n = (size_t)(colon - where);
 	} else {
 		n = strlen(where);
 	}
+	number = (unsigned)port;
 	if (where[0] == '[' && n > 2) {
 		where++;
 		n -= 2;
@@ -102,7 +105,7 @@ set_host(ssh_session ssh, const char *where)
 	memcpy(host, where, n);
 	host[n] = '\0';
 	return ssh_options_set(ssh, SSH_OPTIONS_HOST, host) |
-	       ssh_options_set(ssh, SSH_OPTIONS_PORT, &port);
+	       ssh_options_set(ssh, SSH_OPTIONS_PORT, &number);
 }
 
 static int

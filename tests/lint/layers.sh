@@ -10,7 +10,8 @@ allowed() { # FROM -> the rooms it may include, itself included
 	base) echo base ;;
 	pty | target | transport | record) echo "base $1" ;;
 	session) echo "base pty target transport record session" ;;
-	cli | agent) echo "base pty target transport record session $1" ;;
+	agent) echo "base pty target transport record session agent" ;;
+	cli) echo "base pty target transport record session agent cli" ;;
 	*) echo "$1" ;;
 	esac
 }

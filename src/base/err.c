@@ -59,7 +59,7 @@ int
 err_set(struct err *e, enum err_code code, int sys, const char *fmt, ...)
 {
 	int saved = errno;
-	char text[sizeof(e->what)];
+	char text[ERR_WHAT_SIZE];
 	va_list ap;
 
 	if (!e)
@@ -83,7 +83,7 @@ int
 err_why(struct err *e, const char *fmt, ...)
 {
 	int saved = errno;
-	char text[sizeof(e->why)];
+	char text[ERR_WHY_SIZE];
 	size_t len;
 	va_list ap;
 
@@ -104,7 +104,7 @@ int
 err_hint(struct err *e, const char *fmt, ...)
 {
 	int saved = errno;
-	char text[sizeof(e->hint)];
+	char text[ERR_HINT_SIZE];
 	va_list ap;
 
 	if (!e)

@@ -40,12 +40,14 @@ enum err_code {
 	ERR_CODE_COUNT
 };
 
+enum { ERR_WHAT_SIZE = 256, ERR_WHY_SIZE = 1536, ERR_HINT_SIZE = 512 };
+
 struct err {
 	enum err_code code;
 	int sys; /* errno, or 0 */
-	char what[256];
-	char why[1536];
-	char hint[512];
+	char what[ERR_WHAT_SIZE];
+	char why[ERR_WHY_SIZE];
+	char hint[ERR_HINT_SIZE];
 };
 
 /*

@@ -133,7 +133,7 @@ check_value(
 {
 	int64_t num = 0;
 
-	if (o->kind == OPT_INT && str_to_i64(s, 0, INT_MAX, &num) < 0) {
+	if (s && o->kind == OPT_INT && str_to_i64(s, 0, INT_MAX, &num) < 0) {
 		err_set(e, ERR_USAGE, 0, "--%s wants a number, not \"%s\"", o->name, s);
 		err_why(e, "it must be decimal digits, at most %d", INT_MAX);
 		return usage_hint(a, e);

@@ -40,7 +40,7 @@ load(struct conf *c, const struct args *a, struct err *e)
 	override(c->listen, sizeof c->listen, a, "listen");
 	override(c->authorized_keys, sizeof c->authorized_keys, a, "authorized-keys");
 	override(c->proc_root, sizeof c->proc_root, a, "proc-root");
-	/* The host's socket is what a user's client falls back to, never what a user's agent serves. */
+	/* The host's socket is what a user's client falls back to, not what a user serves. */
 	if (geteuid() != 0 && strcmp(c->socket, "/run/coral/agent.sock") == 0)
 		snprintf(c->socket, sizeof(c->socket), "%.240s/agent.sock", c->runtime_dir);
 	if (c->listen[0] && !c->authorized_keys[0])

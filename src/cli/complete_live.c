@@ -221,7 +221,10 @@ complete_live(
 		s.agent.where.ask = false;
 		cache_path(&s);
 		all = rows(&s);
-		json_array_foreach(all, i, row) offer_row(f, row, kind, any, at->prefix);
+		json_array_foreach(all, i, row)
+		{
+			offer_row(f, row, kind, any, at->prefix);
+		}
 		json_decref(all);
 	}
 	args_fini(&a);

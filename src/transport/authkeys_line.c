@@ -171,7 +171,11 @@ user_of_comment(struct authkeys_line *l, struct at rest, const char **why)
 		return -1;
 	memcpy(l->user, rest.p, n);
 	l->user[n] = '\0';
-	return strlen(l->user) == n && name_ok(l->user, false) ? 0 : -1;
+	if (strlen(l->user) != n || !name_ok(l->user, false))
+		return -1;
+	/* Everyone's laptop has a root: that name is only given on purpose. */
+	*why = "its comment names root: put user=\"NAME\" before it";
+	return strcmp(l->user, "root") == 0 ? -1 : 0;
 }
 
 int

@@ -283,71 +283,6 @@ test_mapped_users(pid_t pid)
 }
 
 static void
-test_ending(pid_t pid)
-{
-	static const char *const argv[] = {"/bin/sh", "-c",
-	    "for i in 1 2 3; do setsid sh -c 'setsid sleep 1000001 & setsid sleep 1000001 &' & "
-	    "done; "
-	    "wait; echo ready; sleep 1000001",
-	    NULL};
-	struct run r = {.want = {.argv = argv}};
-	struct enter_tree back;
-	json_t *killed = NULL, *j;
-	int from = -1;
-	char line[16] = "";
-
-	is_int(kit_spawn(pid, &r, &from), 0, "a command that scatters");
-	while (!strstr(line, "ready")) {
-		size_t n = strlen(line);
-
-		if (read(from, line + n, sizeof(line) - 1 - n) <= 0)
-			break;
-	}
-	j = enter_tree_to_json(&r.child.tree);
-	is_int(enter_tree_from_json(j, &back, &r.e), 0, "the tree's description reads back");
-	ok(memcmp(&back, &r.child.tree, sizeof(back)) == 0, "the same");
-	json_decref(j);
-	ok(enter_tree_signal(&kit_sys, &back, 0) >= 2, "its processes can be signalled");
-	is_int(enter_tree_end(&kit_sys, &back, &killed, &r.e), 0, "all are ended");
-	ok(json_array_size(killed) >= 2, "%zu were listed", json_array_size(killed));
-	ok(access(back.v2[0] ? back.v2 : back.v1[0], F_OK) < 0, "the cgroup is gone");
-	kit_drain(from, r.out, sizeof(r.out));
-	waitpid(r.child.pid, &r.status, 0);
-	ok(WIFSIGNALED(r.status), "the command was killed");
-	is_int(box_sh("grep -l '[1]000001' /proc/[0-9]*/cmdline >/dev/null 2>&1") != 0, 1,
-	    "no survivor");
-	is_int(enter_tree_end(&kit_sys, &back, NULL, &r.e), 0, "ending twice is well");
-	close(from);
-	fd_close(&r.child.pidfd);
-	json_decref(killed);
-}
-
-static void
-test_scan_ending(pid_t pid)
-{
-	static const char *const argv[] = {"/bin/sh", "-c",
-	    "setsid sh -c 'setsid sleep 1000002 &' ; echo ready; sleep 1000002", NULL};
-	struct run r = {.want = {.argv = argv}};
-	struct enter_tree bare;
-	int from = -1;
-	char line[8] = "";
-
-	is_int(kit_spawn(pid, &r, &from), 0, "a tree without a cgroup");
-	ok(read(from, line, sizeof(line) - 1) > 0, "started");
-	bare = r.child.tree;
-	bare.v2[0] = '\0';
-	memset(bare.v1, 0, sizeof(bare.v1));
-	ok(bare.audit != UINT32_MAX, "has an audit session");
-	is_int(enter_tree_end(&kit_sys, &bare, NULL, &r.e), 0, "ended by it");
-	waitpid(r.child.pid, &r.status, 0);
-	is_int(box_sh("grep -l '[1]000002' /proc/[0-9]*/cmdline >/dev/null 2>&1") != 0, 1,
-	    "no survivor");
-	is_int(enter_tree_end(&kit_sys, &r.child.tree, NULL, &r.e), 0, "cgroup removed");
-	close(from);
-	fd_close(&r.child.pidfd);
-}
-
-static void
 plain_user(json_t *config)
 {
 	const char *bind = "CAP_NET_BIND_SERVICE";
@@ -373,66 +308,6 @@ user_ns(json_t *config)
 	    json_pack("[{s:i,s:i,s:i}]", "containerID", 0, "hostID", 200000, "size", 65536));
 	json_object_set_new(l, "gidMappings",
 	    json_pack("[{s:i,s:i,s:i}]", "containerID", 0, "hostID", 200000, "size", 65536));
-}
-
-static void
-test_paused(pid_t pid)
-{
-	struct run r = {.want = {.tty = false}};
-
-	box_sh("runc --root %s/state pause t%d-plain", box_dir, (int)getpid());
-	is_int(kit_run(pid, &r), -1, "a paused container");
-	ok(r.e.code == ERR_DENIED && strstr(r.e.what, "paused"), "is refused");
-	box_sh("runc --root %s/state resume t%d-plain", box_dir, (int)getpid());
-}
-
-/* Paused between the plan and the clone: not a hang, and nothing stays. */
-static void
-test_paused_late(pid_t pid)
-{
-	const char *const argv[] = {"true", NULL};
-	struct enter_want want = {.session_id = "late-1", .argv = argv};
-	struct enter_child c;
-	struct tgt_hold h;
-	struct err e = {0};
-	int io[3] = {0, 1, 2};
-	struct enter_plan *p =
-	    kit_hold(pid, &h, &e) == 0 ? enter_plan_new(&kit_sys, &h, &want, &e) : NULL;
-
-	box_sh("runc --root %s/state pause t%d-plain", box_dir, (int)getpid());
-	is_int(p ? enter_spawn(p, io, NULL, NULL, &c, &e) : 0, -1, "paused under way");
-	ok(strstr(e.why, "paused") != NULL, "says so");
-	ok(c.tree.v2[0] && access(c.tree.v2, F_OK) < 0, "no cgroup is left");
-	is_int(waitpid(-1, NULL, WNOHANG), -1, "no child is left");
-	box_sh("runc --root %s/state resume t%d-plain", box_dir, (int)getpid());
-	is_int(p ? enter_spawn(p, io, NULL, NULL, &c, &e) : 0, 0, "the same plan serves after it");
-	waitpid(c.pid, NULL, 0);
-	is_int(enter_tree_end(&kit_sys, &c.tree, NULL, &e), 0, "ended");
-	fd_close(&c.pidfd);
-	enter_plan_free(p);
-	tgt_hold_close(&h);
-}
-
-static void
-small(json_t *config)
-{
-	json_object_set_new(json_object_get(json_object_get(config, "linux"), "resources"),
-	    "memory", json_pack("{s:i}", "limit", 16 << 20));
-}
-
-static void
-test_oom(pid_t pid)
-{
-	const char *const argv[] = {"/bin/busybox", "tail", "-c", "200000000", "/dev/zero", NULL};
-	struct run r = {.want = {.argv = argv}};
-
-	is_int(kit_run(pid, &r), 0, "a command that takes all memory");
-	ok(WIFSIGNALED(r.status) && WTERMSIG(r.status) == SIGKILL, "is killed");
-	ok(enter_tree_oom(&r.child.tree), "by the OOM killer, as can be told");
-	is_int(kill(pid, 0), 0, "and the application is not");
-	r = (struct run){.want = {.argv = (const char *[]){"true", NULL}}};
-	is_int(kit_run(pid, &r), 0, "the next one");
-	ok(!enter_tree_oom(&r.child.tree), "is not blamed");
 }
 
 /* In a child, for what is given up does not come back. */
@@ -462,54 +337,6 @@ without(pid_t pid, int cap, const char *name)
 	ok(status == 0, "without it the error names %s (%d)", name, status);
 }
 
-/* The container goes while the session runs. */
-static void
-test_destroyed(pid_t pid)
-{
-	static const char *const argv[] = {"sleep", "1000003", NULL};
-	struct run r = {.want = {.argv = argv}};
-	int from = -1;
-
-	is_int(kit_spawn(pid, &r, &from), 0, "a session");
-	box_sh("runc --root %s/state delete -f t%d-userns &", box_dir, (int)getpid());
-	poll(&(struct pollfd){.fd = r.child.pidfd, .events = POLLIN}, 1, 10000);
-	/* The namespace's end waits for the last of its processes to be waited for. */
-	waitpid(r.child.pid, &r.status, 0);
-	ok(WIFSIGNALED(r.status), "goes with its container");
-	is_int(enter_tree_end(&kit_sys, &r.child.tree, NULL, &r.e), 0, "and can still be ended");
-	ok(access(r.child.tree.v2, F_OK) < 0, "and its cgroup");
-	close(from);
-	fd_close(&r.child.pidfd);
-}
-
-static void
-test_gone(pid_t pid)
-{
-	struct tgt_hold h;
-	struct err e = {0};
-	struct tgt t = {.pid = pid, .start = 12345};
-	struct enter_want want = {.session_id = "gone-1"};
-	struct enter_plan *p;
-
-	is_int(tgt_hold_open(&kit_sys, &t, &h, &e), -1, "a reused pid");
-	is_int(e.code, ERR_TARGET_GONE, "is refused");
-	is_int(kit_hold(pid, &h, &e), 0, "held");
-	p = enter_plan_new(&kit_sys, &h, &want, &e);
-	ok(p != NULL, "planned");
-	box_sh("kill -9 %d", (int)pid);
-	{
-		struct pollfd pf = {.fd = h.pidfd, .events = POLLIN};
-		struct enter_child c;
-		int io[3] = {0, 1, 2};
-
-		poll(&pf, 1, 5000);
-		is_int(enter_spawn(p, io, NULL, NULL, &c, &e), -1, "it died before the entry");
-		is_int(e.code, ERR_TARGET_GONE, e.why);
-	}
-	enter_plan_free(p);
-	tgt_hold_close(&h);
-}
-
 int
 main(void)
 {
@@ -533,8 +360,6 @@ main(void)
 	test_explain(pid);
 	test_bare();
 	test_less();
-	test_ending(pid);
-	test_scan_ending(pid);
 	pid = box_run("plain", plain_user);
 	ok(pid > 0, "a container of uid 1000");
 	like_target(pid, "uid 1000");
@@ -544,20 +369,12 @@ main(void)
 	without(pid, CAP_SYS_PTRACE, "CAP_SYS_PTRACE");
 	without(pid, CAP_SETUID, "CAP_SETUID");
 	without(pid, CAP_SETPCAP, "CAP_SETPCAP");
-	test_paused(pid);
-	test_paused_late(pid);
-	test_gone(pid);
-	pid = box_run("small", small);
-	ok(pid > 0, "a container with little memory");
-	if (pid > 0)
-		test_oom(pid);
 	pid = box_run("userns", user_ns);
 	ok(pid > 0, "a container in a user namespace");
 	if (pid > 0) {
 		like_target(pid, "userns");
 		test_tty(pid);
 		test_mapped_users(pid);
-		test_destroyed(pid);
 	}
 	return done_testing();
 }

@@ -50,7 +50,7 @@ python_files() {
 	    text = open(path, encoding="utf-8").read()
 	    ast.parse(text, path)
 	    for number, line in enumerate(text.splitlines(), 1):
-	        if len(line) > 100:
+	        if len(line) > 110:
 	            sys.exit(f"{path}:{number}: {len(line)} columns")
 	PY
 }

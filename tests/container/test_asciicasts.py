@@ -24,7 +24,7 @@ SCENES = {
     "exec": [r"coral exec checkout", r"line 1:", r"wc -l", r"^\d+\s*$"],
     "shell": [r"coral shell checkout", r"the tide turns at noon", r"stty size"],
     "choice": [r"coral shell urchins", r"several targets", r"which one", r"exit"],
-    "replay": [r"coral sessions", r"coral replay", r"high water"],
+    "replay": [r"coral sessions", r"coral replay", r"high\s*water"],
 }
 
 
@@ -78,7 +78,7 @@ def check(path, wanted):
     at = 0
     for pattern in wanted:
         found = re.compile(pattern, re.M).search(text, at)
-        assert found, f"{path.name}: {pattern!r} is not there after {at}"
+        assert found, f"{path.name}: {pattern!r} is not in {text[at:]!r}"
         at = found.start()
     assert asciinema_cat(path).decode() == cast.output()
 
@@ -182,7 +182,9 @@ def test_replay(stage, checkout):
     stage.prompt()
     sid = stage.agent.coral.sessions()[0]["id"]
     stage.type(f"coral replay {sid}")
-    stage.term.wait_text("high water")
+    # The player has the screen to itself: what stood there before is gone.
+    wait_for("the player", lambda: "high water" in (now := stage.term.screen())
+             and "coral sessions" not in now)
     stage.pause()
     stage.type("q", enter=False)
     stage.prompt()

@@ -185,7 +185,7 @@ def test_nobody_listens(coral, box):
 def test_not_an_agent_at_the_other_end(coral, box, home):
     """A server of another kind: no hang, an error that names it."""
     script = ("import socket;s=socket.create_server(('127.0.0.1',0));"
-              "print(s.getsockname()[1],flush=True);c,_=s.accept();c.sendall(b'220 smtp\\r\\n'*999);"
+              "print(s.getsockname()[1],flush=True);c,_=s.accept();c.sendall(b'220 hi\\r\\n'*99);"
               "c.close()")
     with subprocess.Popen(["/usr/bin/python3", "-c", script], stdout=subprocess.PIPE) as server:
         coral.extra["CORAL_AGENT"] = f"127.0.0.1:{int(server.stdout.readline())}"

@@ -103,6 +103,8 @@ class Tmux:
         self.cmd("send-keys", *keys)
 
     def type(self, text, enter=True):
+        if text.endswith(";"):  # to tmux a last semicolon ends the command
+            text = text[:-1] + "\\;"
         self.cmd("send-keys", "-l", "--", text)
         if enter:
             self.keys("Enter")

@@ -8,7 +8,7 @@ bad=0
 strip() {
 	perl -0pe 's{/\*.*?\*/|"(?:\\.|[^"\\])*"}{ my $x = $&; $x =~ s/[^\n]/ /g; $x }gse' "$1"
 }
-calls='strcpy|strcat|sprintf|vsprintf|gets|system|popen|strtok|tmpnam|mktemp|alloca|usleep|rand'
+calls='atoi|atol|strncat|strcpy|strcat|sprintf|vsprintf|gets|system|popen|strtok|tmpnam|mktemp|alloca|usleep|rand'
 while read -r file; do
 	hits=$(strip "$file" | grep -nE "(^|[^A-Za-z0-9_>.])($calls)[[:space:]]*\\(")
 	if [ -n "$hits" ]; then

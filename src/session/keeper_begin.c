@@ -40,7 +40,8 @@ ask_policy(struct keeper *k, struct err *e)
 	    .ns = k->target.ns,
 	    .environment = k->start->conf->environment,
 	    .pod = k->target.pod,
-	    .container = k->target.container};
+	    .container = k->target.container,
+	    .host = strcmp(k->target.runtime, "process") == 0};
 
 	return policy_check(k->start->policy, &k->start->who, &what, &k->rules, e);
 }

@@ -61,6 +61,8 @@ rights_of(const struct policy_who *who, const struct policy_what *what, struct r
 		need(r, "namespaces");
 	if (q->no_record)
 		need(r, "no-record");
+	if (what->host)
+		need(r, "host");
 }
 
 static bool

@@ -28,6 +28,7 @@ struct policy_what {
 	const struct request *req;
 	/* the target, all may be "" */
 	const char *service, *ns, *environment, *pod, *container;
+	bool host;		  /* it is in no container: a process of the agent's own system */
 	const char *session_user; /* SHOW, READ, REMOVE: whose session */
 };
 struct policy_session {

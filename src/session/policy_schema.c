@@ -40,7 +40,7 @@ static const struct key record_keys[] = {{"output", BOOL, false}, {"input", BOOL
     {"on_failure", TEXT, false}, {"bulk_cap", ANY, false}, {0}};
 
 static const char *const command_words[] = {"exec", "shell", "cp", "observe", "join", "watch",
-    "privileged", "user", "namespaces", "no-record", "delete", "approve", "audit", NULL};
+    "privileged", "user", "namespaces", "no-record", "host", "delete", "approve", "audit", NULL};
 
 int
 policy_bad(const char *where, const char *key, const char *why, struct err *e)

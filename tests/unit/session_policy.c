@@ -18,7 +18,7 @@ static struct err last;
 struct ask {
 	enum request_verb verb;
 	const char *user, *roles, *service, *ns, *environment, *owner, *reason, *as, *line;
-	bool root, privileged, no_record, net;
+	bool root, privileged, no_record, net, host;
 };
 
 /* One decision; true when it is a yes. */
@@ -34,6 +34,7 @@ may_(const struct policy *p, const struct ask *a)
 	    .environment = a->environment ? a->environment : "",
 	    .pod = "",
 	    .container = "",
+	    .host = a->host,
 	    .session_user = a->owner};
 
 	memset(&r, 0, sizeof(r));
@@ -92,6 +93,7 @@ test_defaults(void)
 	ok(!may(p, REQ_EXEC, .privileged = true), "no --privileged");
 	ok(!may(p, REQ_EXEC, .no_record = true), "no --no-record");
 	ok(!may(p, REQ_EXEC, .net = true), "no --namespaces");
+	ok(!may(p, REQ_EXEC, .host = true), "no process of the host");
 	ok(!may(p, REQ_NONE) && !may(p, REQ_VERB_COUNT), "no verb, no right");
 	ok(may(p, REQ_EXEC, .root = true, .as = "0", .privileged = true, .no_record = true),
 	    "root may");

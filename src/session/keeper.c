@@ -92,7 +92,9 @@ keeper_session(const struct keeper_start *s)
 	k.loop = loop_new();
 	if (!k.loop || open_signals(&k, &e) < 0 || keeper_begin(&k, &e) < 0 ||
 	    keeper_relay_init(&k, &e) < 0) {
-		send_error_blocking(s->stream, &e);
+		/* A client that was lost on the way took the number with it. */
+		if (k.stream >= 0)
+			send_error_blocking(k.stream, &e);
 		return k.exit_code;
 	}
 	while (k.phase != KEEPER_DONE)

@@ -193,6 +193,10 @@ keeper_take_frames(struct keeper *k)
 			break;
 		frame_drop(&k->in, &f);
 	}
+	/* Half of a frame for which there will never be room: nothing would be heard any more, not
+	 * even the client's end. */
+	if (rc == 0 && buf_room(&k->in) < FRAME_DATA_MAX + FRAME_HEAD)
+		rc = -1;
 	if (rc < 0 && k->stream >= 0) {
 		log_warn("the client broke the session protocol");
 		keeper_client_lost(k);

@@ -23,6 +23,17 @@ stream_interest(void *arg)
 	return want;
 }
 
+static void
+end_without_client(struct keeper *k)
+{
+	if (k->phase != KEEPER_RUNNING)
+		return;
+	if (k->rules.disconnect == REQ_DISC_HANGUP)
+		keeper_stop(k, "disconnected", SIGHUP);
+	else
+		keeper_stop_now(k, "disconnected");
+}
+
 void
 keeper_client_lost(struct keeper *k)
 {
@@ -38,12 +49,9 @@ keeper_client_lost(struct keeper *k)
 	}
 	/* Nobody types any more: a reader of stdin must not wait for ever. */
 	k->input_eof = true;
-	if (k->phase != KEEPER_RUNNING)
-		return;
-	if (k->rules.disconnect == REQ_DISC_HANGUP)
-		keeper_stop(k, "disconnected", SIGHUP);
-	else
-		keeper_stop_now(k, "disconnected");
+	/* Before there is a command there is nothing to end: keeper_relay_init() does it. */
+	if (k->child.pidfd >= 0)
+		end_without_client(k);
 }
 
 void
@@ -180,6 +188,8 @@ keeper_relay_init(struct keeper *k, struct err *e)
 	k->pidfd_src = loop_add_in(k->loop, k->child.pidfd, child_ready, k);
 	start_timeout(k);
 	keeper_sync_later(k);
+	if (k->stream < 0)
+		end_without_client(k);
 	(void)e;
 	return 0;
 }

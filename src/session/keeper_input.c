@@ -137,9 +137,14 @@ send_signal(struct keeper *k, const char *name, int signo)
 
 	cast_event(k->cast, clock_mono(), "signal", facts, NULL);
 	json_decref(facts);
-	/* The leader is not reaped before we say so: its group cannot be another's. */
-	if (!k->leader_gone && group > 1)
+	if (k->leader_gone || group <= 1)
+		return;
+	/* The leader is not reaped before we say so: its group cannot be another's.  The terminal's
+	 * can: its processes may be gone for long, and their number be in use again. */
+	if (group == k->child.pid)
 		kill(-group, signo);
+	else
+		enter_tree_signal_group(&k->sys, &k->child.tree, group, signo);
 }
 
 static int

@@ -87,6 +87,9 @@ int enter_spawn(struct enter_plan *p, const int stdio[3],
 
 /* Signal every process of the tree once.  Returns how many were signalled. */
 int enter_tree_signal(const struct tgt_sys *s, const struct enter_tree *t, int signo);
+/* The same to those in one process group: a group of that number elsewhere is not touched. */
+int enter_tree_signal_group(
+    const struct tgt_sys *s, const struct enter_tree *t, pid_t group, int signo);
 /*
  * SIGKILL until nothing is left (at most 5 s) and remove the cgroups.  Without a cgroup of its own
  * (read-only cgroupfs) the tree is what carries its audit session, which only CAP_AUDIT_CONTROL

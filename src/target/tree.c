@@ -26,8 +26,9 @@ left_ms(int64_t deadline)
 	return left > 0 ? (int)(left / NS_PER_MS) + 1 : 0;
 }
 
-int
-enter_tree_signal(const struct tgt_sys *s, const struct enter_tree *t, int signo)
+/* group 0: all. */
+static int
+signal_some(const struct tgt_sys *s, const struct enter_tree *t, pid_t group, int signo)
 {
 	auto_free pid_t *pids = calloc(TREE_PIDS_MAX, sizeof(*pids));
 	size_t n = pids ? tree_pids(s, t, pids) : 0;
@@ -36,10 +37,25 @@ enter_tree_signal(const struct tgt_sys *s, const struct enter_tree *t, int signo
 	for (size_t i = 0; i < n; i++) {
 		auto_close int fd = tree_hold(s, t, pids[i], NULL);
 
-		if (fd >= 0 && pidfd_send_signal(fd, signo, NULL, 0) == 0)
+		if (fd < 0 || (group && getpgid(pids[i]) != group))
+			continue;
+		if (pidfd_send_signal(fd, signo, NULL, 0) == 0)
 			sent++;
 	}
 	return sent;
+}
+
+int
+enter_tree_signal(const struct tgt_sys *s, const struct enter_tree *t, int signo)
+{
+	return signal_some(s, t, 0, signo);
+}
+
+int
+enter_tree_signal_group(
+    const struct tgt_sys *s, const struct enter_tree *t, pid_t group, int signo)
+{
+	return signal_some(s, t, group, signo);
 }
 
 static json_t *
@@ -181,7 +197,8 @@ enter_tree_end(const struct tgt_sys *s, const struct enter_tree *t, json_t **kil
 	/* cgroup.kill since Linux 5.14; a cgroup that went with its container is ended. */
 	if (t->v2[0] && (cg_write(t->v2, "cgroup.kill", "1") == 0 || access(t->v2, F_OK) < 0))
 		done = wait_unpopulated(t->v2, deadline);
-	if (!done)
+	/* The leader may have left its cgroup. */
+	if (!done || tree_pids(s, t, pids) > 0)
 		done = kill_by_waves(s, t, pids, deadline);
 	if (!done)
 		return left_over(t, t->v2[0] ? t->v2 : t->v1[0][0] ? t->v1[0] : "the tree", 0, e);

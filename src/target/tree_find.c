@@ -109,6 +109,21 @@ find_by_scan(const struct tgt_sys *s, const struct enter_tree *t, pid_t *out)
 	return found;
 }
 
+/* With rights over cgroups it may have left its own; then it is still known by its number. */
+static bool
+leader_left(const struct tgt_sys *s, const struct enter_tree *t, const pid_t *pids, size_t n)
+{
+	auto_close int pd = -1;
+	struct proc_stat st;
+
+	for (size_t i = 0; i < n; i++) {
+		if (pids[i] == t->leader)
+			return false;
+	}
+	pd = t->leader ? proc_open(s->proc, t->leader) : -1;
+	return pd >= 0 && proc_read_stat(pd, &st) == 0 && is_leader(t, &st) && proc_alive(&st);
+}
+
 size_t
 tree_pids(const struct tgt_sys *s, const struct enter_tree *t, pid_t *out)
 {
@@ -122,6 +137,8 @@ tree_pids(const struct tgt_sys *s, const struct enter_tree *t, pid_t *out)
 		if (t->v1[i][0])
 			n += cg_pids(t->v1[i], out + n, TREE_PIDS_MAX - n);
 	}
+	if (n < TREE_PIDS_MAX && leader_left(s, t, out, n))
+		out[n++] = t->leader;
 	return n;
 }
 
@@ -159,8 +176,9 @@ tree_hold(const struct tgt_sys *s, const struct enter_tree *t, pid_t pid, char *
 	if (pd < 0 || proc_read_stat(pd, &st) < 0 || pid == getpid() || pid == 1)
 		return -1;
 	/* Read after the pidfd was opened: what is in the tree now is what the pidfd means. */
-	if (tree_has_cgroup(t) ? !in_cgroup(pd, t)
-			       : t->audit != UINT32_MAX && !same_audit(pd, t) && !is_leader(t, &st))
+	if (!is_leader(t, &st) &&
+	    (tree_has_cgroup(t) ? !in_cgroup(pd, t)
+				: t->audit != UINT32_MAX && !same_audit(pd, t)))
 		return -1;
 	if (comm)
 		str_vis(comm, 64, st.comm);

@@ -46,6 +46,37 @@ test_ending(pid_t pid)
 	json_decref(killed);
 }
 
+/* A terminal's foreground group outlives its processes as a number: it may be anybody's then. */
+static void
+test_signal_group(pid_t pid)
+{
+	static const char *const argv[] = {"/bin/sh", "-c", "echo ready; exec sleep 1000003", NULL};
+	struct run r = {.want = {.argv = argv}};
+	pid_t stranger = fork();
+	int from = -1;
+	char line[8] = "";
+
+	if (stranger == 0) {
+		setpgid(0, 0);
+		pause();
+		_exit(0);
+	}
+	setpgid(stranger, stranger);
+	is_int(kit_spawn(pid, &r, &from), 0, "a command and a stranger");
+	ok(read(from, line, sizeof(line) - 1) > 0, "started");
+	is_int(enter_tree_signal_group(&kit_sys, &r.child.tree, stranger, SIGKILL), 0,
+	    "a group that is not the session's");
+	is_int(waitpid(stranger, &r.status, WNOHANG), 0, "is left alone");
+	is_int(enter_tree_signal_group(&kit_sys, &r.child.tree, r.child.pid, SIGTERM), 1, "its own");
+	waitpid(r.child.pid, &r.status, 0);
+	ok(WIFSIGNALED(r.status) && WTERMSIG(r.status) == SIGTERM, "is signalled");
+	is_int(enter_tree_end(&kit_sys, &r.child.tree, NULL, &r.e), 0, "ended");
+	kill(stranger, SIGKILL);
+	waitpid(stranger, NULL, 0);
+	close(from);
+	fd_close(&r.child.pidfd);
+}
+
 static void
 test_scan_ending(pid_t pid)
 {
@@ -191,6 +222,7 @@ main(void)
 		return 1;
 	}
 	test_ending(pid);
+	test_signal_group(pid);
 	test_scan_ending(pid);
 	pid = box_run("doomed", NULL);
 	ok(pid > 0, "a container to destroy");

@@ -102,6 +102,7 @@ keeper_leader_exited(struct keeper *k)
 	loop_timer_clear(k->loop, &k->t_timeout);
 	loop_timer_clear(k->loop, &k->t_grace);
 	loop_timer_set(k->loop, &k->t_grace, DRAIN_NS, drain_over, k);
+	keeper_output_bound(k);
 	keeper_maybe_finish(k);
 }
 

@@ -37,6 +37,8 @@ struct keeper_source {
 	int fd; /* -1 at its end */
 	enum cast_stream stream;
 	enum frame_type frame;
+	bool bounded;	     /* the command is gone: `left` is all that is still its output */
+	size_t left;
 	unsigned char *held; /* read, not yet recorded; only while recording fails */
 	size_t held_len;
 };
@@ -107,6 +109,8 @@ void keeper_write_input(struct keeper *k);
 /* keeper_output.c: the command's output, recorded and then sent. */
 void keeper_output_ready(struct keeper_source *s);
 void keeper_after_write(struct keeper *k);
+/* The tree is ended: what comes beyond what it left behind is somebody else's. */
+void keeper_output_bound(struct keeper *k);
 bool keeper_output_over(const struct keeper *k);
 void keeper_record_trouble(struct keeper *k, const struct err *e);
 void keeper_sync_later(struct keeper *k);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -157,6 +158,41 @@ source_over(struct keeper_source *s)
 	keeper_maybe_finish(k);
 }
 
+void
+keeper_output_bound(struct keeper *k)
+{
+	for (size_t i = 0; i < COUNT_OF(k->output); i++) {
+		struct keeper_source *s = &k->output[i];
+		int n = 0;
+
+		/* A terminal ends by itself: the kernel hangs it up with its session leader. */
+		if (s->fd < 0 || s->fd == k->master || ioctl(s->fd, FIONREAD, &n) < 0)
+			continue;
+		s->bounded = true;
+		s->left = (size_t)n;
+		if (n == 0)
+			source_over(s);
+	}
+}
+
+static void
+record_and_send(struct keeper_source *s, unsigned char *p, size_t n)
+{
+	struct keeper *k = s->k;
+	struct err e = {0};
+
+	if (k->record_broken)
+		return;
+	if (cast_data(k->cast, s->stream, k->last_output, p + FRAME_HEAD, n, &e) < 0) {
+		hold(s, p + FRAME_HEAD, n);
+		keeper_record_trouble(k, &e);
+		return;
+	}
+	deliver_in_place(s, p, n);
+	keeper_sync_later(k);
+	flush_later(k);
+}
+
 /*
  * Read straight into the place of the frame that will carry it, record, then
  * let it go: bytes that the recorder did not take never become part of `out`.
@@ -165,13 +201,13 @@ void
 keeper_output_ready(struct keeper_source *s)
 {
 	struct keeper *k = s->k;
-	struct err e = {0};
 	unsigned char *p = buf_tail(&k->out, FRAME_HEAD + FRAME_DATA_MAX);
+	size_t want = s->bounded && s->left < FRAME_DATA_MAX ? s->left : FRAME_DATA_MAX;
 	ssize_t n;
 
 	if (!p)
 		return;
-	n = read(s->fd, p + FRAME_HEAD, FRAME_DATA_MAX);
+	n = read(s->fd, p + FRAME_HEAD, want);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) { /* EIO: the last slave of a PTY is closed, and all was read */
@@ -179,14 +215,7 @@ keeper_output_ready(struct keeper_source *s)
 		return;
 	}
 	k->last_output = clock_mono();
-	if (k->record_broken)
-		return;
-	if (cast_data(k->cast, s->stream, k->last_output, p + FRAME_HEAD, (size_t)n, &e) < 0) {
-		hold(s, p + FRAME_HEAD, (size_t)n);
-		keeper_record_trouble(k, &e);
-		return;
-	}
-	deliver_in_place(s, p, (size_t)n);
-	keeper_sync_later(k);
-	flush_later(k);
+	record_and_send(s, p, (size_t)n);
+	if (s->bounded && (s->left -= (size_t)n) == 0)
+		source_over(s);
 }

@@ -96,6 +96,9 @@ describe(struct scan *sc, pid_t pid, struct tgt *out, struct err *e)
 		str_copy(out->runtime, "process", sizeof(out->runtime));
 		plain_cgroup(&sc->now, out);
 	}
+	/* It may run with more than the container's own processes do: -u, --privileged. */
+	if (session)
+		return refuse(pid, "it belongs to a coral session, and may have that one's rights", e);
 	if (infra)
 		return refuse(pid, "it is a pod's pause process, which only holds namespaces", e);
 	return 0;

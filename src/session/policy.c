@@ -86,6 +86,16 @@ allows(const json_t *permission, const char *key, const char *value)
 	return !list || in_list(list, value ? value : "");
 }
 
+/* PATH or LD_PRELOAD would make another program of an argv that is allowed. */
+static bool
+env_is_plain(const struct request *q)
+{
+	for (size_t i = 0; i < q->envc; i++)
+		if (strncmp(q->env[i], "LANG=", 5) != 0 && strncmp(q->env[i], "LC_", 3) != 0)
+			return false;
+	return true;
+}
+
 static bool
 argv_allowed(const json_t *permission, const struct request *q)
 {
@@ -94,7 +104,7 @@ argv_allowed(const json_t *permission, const struct request *q)
 
 	if (!patterns)
 		return true;
-	if (!q->argv ||
+	if (!env_is_plain(q) || !q->argv ||
 	    str_quote_argv(line, sizeof line, (const char *const *)q->argv) + 1 >= sizeof line)
 		return false;
 	return in_list(patterns, line);

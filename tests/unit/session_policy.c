@@ -17,7 +17,7 @@ static struct err last;
 
 struct ask {
 	enum request_verb verb;
-	const char *user, *roles, *service, *ns, *environment, *owner, *reason, *as, *line;
+	const char *user, *roles, *service, *ns, *environment, *owner, *reason, *as, *line, *set;
 	bool root, privileged, no_record, net, host;
 };
 
@@ -25,7 +25,7 @@ struct ask {
 static bool
 may_(const struct policy *p, const struct ask *a)
 {
-	static char *argv[4];
+	static char *argv[4], *env[2];
 	struct request r;
 	struct policy_who who = {.uid = (uid_t)-1, .root = a->root};
 	struct policy_what what = {.req = &r,
@@ -45,6 +45,9 @@ may_(const struct policy *p, const struct ask *a)
 	snprintf(r.user, sizeof(r.user), "%s", a->as ? a->as : "");
 	snprintf(r.namespaces, sizeof(r.namespaces), "%s", a->net ? "net" : "");
 	r.verb = a->verb;
+	env[0] = (char *)a->set;
+	r.env = env;
+	r.envc = a->set != NULL;
 	r.privileged = a->privileged;
 	r.no_record = a->no_record;
 	argv[0] = (char *)"df";
@@ -220,6 +223,9 @@ test_argv(void)
 	large[0] = '/';
 	ok(may(p, REQ_EXEC, .line = "-h"), "exact");
 	ok(!may(p, REQ_EXEC, .line = "-h;"), "more");
+	ok(!may(p, REQ_EXEC, .line = "-h", .set = "PATH=/tmp"), "another program of that name");
+	ok(!may(p, REQ_EXEC, .line = "-h", .set = "LD_PRELOAD=/tmp/x.so"), "other code in it");
+	ok(may(p, REQ_EXEC, .line = "-h", .set = "LC_ALL=C.UTF-8"), "a locale");
 	ok(!may(p, REQ_EXEC, .line = large), "too long to compare: no");
 	free(large);
 	policy_free(p);

@@ -98,17 +98,28 @@ read_note(int dir, const char *id, struct err *e)
 	return j;
 }
 
-/* The start time is read after the descriptor is held: it is the same process or none. */
+/*
+ * 0: *fd holds the keeper, or is -1 when it surely is gone; -1: it cannot be told (too many open
+ * files), and a session is not ended on a guess.  The start time is read after the descriptor is
+ * held: it is the same process or none.
+ */
 static int
-hold_keeper(const json_t *note)
+hold_keeper(const json_t *note, int *fd)
 {
 	pid_t pid = (pid_t)json_int(note, "keeper", 0);
-	uint64_t start = (uint64_t)json_int(note, "keeper_start", 0);
-	int fd = pid > 0 ? pidfd_open(pid, 0) : -1;
+	uint64_t start = (uint64_t)json_int(note, "keeper_start", 0), now;
+	bool dead;
 
-	if (fd >= 0 && (start == 0 || start_time_of(pid) != start))
-		fd_close(&fd);
-	return fd;
+	*fd = pid > 0 ? pidfd_open(pid, 0) : -1;
+	if (*fd < 0)
+		return pid <= 0 || errno == ESRCH || errno == EINVAL ? 0 : -1;
+	now = start_time_of(pid);
+	if (now != 0 && now == start)
+		return 0;
+	dead = (now != 0 && start != 0) ||
+	       (pidfd_send_signal(*fd, 0, NULL, 0) < 0 && errno == ESRCH);
+	fd_close(fd);
+	return dead ? 0 : -1;
 }
 
 void
@@ -122,14 +133,15 @@ session_live_each(
 
 	while (dir && (d = readdir(dir))) {
 		json_t *note;
+		int keeper;
 
 		if (strlen(d->d_name) != STORE_ID_LEN + 5 ||
 		    strcmp(d->d_name + STORE_ID_LEN, ".json"))
 			continue;
 		snprintf(id, sizeof id, "%.*s", STORE_ID_LEN, d->d_name);
 		note = store_id_valid(id) ? read_note(dirfd(dir), id, NULL) : NULL;
-		if (note)
-			each(arg, id, hold_keeper(note));
+		if (note && hold_keeper(note, &keeper) == 0)
+			each(arg, id, keeper);
 		json_decref(note);
 	}
 	if (dir)

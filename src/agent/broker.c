@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 
+#define FILES_WANTED (2 * BROKER_CONNS + BROKER_SESSIONS + 64)
 /* As pid 1 the agent's end is the end of its container, and every keeper with it. */
 #define FAREWELL_NS (20 * NS_PER_S)
 
@@ -117,6 +119,18 @@ watch_signals(struct broker *b, struct err *e)
 	return 0;
 }
 
+/* Two for a connection, one for a session; a service manager's soft limit is 1024. */
+static void
+raise_files(void)
+{
+	struct rlimit rl;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) < 0 || rl.rlim_cur >= FILES_WANTED)
+		return;
+	rl.rlim_cur = rl.rlim_max < FILES_WANTED ? rl.rlim_max : FILES_WANTED;
+	setrlimit(RLIMIT_NOFILE, &rl);
+}
+
 static int
 broker_init(struct broker *b, const struct conf *c, struct err *e)
 {
@@ -127,6 +141,7 @@ broker_init(struct broker *b, const struct conf *c, struct err *e)
 	    .signal_fd = -1,
 	    .group = (gid_t)-1};
 	prctl(PR_SET_DUMPABLE, 0);
+	raise_files();
 	b->loop = loop_new();
 	if (!b->loop)
 		return err_set(e, ERR_INTERNAL, ENOMEM, "cannot start");
@@ -174,7 +189,9 @@ broker_serve(const struct conf *c, struct err *e)
 	}
 	while (!b.stopping)
 		loop_turn(b.loop, -1);
-	let_keepers_finish(&b);
+	/* Elsewhere they go on without us, and the next agent needs the lock now. */
+	if (getpid() == 1)
+		let_keepers_finish(&b);
 	broker_fini(&b);
 	return 0;
 }

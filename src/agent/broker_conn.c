@@ -88,6 +88,8 @@ monitor_ready(void *arg, short revents)
 	}
 	loop_timer_set(c->b->loop, &c->t_silence, BROKER_SILENCE_NS, gone_silent, c);
 	broker_answer(c, msg, (size_t)n);
+	/* The next transport is a copy of this process: no business of its. */
+	explicit_bzero(msg, (size_t)n);
 }
 
 static _Noreturn void
@@ -127,11 +129,13 @@ broker_conn_start(struct broker *b, int sock, const struct policy_who *who, cons
 
 	if (!c || fd_socketpair(SOCK_SEQPACKET, 2 * PM_MAX, pair) < 0)
 		goto fail;
+	/* A transport that asks and never reads must not hold us up. */
+	fd_nonblock(pair[0], true);
 	c->b = b;
 	c->pid = fork();
 	if (c->pid == 0)
 		become_transport(b, sock, pair[1], who);
-	if (c->pid < 0 || (c->pidfd = pidfd_open(c->pid, 0)) < 0)
+	if (c->pid < 0 || (c->pidfd = broker_hold_child(c->pid)) < 0)
 		goto fail;
 	close(pair[1]);
 	close(sock);

@@ -84,6 +84,8 @@ int broker_work_keeper(
     struct conn *c, const unsigned char *request, size_t n, int *stream, struct err *e);
 /* Watch the keepers that an earlier broker left, clean up after those that died. */
 void broker_work_adopt(struct broker *b);
+/* A pidfd; on -1 the child is no more. */
+int broker_hold_child(pid_t pid);
 void broker_work_stop_all(struct broker *b); /* SIGTERM to the keepers */
 
 /* broker_who.c: who is on the other end of a unix socket; -1: may not use this agent. */

@@ -38,6 +38,19 @@ watch(struct broker *b, pid_t pid, int pidfd, const char *id)
 	return w;
 }
 
+int
+broker_hold_child(pid_t pid)
+{
+	int fd = pidfd_open(pid, 0), sys = errno;
+
+	if (fd < 0) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		errno = sys;
+	}
+	return fd;
+}
+
 /* Ending what a dead keeper left may take seconds: not in this process. */
 static void
 start_cleaner(struct broker *b, const char *id)
@@ -57,7 +70,7 @@ start_cleaner(struct broker *b, const char *id)
 			log_error_of(&e, "cleaning up");
 		_exit(rc < 0);
 	}
-	pidfd = pid > 0 ? pidfd_open(pid, 0) : -1;
+	pidfd = pid > 0 ? broker_hold_child(pid) : -1;
 	w = pidfd >= 0 ? watch(b, pid, pidfd, id) : NULL;
 	if (w)
 		w->cleaner = true;
@@ -139,7 +152,7 @@ broker_work_keeper(
 	if (pid == 0)
 		become_keeper(c, id, request, n, pair[1]);
 	close(pair[1]);
-	pidfd = pid > 0 ? pidfd_open(pid, 0) : -1;
+	pidfd = pid > 0 ? broker_hold_child(pid) : -1;
 	w = pidfd >= 0 ? watch(b, pid, pidfd, id) : NULL;
 	if (!w) {
 		close(pair[0]);

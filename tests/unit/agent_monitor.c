@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/broker_int.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "tap.h"
+
+/* A question about a key that nobody has. */
+static const unsigned char key[] = {PM_KEY, 0, 1, 'x', 0, 1, 't', 0, 1, 'k'};
+static struct conf conf;
+
+/* One transport that asks and asks, and reads no answer: it ends, not the broker. */
+static void
+test_deaf_transport(void)
+{
+	struct broker b = {.conf = &conf, .loop = loop_new()};
+	int pair[2] = {-1, -1}, asked = 0;
+	struct err e = {0};
+
+	b.policy = policy_parse("roles: []\n", 10, "policy.yaml", &e);
+	if (!ok(b.policy && fd_socketpair(SOCK_STREAM, 0, pair) == 0, "a broker"))
+		return;
+	broker_conn_start(&b, pair[0], NULL, "test");
+	if (!ok(b.conns != NULL, "a connection"))
+		return;
+	kill(b.conns->pid, SIGSTOP);
+	alarm(10); /* fails by ending this program */
+	while (b.conns->monitor_src && asked < 1000000) {
+		broker_answer(b.conns, key, sizeof(key));
+		asked++;
+	}
+	alarm(0);
+	ok(asked > 100 && asked < 1000000, "it is ended after %d questions", asked);
+	while (b.conns)
+		loop_turn(b.loop, 1000);
+	is_int((long long)b.conn_count, 0, "and nothing is left of it");
+	close(pair[1]);
+	policy_free(b.policy);
+	loop_free(b.loop);
+}
+
+int
+main(void)
+{
+	log_open("test", LOG_LV_ERR);
+	test_deaf_transport();
+	return done_testing();
+}

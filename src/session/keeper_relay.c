@@ -166,6 +166,13 @@ say_opened(struct keeper *k)
 	json_t *j = session_opened(k);
 	char *text = json_dumps(j, JSON_COMPACT);
 
+	/* A process may be in 65536 groups.  The record has them; without the frame no client can
+	 * go on. */
+	if (text && strlen(text) > FRAME_DATA_MAX) {
+		free(text);
+		json_object_del(j, "context");
+		text = json_dumps(j, JSON_COMPACT);
+	}
 	if (text)
 		frame_put(&k->out, FR_OPENED, text, strlen(text));
 	free(text);

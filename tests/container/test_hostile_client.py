@@ -107,3 +107,16 @@ def test_a_process_of_a_session_is_no_target(ssh, net_agent, box):  # noqa: F811
         proc.kill()
         proc.communicate()
     wait_for("the session to end", lambda: box.processes() == [box.pid], 15)
+
+
+def test_a_process_in_very_many_groups(coral):
+    """What is told of it is larger than a frame: the session begins all the same."""
+    code = "import os, time; os.setgroups(range(100000, 130000)); print(flush=True); time.sleep(99)"
+    proc = subprocess.Popen(["/usr/bin/python3", "-c", code], stdout=subprocess.PIPE)
+    try:
+        proc.stdout.readline()
+        done = coral.run("exec", "--pid", proc.pid, "--", "echo", "in")
+        assert (done.code, done.out) == (0, b"in\n"), done
+    finally:
+        proc.kill()
+        proc.communicate()

@@ -47,11 +47,14 @@ static void
 end_input(struct keeper *k)
 {
 	struct termios t;
-	char eof;
+	unsigned char eof[2], last = k->input_last;
+	size_t n;
 
 	if (k->input == k->master && tcgetattr(k->master, &t) == 0 && (t.c_lflag & ICANON)) {
-		eof = (char)t.c_cc[VEOF];
-		if (write(k->master, &eof, 1) < 0 && errno == EAGAIN)
+		eof[0] = eof[1] = t.c_cc[VEOF];
+		/* After half a line the first one only hands that over: termios(3). */
+		n = last == '\0' || last == '\n' || last == '\r' || last == eof[0] ? 1 : 2;
+		if (write(k->master, eof, n) < 0 && errno == EAGAIN)
 			return;
 	}
 	close_input(k);
@@ -97,6 +100,7 @@ take_stdin(struct keeper *k, const struct frame *f)
 		return TAKE_LATER;
 	}
 	k->input_received += f->len;
+	k->input_last = f->data[f->len - 1];
 	if (buf_put(&k->input_q, f->data, f->len) < 0)
 		return -1;
 	keeper_write_input(k);

@@ -71,6 +71,7 @@ struct keeper {
 	struct buf input_q;
 	uint64_t input_received, input_written, input_granted;
 	bool input_eof;
+	unsigned char input_last; /* byte of stdin; 0: none yet */
 	struct keeper_source output[2];
 
 	/* record */

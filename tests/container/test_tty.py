@@ -272,3 +272,9 @@ def test_the_outer_shell_is_usable_after(coral, box, tmux):
     shell.wait_text("^1$")
     shell.type("exit")
 
+
+
+def test_end_of_input_after_half_a_line(coral, box):
+    """One end-of-file character would only hand the half over."""
+    done = coral.run("exec", "-tt", "--pid", box.pid, "--", "cat", input=b"half", timeout=15)
+    assert done.code == 0 and b"half" in done.out

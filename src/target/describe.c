@@ -98,7 +98,7 @@ describe(struct scan *sc, pid_t pid, struct tgt *out, struct err *e)
 	}
 	/* It may run with more than the container's own processes do: -u, --privileged. */
 	if (session)
-		return refuse(pid, "it belongs to a coral session, and may have that one's rights", e);
+		return refuse(pid, "it belongs to a coral session, and may have its rights", e);
 	if (infra)
 		return refuse(pid, "it is a pod's pause process, which only holds namespaces", e);
 	return 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -16,14 +17,19 @@ static struct conf conf;
 
 /* One transport that asks and asks, and reads no answer: it ends, not the broker. */
 static void
-test_deaf_transport(void)
+test_deaf_transport(const char *dir)
 {
 	struct broker b = {.conf = &conf, .loop = loop_new()};
 	int pair[2] = {-1, -1}, asked = 0;
+	char file[64];
 	struct err e = {0};
 
+	snprintf(file, sizeof(file), "%s/host_key", dir);
 	b.policy = policy_parse("roles: []\n", 10, "policy.yaml", &e);
-	if (!ok(b.policy && fd_socketpair(SOCK_STREAM, 0, pair) == 0, "a broker"))
+	if (!ok(b.policy && tp_sandbox_init(&b.sandbox, dir, &e) == 0 &&
+		    tp_hostkey_load(file, b.hostkey, sizeof(b.hostkey), &e) == 0 &&
+		    fd_socketpair(SOCK_STREAM, 0, pair) == 0,
+		"a broker"))
 		return;
 	broker_conn_start(&b, pair[0], NULL, "test");
 	if (!ok(b.conns != NULL, "a connection"))
@@ -40,6 +46,7 @@ test_deaf_transport(void)
 		loop_turn(b.loop, 1000);
 	is_int((long long)b.conn_count, 0, "and nothing is left of it");
 	close(pair[1]);
+	tp_sandbox_fini(&b.sandbox);
 	policy_free(b.policy);
 	loop_free(b.loop);
 }
@@ -47,7 +54,16 @@ test_deaf_transport(void)
 int
 main(void)
 {
+	char dir[] = "/tmp/coral-unit-XXXXXX", sub[64];
+
 	log_open("test", LOG_LV_ERR);
-	test_deaf_transport();
+	if (!ok(mkdtemp(dir) != NULL, "a directory"))
+		return done_testing();
+	test_deaf_transport(dir);
+	snprintf(sub, sizeof(sub), "%s/empty", dir);
+	rmdir(sub);
+	snprintf(sub, sizeof(sub), "%s/host_key", dir);
+	unlink(sub);
+	is_int(rmdir(dir), 0, "the directory is empty again");
 	return done_testing();
 }

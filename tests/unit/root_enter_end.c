@@ -67,7 +67,8 @@ test_signal_group(pid_t pid)
 	is_int(enter_tree_signal_group(&kit_sys, &r.child.tree, stranger, SIGKILL), 0,
 	    "a group that is not the session's");
 	is_int(waitpid(stranger, &r.status, WNOHANG), 0, "is left alone");
-	is_int(enter_tree_signal_group(&kit_sys, &r.child.tree, r.child.pid, SIGTERM), 1, "its own");
+	is_int(enter_tree_signal_group(&kit_sys, &r.child.tree, r.child.pid, SIGTERM), 1,
+	    "its own");
 	waitpid(r.child.pid, &r.status, 0);
 	ok(WIFSIGNALED(r.status) && WTERMSIG(r.status) == SIGTERM, "is signalled");
 	is_int(enter_tree_end(&kit_sys, &r.child.tree, NULL, &r.e), 0, "ended");

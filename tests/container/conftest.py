@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Fixtures.  Whatever a fixture starts it ends, also when the test failed; and after every test
 each running container must be as it was: no process, cgroup, PTY or mount more than before."""
+import fcntl
 import os
 import pathlib
 import shutil
@@ -27,6 +28,11 @@ def pytest_sessionstart(session):
 def base():
     # Under /tmp: a unix socket's path must fit into 107 bytes.
     mark = BUILD / "container-tests.dir"
+    lock = open(BUILD / "container-tests.lock", "w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        pytest.exit("another run of these tests is under way in this tree", 2)
     if mark.exists():
         old = pathlib.Path(mark.read_text())
         if old.name.startswith("coraltest-") and old.is_dir():

@@ -134,6 +134,24 @@ keep_groups(struct enter_plan *p, const gid_t *from, size_t n, struct err *e)
 	return 0;
 }
 
+/* The primary group is one of the groups too, as with login(1) and docker exec: otherwise a
+ * set-group-ID program takes it off, and with it what its members are denied. */
+static int
+set_groups(struct enter_plan *p, struct who *w, struct err *e)
+{
+	gid_t all[COUNT_OF(w->gids) + 1] = {p->gid};
+	size_t n = 1;
+	gid_t ours;
+
+	for (size_t i = 0; i < w->ngids; i++) {
+		if (to_ours(p, true, w->gids[i], &ours, e) < 0)
+			return -1;
+		if (ours != p->gid)
+			all[n++] = ours;
+	}
+	return keep_groups(p, all, n, e);
+}
+
 static int
 take_user(struct enter_plan *p, const char *spec, struct err *e)
 {
@@ -158,11 +176,7 @@ take_user(struct enter_plan *p, const char *spec, struct err *e)
 		    sizeof(p->why_groups));
 		return keep_groups(p, p->ctx.status.groups, p->ctx.status.ngroups, e);
 	}
-	for (size_t i = 0; i < w.ngids; i++) {
-		if (to_ours(p, true, w.gids[i], &w.gids[i], e) < 0)
-			return -1;
-	}
-	return keep_groups(p, w.gids, w.ngids, e);
+	return set_groups(p, &w, e);
 }
 
 /* What the kernel makes of the sets at exec for a user who is root there is the bounding set:

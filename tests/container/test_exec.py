@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from house.util import wait_for
+from house.util import run, wait_for
 
 # Signals whose default action ends a process.
 FATAL = [n for n in range(1, 65) if n not in
@@ -159,15 +159,25 @@ def test_workdir(coral, box):
     assert done.code == 125 and "/no/such" in done.errtext
 
 
-@pytest.mark.parametrize("flag,want", [
-    ("app", "uid=1000(app) gid=1000(app) groups=1000(app),2000(extra)"),
-    ("1000:2000", "uid=1000(app) gid=2000(extra)"),
-    ("65534", "uid=65534(nobody) gid=65534(nogroup)"),
+@pytest.mark.parametrize("flag,want,groups", [
+    ("app", "uid=1000(app) gid=1000(app) groups=1000(app),2000(extra)", "1000 2000"),
+    ("1000:2000", "uid=1000(app) gid=2000(extra) groups=2000(extra)", "2000"),
+    ("65534", "uid=65534(nobody) gid=65534(nogroup) groups=65534(nogroup)", "65534"),
+    ("root", "uid=0(root) gid=0(root) groups=0(root)", "0"),
 ])
-def test_user(coral, box, flag, want):
-    done = coral.run("exec", "--pid", box.pid, "-u", flag, "--", "id")
-    assert done.code == 0, done
-    assert done.text.startswith(want)
+def test_user(coral, box, flag, want, groups):
+    done = coral.run("exec", "--pid", box.pid, "-u", flag, "--", "sh", "-c", ID)
+    assert (done.code, done.text) == (0, f"{want}\n{groups}\n"), done
+
+
+ID = "id; sed -n 's/^Groups:[[:space:]]*//p' /proc/self/status | sed 's/ *$//'"
+
+
+@pytest.mark.parametrize("user", ["app", "app:extra", "1000", "4242:5", "root", "0"])
+def test_user_is_as_docker_has_it(coral, docker, user):
+    box = docker.start("ids")
+    theirs = run([*docker.cli(), "exec", "-u", user, box.name, "sh", "-c", ID]).stdout
+    assert coral.run("exec", "--pid", box.pid, "-u", user, "--", "sh", "-c", ID).text == theirs
 
 
 def test_unknown_user(coral, box):

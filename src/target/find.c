@@ -107,6 +107,19 @@ is_id(const char *id, const char *word, bool prefix)
 	       strspn(id, "0123456789abcdef") == 64 && strncmp(id, word, n) == 0;
 }
 
+/* A member of podman's pod P also answers to P-NAME, as podman itself calls it. */
+static bool
+is_container(const struct tgt *t, const char *name)
+{
+	size_t pod = strlen(t->pod);
+
+	if (strcmp(t->container, name) == 0)
+		return true;
+	return pod > 0 && *t->container && strcmp(t->runtime, "podman") == 0 &&
+	       strncmp(name, t->pod, pod) == 0 && name[pod] == '-' &&
+	       strcmp(name + pod + 1, t->container) == 0;
+}
+
 bool
 tgt_matches(const struct tgt *t, const struct tgt_query *q, bool prefix)
 {
@@ -116,12 +129,11 @@ tgt_matches(const struct tgt *t, const struct tgt_query *q, bool prefix)
 		return false;
 	if (given(q->ns) && strcmp(t->ns, q->ns) != 0)
 		return false;
-	if (given(q->container) && strcmp(t->container, q->container) != 0 &&
+	if (given(q->container) && !is_container(t, q->container) &&
 	    !is_id(t->id, q->container, prefix))
 		return false;
-	return !given(q->word) || strcmp(t->service, q->word) == 0 ||
-	       strcmp(t->container, q->word) == 0 || strcmp(t->pod, q->word) == 0 ||
-	       is_id(t->id, q->word, prefix);
+	return !given(q->word) || strcmp(t->service, q->word) == 0 || is_container(t, q->word) ||
+	       strcmp(t->pod, q->word) == 0 || is_id(t->id, q->word, prefix);
 }
 
 /* Those that match by name; only when there is none, those whose id begins so. */

@@ -220,8 +220,11 @@ settle(struct rt_facts *f, const char *from_env)
 
 	/* podman's kube play calls a container POD-NAME. */
 	if (!*f->kube_name && strcmp(t->runtime, "podman") == 0 && pod > 0 &&
-	    strncmp(t->container, t->pod, pod) == 0 && t->container[pod] == '-')
+	    strncmp(t->container, t->pod, pod) == 0 && t->container[pod] == '-' &&
+	    t->container[pod + 1]) {
 		str_copy(f->kube_name, t->container + pod + 1, sizeof(f->kube_name));
+		t->container[0] = '\0';
+	}
 	take(t->container, sizeof(t->container), f->kube_name);
 	str_copy(t->service,
 	    *f->compose	    ? f->compose

@@ -107,7 +107,7 @@ spec:
         listed = coral.run("ps", "-o", "json").json()
         assert not [t for t in listed if "infra" in t["container"] or "pause" in t["container"]]
         done = coral.run("exec", "--pod", "atoll", "--", "true")
-        assert done.code == 125 and "atoll-app" in done.errtext and "atoll-proxy" in done.errtext
+        assert done.code == 125 and "app/app" in done.errtext and "proxy/proxy" in done.errtext
     finally:
         podman.cmd("kube", "down", podman.pods.pop())
 

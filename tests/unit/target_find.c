@@ -179,6 +179,7 @@ podman(void)
 	static const char line[] =
 	    "/usr/bin/conmon\0-c\0" PM "\0-n\0pod1-api\0-b\0/srv/pm/vfs-containers/" PM "/userdata";
 	struct standin_proc p = {.pid = 400, .ppid = 1, .comm = "conmon"};
+	struct tgt_query q;
 	struct err e;
 	struct tgt t;
 
@@ -200,6 +201,14 @@ podman(void)
 	standin_add(&p);
 	is_int(find_word("pod1-api", &t, &e), 410, "podman by what conmon says");
 	is_str(t.pod, "pod1", "  pod");
+	is_str(t.container, "api", "  container, without the pod's name before it");
+	is_int(find_word("api", &t, &e), 410, "  and by that name");
+	q = (struct tgt_query){.pod = "pod1", .container = "api"};
+	is_int(tgt_find(&sys, &q, &t, NULL, &e), 0, "  by pod and container");
+	q.container = "pod1-api";
+	is_int(tgt_find(&sys, &q, &t, NULL, &e), 0, "  or as podman calls it");
+	q.container = "pod-api";
+	is_int(tgt_find(&sys, &q, &t, NULL, &e), -1, "  but by nothing else");
 	is_str(t.service, "api", "  service is the name in the pod");
 	is_str(t.image, "img:9", "  image");
 	is_str(t.cgroup, "/machine.slice/libpod-" PM ".scope", "  cgroup is the container's");

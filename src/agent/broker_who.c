@@ -72,5 +72,6 @@ broker_who(const struct broker *b, int sock, struct policy_who *w, struct err *e
 	if (w->root || peer_in_group(sock, cred.gid, b->group))
 		return 0;
 	err_set(e, ERR_AUTH, 0, "%s may not use this agent", w->user);
-	return err_why(e, "only root and members of the group coral may");
+	err_why(e, "only root and members of the group coral may");
+	return err_hint(e, "usermod -aG coral %s, then log in again", w->user);
 }

@@ -66,13 +66,14 @@ find_key(const char *name)
 static int
 unknown_key(const char *name, const char *file, struct err *e)
 {
-	const char *names[COUNT_OF(conf_keys)];
+	const char *names[COUNT_OF(conf_keys) + 1];
 	const char *near;
 	char within[136];
 	size_t n = 0;
 
 	for (const struct conf_key *k = conf_keys; k->name; k++)
 		names[n++] = k->name;
+	names[n++] = "agent"; /* the section itself may be misspelt */
 	names[n] = NULL;
 	near = str_nearest(name, names);
 	/* "listen" and "lisen": the section was forgotten. */
@@ -98,7 +99,8 @@ apply(struct conf *c, const json_t *map, const char *prefix, const char *file, s
 	const char *name;
 	json_t *v;
 
-	json_object_foreach((json_t *)map, name, v) {
+	json_object_foreach((json_t *)map, name, v)
+	{
 		char full[128], number[32];
 		const struct conf_key *k;
 

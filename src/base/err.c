@@ -55,6 +55,54 @@ why_from_sys(struct err *e)
 }
 
 /* Each of the three formats aside first: an argument may be a part of `e` itself. */
+/* What to do about it when nobody knows better. */
+static const struct {
+	int sys;
+	const char *hint;
+} hints_sys[] = {
+    {EACCES, "run it as root, or as a user who may do that"},
+    {EPERM, "run it as root, or as a user who may do that"},
+    {EROFS, "name a place that can be written to: CORAL_STATE_DIR, CORAL_RUNTIME_DIR"},
+    {ENOSPC, "make room on that file system (df -h), then try again"},
+    {EDQUOT, "make room on that file system (quota), then try again"},
+    {ENOENT, "check the name, and every directory on the way to it"},
+    {ENOTDIR, "check the name: a part of the way to it is no directory"},
+    {ELOOP, "check the name: symbolic links lead it astray, or are not followed there"},
+    {ENAMETOOLONG, "use a shorter name"},
+    {ENOMEM, "free memory (free -m), then try again"},
+    {EAGAIN, "end processes that are not needed (ulimit -u), then try again"},
+    {EMFILE, "raise the limit of open files (ulimit -n), then try again"},
+    {ENFILE, "close files that are not needed (/proc/sys/fs/file-max), then try again"},
+    {EADDRINUSE, "name another address, or end who listens there (ss -ltnp)"},
+    {EADDRNOTAVAIL, "name an address that this host has (ip addr)"},
+    {EIO, "look at the kernel's log (dmesg): the device fails"},
+};
+
+static const char *const hints_code[ERR_CODE_COUNT] = {
+    [ERR_USAGE] = "coral help, or --help after the command",
+    [ERR_CONFIG] = "coral.yaml(5) and coral-policy(5) describe the files",
+    [ERR_NO_TARGET] = "coral ps",
+    [ERR_TARGET_GONE] = "coral ps shows what is running now",
+    [ERR_PRIVILEGE] = "run it as root, or ask an agent that is: --agent-addr",
+    [ERR_TRANSPORT] = "coral agent status says whether an agent answers; then try again",
+    [ERR_AUTH] = "--identity FILE names the key to prove who you are",
+    [ERR_NO_SESSION] = "coral sessions",
+    [ERR_BAD_FILE] = "use an undamaged copy of the file",
+    [ERR_LIMIT] = "try again when less is going on",
+    [ERR_PROTOCOL] = "run the same release on both sides: coral version",
+};
+
+static const char *
+usual_hint(enum err_code code, int sys)
+{
+	if (code == ERR_NONE || code == ERR_INTERNAL || (unsigned)code >= ERR_CODE_COUNT)
+		return "";
+	for (size_t i = 0; sys && i < COUNT_OF(hints_sys); i++)
+		if (hints_sys[i].sys == sys)
+			return hints_sys[i].hint;
+	return hints_code[code] ? hints_code[code] : "";
+}
+
 int
 err_set(struct err *e, enum err_code code, int sys, const char *fmt, ...)
 {
@@ -72,7 +120,7 @@ err_set(struct err *e, enum err_code code, int sys, const char *fmt, ...)
 	e->sys = sys;
 	e->why[0] = '\0';
 	*why_mark(e) = '\0';
-	e->hint[0] = '\0';
+	str_copy(e->hint, usual_hint(code, sys), sizeof(e->hint));
 	if (sys)
 		why_from_sys(e);
 	errno = saved;

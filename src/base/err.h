@@ -52,7 +52,8 @@ struct err {
 
 /*
  * Start an error.  `sys` is an errno or 0; when err_why() is never called,
- * the text of `sys` is the why.  `e` may be NULL.  Always returns -1.
+ * the text of `sys` is the why; until err_hint() is called, the hint is the
+ * usual one of `sys` or `code`.  `e` may be NULL.  Always returns -1.
  */
 int err_set(struct err *e, enum err_code code, int sys, const char *fmt, ...) PRINTF_LIKE(4, 5);
 /* Append to the facts (a blank is not added).  Always returns -1. */

@@ -203,6 +203,16 @@ check_dir(const char *path, struct err *e)
 	return 0;
 }
 
+static int
+no_dir(const char *path, int sys, struct err *e)
+{
+	err_set(e, ERR_IO, sys, "cannot make directory %s", path);
+	if (sys == ENOSPC || sys == EDQUOT)
+		return -1;
+	return err_hint(e, "make it yourself, or name another: CORAL_STATE_DIR for recordings, "
+			   "CORAL_RUNTIME_DIR for the socket");
+}
+
 int
 fd_make_dir(const char *path, mode_t mode, struct err *e)
 {
@@ -210,13 +220,12 @@ fd_make_dir(const char *path, mode_t mode, struct err *e)
 	size_t n = str_copy(copy, path, sizeof(copy));
 
 	if (n == 0 || n >= sizeof(copy))
-		return err_set(
-		    e, ERR_IO, n ? ENAMETOOLONG : ENOENT, "cannot make directory %s", path);
+		return no_dir(path, n ? ENAMETOOLONG : ENOENT, e);
 	/* A trailing slash would follow a symbolic link. */
 	while (n > 1 && copy[n - 1] == '/')
 		copy[--n] = '\0';
 	if (make_parts(copy, mode) < 0)
-		return err_set(e, ERR_IO, errno, "cannot make directory %s", path);
+		return no_dir(path, errno, e);
 	return check_dir(copy, e);
 }
 

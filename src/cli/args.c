@@ -166,7 +166,8 @@ add_value(struct args *a, const struct opt *o, const char *s, bool letter, struc
 	}
 	if (v->count == ARGS_VALUES) {
 		err_set(e, ERR_USAGE, 0, "--%s was given too often", o->name);
-		return err_why(e, "at most %d times", ARGS_VALUES);
+		err_why(e, "at most %d times", ARGS_VALUES);
+		return usage_hint(a, e);
 	}
 	v->letter[v->count] = letter;
 	v->list[v->count++] = s;

@@ -65,6 +65,7 @@ add_file(struct request *r, const char *path, struct err *e)
 	if (line && memchr(line, '\0', b.len)) {
 		rc = err_set(e, ERR_USAGE, 0, "%s is not a text file", path);
 		err_why(e, "it holds a zero byte");
+		err_hint(e, "--env-file wants lines of NAME=VALUE");
 	}
 	for (; rc == 0 && line && *line; line = next) {
 		size_t n = strcspn(line, "\n");

@@ -80,7 +80,9 @@ open_master(int rootfd, struct pty *p, struct err *e)
 	full = errno == ENOSPC;
 	err_set(e, ERR_IO, errno, "cannot allocate a terminal from %s",
 	    none ? "the agent's /dev/ptmx" : "the container's /dev/pts/ptmx");
-	return full ? err_why(e, "all are taken: /proc/sys/kernel/pty/max") : -1;
+	if (full)
+		err_why(e, "all are taken: /proc/sys/kernel/pty/max");
+	return full ? err_hint(e, "end sessions that are not needed, or run without -t") : -1;
 }
 
 static int

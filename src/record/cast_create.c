@@ -51,7 +51,8 @@ write_header(struct cast_writer *w, const struct cast_start *s, struct err *e)
 		return err_set(e, ERR_RECORDING, ENOMEM, "cannot begin a recording");
 	if (n >= CAST_LINE_MAX) {
 		err_set(e, ERR_LIMIT, 0, "cannot begin a recording");
-		return err_why(e, "its header is %zu bytes; at most %d fit", n, CAST_LINE_MAX - 1);
+		err_why(e, "its header is %zu bytes; at most %d fit", n, CAST_LINE_MAX - 1);
+		return err_hint(e, "pass fewer or shorter arguments and variables");
 	}
 	if (cast_out_alloc(w, n) < 0)
 		return err_set(e, ERR_RECORDING, errno, "cannot begin a recording");

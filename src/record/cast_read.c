@@ -20,7 +20,8 @@ int
 cast_bad(struct cast_reader *r, const char *why, struct err *e)
 {
 	err_set(e, ERR_BAD_FILE, 0, "cannot read the recording %s", r->name);
-	return err_why(e, "line %llu: %s", (unsigned long long)r->line, why);
+	err_why(e, "line %llu: %s", (unsigned long long)r->line, why);
+	return err_hint(e, "use an undamaged copy; coral sessions lists the recordings here");
 }
 
 /* More bytes at the end of the buffer: 1, 0 at the end of the file, -1. */

@@ -32,6 +32,23 @@ static const struct {
 };
 
 static int
+not_executable(const char *path, bool loader, int sys, struct err *e)
+{
+	err_set(e, ERR_NOT_EXECUTABLE, sys, "cannot execute %.200s in the container", path);
+	if (loader) {
+		err_why(e, "%s is there, but its interpreter or loader is not", path);
+		return err_hint(e, "use a program that is linked statically, or whose first line "
+				   "names an interpreter of the container");
+	}
+	if (sys == ENOEXEC) {
+		err_why(e, "%s is neither a program for this machine nor a script with #!", path);
+		return err_hint(e, "sh %.200s runs it as a script", path);
+	}
+	err_why(e, "%s: %s", path, strerrordesc_np(sys));
+	return err_hint(e, "name a program that its user may execute: ls -ld %.200s there", path);
+}
+
+static int
 fail_exec(const struct enter_plan *p, const struct enter_report *r, struct err *e)
 {
 	const char *name = p->argv.v[0];
@@ -48,15 +65,7 @@ fail_exec(const struct enter_plan *p, const struct enter_report *r, struct err *
 	}
 	if (r->sys != ENOENT || loader) {
 		str_vis(shown, sizeof(shown), path);
-		err_set(
-		    e, ERR_NOT_EXECUTABLE, r->sys, "cannot execute %.200s in the container", shown);
-		if (loader)
-			return err_why(
-			    e, "%s is there, but its interpreter or loader is not", shown);
-		if (r->sys == ENOEXEC)
-			return err_why(e,
-			    "%s is neither a program for this machine nor a script with #!", shown);
-		return err_why(e, "%s: %s", shown, strerrordesc_np(r->sys));
+		return not_executable(shown, loader, r->sys, e);
 	}
 	str_vis(shown, sizeof(shown), name);
 	err_set(e, ERR_NOT_FOUND, ENOENT, "command not found in the container: %.200s", shown);

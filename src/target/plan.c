@@ -144,8 +144,9 @@ plan_command(struct enter_plan *p, const struct enter_want *w, struct err *e)
 	if (!p->candidates.n) {
 		err_set(e, ERR_NOT_FOUND, 0, "command not found in the container: \"%.64s\"",
 		    p->argv.v[0]);
-		return err_why(
+		err_why(
 		    e, "%s", p->argv.v[0][0] ? "its PATH names no directory" : "its name is empty");
+		return err_hint(e, "name a program that the container has, by its full path");
 	}
 	if (!w->workdir)
 		return 0;

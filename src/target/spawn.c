@@ -237,7 +237,7 @@ outcome(struct spawn *sp, struct err *e)
 	if (listen_to(sp) < 0) {
 		err_set(e, ERR_LIMIT, 0, "the command did not start within 4 s");
 		err_why(e, "something stopped it during entry: the container may have been paused");
-		return -1;
+		return err_hint(e, "coral ps shows whether it is paused; then try again");
 	}
 	if (sp->failed)
 		return plan_failure(sp->p, &sp->why, e);

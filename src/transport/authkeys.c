@@ -115,7 +115,8 @@ check_file(int fd, const char *path, struct err *e)
 		return err_set(e, ERR_CONFIG, errno, "cannot look at %s", path);
 	if (!S_ISREG(st.st_mode)) {
 		err_set(e, ERR_CONFIG, 0, "%s cannot be used", path);
-		return err_why(e, "it is not a regular file");
+		err_why(e, "it is not a regular file");
+		return err_hint(e, "ls -ld %s", path);
 	}
 	if (st.st_uid != 0 && st.st_uid != geteuid()) {
 		err_set(e, ERR_CONFIG, 0, "%s is not trusted", path);

@@ -54,7 +54,9 @@ check_key_file(int fd, const char *path, struct err *e)
 		return err_set(e, ERR_CONFIG, errno, "cannot look at the host key %s", path);
 	if (!S_ISREG(st.st_mode)) {
 		err_set(e, ERR_CONFIG, 0, "the host key %s cannot be used", path);
-		return err_why(e, "it is not a regular file");
+		err_why(e, "it is not a regular file");
+		return err_hint(
+		    e, "remove %s: a new key is made, and clients are to be told", path);
 	}
 	if (st.st_uid != geteuid()) {
 		err_set(e, ERR_CONFIG, 0, "the host key %s is not trusted", path);

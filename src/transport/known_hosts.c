@@ -139,7 +139,8 @@ unknown(struct tp_client *c, const struct tp_client_opts *o, const char *fp, str
 	if (ssh_session_update_known_hosts(c->ssh) == SSH_OK)
 		return 0;
 	err_set(e, ERR_CONFIG, 0, "cannot store the host key in %s", o->known_hosts);
-	return err_why(e, "%s", ssh_get_error(c->ssh));
+	err_why(e, "%s", ssh_get_error(c->ssh));
+	return err_hint(e, "ls -ld %s", o->known_hosts);
 }
 
 int
@@ -162,6 +163,7 @@ known_hosts_check(struct tp_client *c, const struct tp_client_opts *o, struct er
 		return unknown(c, o, fp, e);
 	default:
 		err_set(e, ERR_CONFIG, 0, "cannot use %s", o->known_hosts);
-		return err_why(e, "%s", ssh_get_error(c->ssh));
+		err_why(e, "%s", ssh_get_error(c->ssh));
+		return err_hint(e, "ls -ld %s", o->known_hosts);
 	}
 }

@@ -238,7 +238,8 @@ def test_full_disk_during_the_session(coral, box, small_disk):
 
 
 @pytest.mark.parametrize("text,near", [
-    ("agnet:\n  socket: /tmp/x\n", "agent"),
+    ("agnet:\n  socket: /tmp/x\n", "\"agent\""),
+    ("agnet.socket: /tmp/x\n", "\"agent.socket\""),
     ("agent:\n  sokcet: /tmp/x\n", "socket"),
     ("a: [1\n", "config.yaml"),
 ])
@@ -248,6 +249,26 @@ def test_unknown_configuration_key(coral, box, text, near):
     assert done.code == 125
     three_parts(done, near, "config.yaml")
     assert coral.run("sessions").code == 1
+
+
+def test_unreadable_configuration(coral, box):
+    """What CORAL_CONFIG names must be there, be a file, and be nobody else's to write."""
+    coral.config.write_text("service: harbour\n")
+    coral.config.chmod(0o666)
+    for path, fact in ((coral.config, "chmod"), ("/no/such/config.yaml", "/no/such"),
+                       ("/dev/null", "regular")):
+        coral.extra["CORAL_CONFIG"] = str(path)
+        done = coral.run("exec", "--pid", box.pid, "--", "true")
+        assert done.code == 125
+        three_parts(done, str(path), fact)
+
+
+def test_state_directory_cannot_be_made(coral, box):
+    (coral.home / "plain").write_text("")
+    coral.extra["CORAL_STATE_DIR"] = str(coral.home / "plain" / "state")
+    done = coral.run("exec", "--pid", box.pid, "--", "true")
+    assert done.code == 125
+    three_parts(done, "cannot make directory", "CORAL_STATE_DIR")
 
 
 def test_unknown_variable_is_a_warning(coral, box):

@@ -42,6 +42,12 @@ test_build(void)
 	is_str(e.what, "again: cannot enter web", "may use its own text");
 	is_str(e.why, "", "set clears why");
 	is_str(e.hint, "", "set clears hint");
+	err_set(&e, ERR_RECORDING, ENOSPC, "x");
+	ok(strstr(e.hint, "make room"), "the errno has its usual hint");
+	err_set(&e, ERR_PROTOCOL, 0, "x");
+	ok(strstr(e.hint, "coral version"), "and so has the code");
+	err_set(&e, ERR_INTERNAL, ENOMEM, "x");
+	is_str(e.hint, "", "but what is wrong within has none");
 	err_set(&e, ERR_IO, 12345, "x");
 	is_str(e.why, "error 12345", "an unknown errno");
 	is_int(err_set(NULL, ERR_IO, 0, "x") + err_why(NULL, "x") + err_hint(NULL, "x"), -3,

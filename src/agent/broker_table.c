@@ -95,7 +95,7 @@ lookup_key(struct conn *c, const struct offered_key *key, struct policy_who *who
 	struct err e = {0};
 	bool found;
 
-	if (path[0] && authkeys_load(&file, path, &e) < 0)
+	if (path[0] && authkeys_load(&file, path, &e) < 0 && !(e.sys == ENOENT && listed[0]))
 		log_error_of(&e, "reading the authorized keys");
 	if (listed[0] && authkeys_parse(&policy, listed, strlen(listed), "policy.yaml", &e) < 0)
 		log_error_of(&e, "reading the policy's keys");
@@ -103,6 +103,17 @@ lookup_key(struct conn *c, const struct offered_key *key, struct policy_who *who
 	authkeys_fini(&file);
 	authkeys_fini(&policy);
 	return found;
+}
+
+/* Every key that is not allowed is a try, as with sshd(8): nobody tries out a list of them. */
+static int
+refuse_key(struct conn *c)
+{
+	if (++c->tries > BROKER_TRIES)
+		return -1;
+	if (c->tries == BROKER_TRIES)
+		log_warn("%s has used up its %d tries to authenticate", c->peer, BROKER_TRIES);
+	return reply_type(c, PM_NO, NULL);
 }
 
 static int
@@ -113,7 +124,9 @@ answer_key(struct conn *c, struct rd *r)
 
 	if (read_key(r, &key) < 0)
 		return -1;
-	return reply_type(c, lookup_key(c, &key, &who) ? PM_YES : PM_NO, NULL);
+	if (!lookup_key(c, &key, &who))
+		return refuse_key(c);
+	return reply_type(c, PM_YES, NULL);
 }
 
 static int
@@ -124,7 +137,7 @@ answer_authed(struct conn *c, struct rd *r)
 	if (read_key(r, &key) < 0)
 		return -1;
 	if (!lookup_key(c, &key, &c->who))
-		return reply_type(c, PM_NO, NULL);
+		return refuse_key(c);
 	c->state = CONN_AUTHED;
 	c->b->unauthed--;
 	loop_timer_clear(c->b->loop, &c->t_login);

@@ -18,7 +18,7 @@ enum privmsg_type {
 	PM_HEARTBEAT = 1, /* no fields, no answer; at least every 3 s */
 	PM_KEY,		  /* str user, str key type, str blob: may this key try? -> PM_YES, PM_NO */
 	PM_AUTHED,	  /* the same fields: it proved itself -> PM_YES (str name), PM_NO */
-	PM_AUTH_FAILED,	  /* no fields -> PM_YES; the broker counts and ends the connection */
+	PM_AUTH_FAILED,	  /* no fields: a bad signature -> PM_YES; counts as a PM_NO does */
 	PM_OPEN,	  /* u32 channel, rest: request_encode() -> PM_STREAM, PM_REFUSED */
 	/* broker to transport */
 	PM_YES = 64,

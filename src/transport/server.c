@@ -164,6 +164,7 @@ tear_down(struct srv *s)
 		chan_free(c);
 	}
 	if (s->event) {
+		srv_say_why(s);
 		ssh_event_remove_session(s->event, s->ssh);
 		ssh_event_free(s->event);
 	}

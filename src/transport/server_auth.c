@@ -22,13 +22,14 @@ tell_failed(struct srv *s)
 	srv_ask(s, &failed, 1);
 }
 
+/* The broker counts along: what it refuses itself it need not be told. */
 static int
-failed(struct srv *s)
+refused(struct srv *s)
 {
-	tell_failed(s);
-	if (++s->tries >= s->conf->max_tries)
-		return give_up(s);
-	return SSH_AUTH_DENIED;
+	if (++s->tries < s->conf->max_tries)
+		return SSH_AUTH_DENIED;
+	ssh_session_set_disconnect_message(s->ssh, "Too many authentication failures");
+	return give_up(s);
 }
 
 /* The last word on who the target is; later user names are ignored. */
@@ -44,9 +45,11 @@ let_in(struct srv *s, const char *user)
 static bool
 may_ask(struct srv *s, const char *user)
 {
+	if (s->asked <= ASKED_MAX)
+		s->asked++;
 	if (s->ending || s->authed)
 		return false;
-	if (++s->asked > ASKED_MAX) {
+	if (s->asked > ASKED_MAX) {
 		give_up(s);
 		return false;
 	}
@@ -128,15 +131,33 @@ srv_on_pubkey(ssh_session ssh, const char *user, struct ssh_key_struct *key, cha
 		return SSH_AUTH_DENIED;
 	if (state == SSH_PUBLICKEY_STATE_NONE) {
 		if (ask_key(s, PM_KEY, user, type, key) != PM_YES)
-			return SSH_AUTH_DENIED;
+			return refused(s);
 		s->probed = true;
 		return SSH_AUTH_SUCCESS;
 	}
-	if (state != SSH_PUBLICKEY_STATE_VALID)
-		return failed(s);
+	if (state != SSH_PUBLICKEY_STATE_VALID) {
+		tell_failed(s);
+		return refused(s);
+	}
 	if (ask_key(s, PM_AUTHED, user, type, key) != PM_YES)
-		return failed(s);
+		return refused(s);
 	return let_in(s, user);
+}
+
+/* libssh writes only to a socket that it has found writable since it wrote last; so turn until
+ * nothing was answered, or the reason for the end stays behind in its buffer. */
+void
+srv_say_why(struct srv *s)
+{
+	int asked;
+
+	if (s->authed || s->tries < s->conf->max_tries)
+		return;
+	do {
+		asked = s->asked;
+		if (ssh_event_dopoll(s->event, 0) == SSH_ERROR)
+			return;
+	} while (s->asked != asked);
 }
 
 void

@@ -75,6 +75,7 @@ int srv_on_none(ssh_session s, const char *user, void *arg);
 int srv_on_pubkey(
     ssh_session s, const char *user, struct ssh_key_struct *key, char state, void *arg);
 void srv_login_over(void *arg);
+void srv_say_why(struct srv *s); /* before ssh_disconnect() */
 
 /* server_monitor.c */
 int srv_send(struct srv *s, const void *p, size_t n);

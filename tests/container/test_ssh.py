@@ -237,16 +237,22 @@ def test_certificate_is_refused(make_agent, home, who):
 
 
 def test_try_limit(make_agent, home, who, key):
-    """Many keys that are not the right one: cut off before the good one's turn."""
+    """Many keys that are not the right one: cut off before the good one's turn.  A key that is
+    only offered is a try as well."""
     agent = make_agent(listen=True, keys=key.line('user="alice"'))
-    flags = []
-    for n in range(12):
-        flags += ["-i", str(Key(home, f"k{n}").path)]
-    first = Ssh(agent, Key(home, "first"), home)
-    done = first(who, "true", flags=(*flags, "-i", str(key.path)))
+    wrong = [Key(home, f"k{n}") for n in range(8)]
+    flags = [w for k in wrong[1:] for w in ("-i", str(k.path))]
+    right = ("-i", str(key.path))
+    done = Ssh(agent, wrong[0], home)(who, "true", flags=(*flags, *right))
     assert done.returncode == 255
-    assert b"Too many authentication failures" in done.stderr or b"isconnect" in done.stderr \
-        or b"closed" in done.stderr
+    assert b"Too many authentication failures" in done.stderr
+    wait_for("the transport to end", lambda: not agent.transports())
+    assert "tries to authenticate" in agent.log()
+    assert "broke the rules" not in agent.log(), "the transport itself ends it"
+    assert Ssh(agent, wrong[0], home)(who, "echo in", flags=right).stdout == b"in\n"
+    # The sixth key is still looked at.
+    done = Ssh(agent, wrong[0], home)(who, "echo in", flags=(*flags[:8], *right))
+    assert done.stdout == b"in\n", done
 
 
 @pytest.mark.slow

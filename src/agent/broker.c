@@ -15,6 +15,7 @@
 #include "agent/broker_int.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "target/target.h"
 
 #define FILES_WANTED (2 * BROKER_CONNS + BROKER_SESSIONS + 64)
 /* As pid 1 the agent's end is the end of its container, and every keeper with it. */
@@ -50,6 +51,49 @@ load_hostkey(struct broker *b, struct err *e)
 
 	snprintf(path, sizeof path, "%s/host_key", b->conf->state_dir);
 	return tp_hostkey_load(path, b->hostkey, sizeof b->hostkey, e);
+}
+
+/* What every session would stumble over is said at the start. */
+static int
+check_proc(const struct conf *c, struct err *e)
+{
+	struct tgt_sys sys;
+	bool standin;
+
+	if (tgt_sys_open(&sys, c->proc_root, NULL, e) < 0)
+		return -1;
+	standin = sys.standin;
+	tgt_sys_close(&sys);
+	if (!standin)
+		return 0;
+	err_set(e, ERR_CONFIG, 0, "cannot use the process table %s", c->proc_root);
+	err_why(e, "it is not a procfs");
+	return err_hint(e, "mount a procfs there, or name another with --proc-root DIR");
+}
+
+/* Keys that cannot be read would let nobody in over TCP, and nobody would be told. */
+static int
+check_keys(const struct broker *b, struct err *e)
+{
+	const char *path = b->conf->authorized_keys, *listed = policy_keys(b->policy);
+	char usual[sizeof b->conf->config_dir + 32];
+	struct authkeys keys = {0};
+	int rc;
+
+	if (listed[0] && authkeys_parse(&keys, listed, strlen(listed), "policy.yaml", e) < 0)
+		return -1;
+	authkeys_fini(&keys);
+	snprintf(usual, sizeof usual, "%s/authorized_keys", b->conf->config_dir);
+	if (strcmp(path, usual) == 0 && access(path, F_OK) < 0 && errno == ENOENT) {
+		if (!listed[0])
+			log_warn("nobody can log in over TCP: there is no %s, and no key in "
+				 "policy.yaml",
+			    path);
+		return 0;
+	}
+	rc = path[0] ? authkeys_load(&keys, path, e) : 0;
+	authkeys_fini(&keys);
+	return rc;
 }
 
 static int
@@ -162,13 +206,14 @@ broker_fini(struct broker *b)
 	loop_free(b->loop);
 }
 
-/* As pid 1: wait for the keepers to seal what they hold. */
+/* As pid 1: wait for the keepers to seal what they hold.  Else they go on without us, as do
+ * the transports, and the next agent finds them. */
 static void
 let_keepers_finish(struct broker *b)
 {
 	int64_t until = clock_mono() + FAREWELL_NS;
 
-	while (b->worker_count > 0 && clock_mono() < until)
+	while (getpid() == 1 && b->worker_count > 0 && clock_mono() < until)
 		loop_turn(b->loop, 500);
 }
 
@@ -179,7 +224,8 @@ broker_serve(const struct conf *c, struct err *e)
 
 	prctl(PR_SET_NAME, "coral-broker");
 	log_open("broker", LOG_LV_INFO);
-	if (broker_init(&b, c, e) < 0 || take_lock(&b, e) < 0)
+	if (check_proc(c, e) < 0 || broker_init(&b, c, e) < 0 ||
+	    (c->listen[0] && check_keys(&b, e) < 0) || take_lock(&b, e) < 0)
 		return -1;
 	b.group = broker_coral_group();
 	broker_work_adopt(&b);

@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 
+from house.coral import free_port
 from house.util import run
 
 
@@ -79,10 +80,42 @@ def test_unreadable_proc(coral, box):
     three_parts(done, "/proc")
 
 
-def test_proc_root_that_is_not_there(coral, home):
-    done = coral.run("agent start", "--socket", home / "s", "--proc-root", "/no/such/proc")
+@pytest.mark.parametrize("path", ["/no/such/proc", "/usr"])
+def test_proc_root_is_no_procfs(coral, home, path):
+    done = coral.run("agent start", "--socket", home / "s", "--proc-root", path, timeout=15)
     assert done.code == 1
-    three_parts(done, "/no/such/proc")
+    three_parts(done, path, "--proc-root")
+    assert not (home / "s").exists()
+
+
+@pytest.mark.parametrize("text,mode,fact", [
+    (None, 0, "cannot open"), ("ssh-ed25519 rubbish alice\n", 0o600, "line 1"),
+    ("", 0o620, "chmod go-w")])
+def test_agent_with_keys_it_cannot_use(coral, home, text, mode, fact):
+    keys = home / "keys"
+    if text is not None:
+        keys.write_text(text)
+        keys.chmod(mode)
+    done = coral.run("agent start", "--socket", home / "s", "--listen", f"127.0.0.1:{free_port()}",
+                     "--authorized-keys", keys, timeout=15)
+    assert done.code == 1
+    three_parts(done, str(keys), fact)
+    assert not (home / "s").exists()
+
+
+def test_agent_without_any_key_says_so(make_agent):
+    agent = make_agent(start=False, flags=["--listen", f"127.0.0.1:{free_port()}"])
+    agent.start()
+    assert "nobody can log in over TCP" in agent.log()
+
+
+def test_agent_with_keys_in_the_policy_alone(make_agent, key):
+    agent = make_agent(start=False, flags=["--listen", f"127.0.0.1:{free_port()}"])
+    (agent.coral.config.parent / "policy.yaml").write_text(
+        "roles:\n- {name: all, permissions: [{commands: [exec]}]}\n"
+        f"users:\n- {{name: alice, role: all, keys: [\"{key.public}\"]}}\n")
+    agent.start()
+    assert "nobody can log in" not in agent.log() and "authorized" not in agent.log()
 
 
 def test_no_shell_in_the_container(coral, make_box):

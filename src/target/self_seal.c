@@ -96,10 +96,14 @@ self_seal_copy(struct err *e)
 	char name[40];
 	int fd;
 
+	if (from < 0) {
+		err_set(e, ERR_IO, errno, "cannot open the own program, %s", SELF);
+		return err_hint(e, "mount a procfs at /proc");
+	}
 	mem = memfd_create("coral", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
 	if (mem < 0 && errno == EINVAL)
 		mem = memfd_create("coral", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (from < 0 || mem < 0 || copy_bytes(mem, from) < 0 || fchmod(mem, 0555) < 0)
+	if (mem < 0 || copy_bytes(mem, from) < 0 || fchmod(mem, 0555) < 0)
 		return err_set(e, ERR_IO, errno, "cannot copy the program into memory");
 	if (fcntl(mem, F_ADD_SEALS, SEALS | F_SEAL_EXEC) < 0 && fcntl(mem, F_ADD_SEALS, SEALS) < 0)
 		return err_set(e, ERR_IO, errno, "cannot seal the program's copy");

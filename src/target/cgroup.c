@@ -303,6 +303,15 @@ make_freezer(struct cg *c, const char *name, struct enter_tree *t)
 	str_copy(v->name, "freezer", sizeof(v->name));
 }
 
+void
+cg_announce(const struct cg *c, struct enter_tree *t)
+{
+	if (c->target2 >= 0)
+		put(t->v2, sizeof(t->v2), "%s/" CG_PREFIX "%s", c->path2, t->session_id);
+	if (c->freezer[0])
+		put(t->v1[0], sizeof(t->v1[0]), "%s/" CG_PREFIX "%s", c->freezer, t->session_id);
+}
+
 int
 cg_create(struct cg *c, struct enter_tree *t, struct err *e)
 {

@@ -49,6 +49,8 @@ void cg_open(const struct cg_fs *fs, const struct proc_cgroups *target,
 void cg_close(struct cg *c);
 /* The target is paused: whoever joins it stops. */
 bool cg_is_frozen(const struct cg *c);
+/* Fill in t's paths with every place where cg_create() may make one: to be noted on disk first. */
+void cg_announce(const struct cg *c, struct enter_tree *t);
 /* Make coral-<id> and fill in t's paths.  Without one the target's own is joined, and why says so.
  */
 int cg_create(struct cg *c, struct enter_tree *t, struct err *e);

@@ -77,8 +77,9 @@ struct enter_child {
  * the controlling terminal).  Returns after the exec succeeded or failed:
  * ERR_NOT_FOUND, ERR_NOT_EXECUTABLE, ERR_PRIVILEGE (naming the capability),
  * ERR_TARGET_GONE; on -1 nothing is left behind.  Blocks at most 5 s.
- * `on_tree` is called after the cgroup exists and before the clone, so that the
- * caller can put the tree on disk; may be NULL.  Leader and audit session are only in out->tree.
+ * `on_tree` is called before the cgroup is made, with every place where it may
+ * be, so that the caller can put the tree on disk; may be NULL.  Leader and audit session
+ * are only in out->tree.
  * The caller is not dumpable any more afterwards: prctl(2).
  */
 int enter_spawn(struct enter_plan *p, const int stdio[3],

@@ -275,10 +275,7 @@ describe(struct spawn *sp, struct enter_child *out, struct err *e)
 static int
 prepare(struct spawn *sp, const int stdio[3], struct enter_tree *t, struct err *e)
 {
-	struct enter_plan *p = sp->p;
-	struct cg *c = &p->cg;
-
-	str_copy(t->session_id, p->session_id, sizeof(t->session_id));
+	str_copy(t->session_id, sp->p->session_id, sizeof(t->session_id));
 	t->audit = UINT32_MAX;
 	if (take_stdio(sp, stdio, e) < 0)
 		return -1;
@@ -292,6 +289,21 @@ prepare(struct spawn *sp, const int stdio[3], struct enter_tree *t, struct err *
 		if (high < 0)
 			return err_set(e, ERR_LIMIT, errno, "cannot make a pipe");
 	}
+	return 0;
+}
+
+/* Noted before it is made: a caller that is killed in between leaves nothing unknown. */
+static int
+make_cgroup(struct spawn *sp, struct enter_tree *t,
+    int (*on_tree)(void *arg, const struct enter_tree *t, struct err *e), void *arg, struct err *e)
+{
+	struct enter_plan *p = sp->p;
+	struct cg *c = &p->cg;
+	struct enter_tree announced = *t;
+
+	cg_announce(c, &announced);
+	if (on_tree && on_tree(arg, &announced, e) < 0)
+		return -1;
 	if (cg_create(c, t, e) < 0)
 		return -1;
 	str_copy(t->oom_file, c->oom_file, sizeof(t->oom_file));
@@ -316,8 +328,8 @@ enter_spawn(struct enter_plan *p, const int stdio[3],
 	out->pidfd = -1;
 	sp.deadline = clock_mono() + SPAWN_WAIT;
 	rc = prepare(&sp, stdio, &out->tree, e);
-	if (rc == 0 && on_tree)
-		rc = on_tree(arg, &out->tree, e);
+	if (rc == 0)
+		rc = make_cgroup(&sp, &out->tree, on_tree, arg, e);
 	if (rc == 0)
 		rc = start(&sp, e);
 	if (rc == 0)

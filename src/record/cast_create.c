@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -66,6 +67,7 @@ struct cast_writer *
 cast_create(const struct cast_start *s, struct err *e)
 {
 	struct cast_writer *w = calloc(1, sizeof(*w));
+	char fresh[sizeof(w->name) + 4];
 
 	if (!w) {
 		err_set(e, ERR_RECORDING, ENOMEM, "cannot begin a recording");
@@ -79,19 +81,25 @@ cast_create(const struct cast_start *s, struct err *e)
 	for (int st = 0; st < CAST_STREAM_COUNT; st++)
 		sha2_init(&w->sha[st]);
 	w->dirfd = fcntl(s->dirfd, F_DUPFD_CLOEXEC, 3);
-	w->fd = openat(s->dirfd, s->name,
+	snprintf(fresh, sizeof(fresh), "%s.new", w->name);
+	w->fd = openat(s->dirfd, fresh,
 	    O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (w->fd < 0) {
 		err_set(e, ERR_RECORDING, errno, "cannot create the recording %s", s->name);
 		cast_free(w);
 		return NULL;
 	}
-	if (write_header(w, s, e) < 0) {
-		unlinkat(s->dirfd, s->name, 0);
-		cast_free(w);
-		return NULL;
+	/* It has its name once it has its header: no killed writer leaves one that is empty. */
+	if (write_header(w, s, e) == 0) {
+		if (linkat(s->dirfd, fresh, s->dirfd, w->name, 0) == 0) {
+			unlinkat(s->dirfd, fresh, 0);
+			return w;
+		}
+		err_set(e, ERR_RECORDING, errno, "cannot create the recording %s", s->name);
 	}
-	return w;
+	unlinkat(s->dirfd, fresh, 0);
+	cast_free(w);
+	return NULL;
 }
 
 void

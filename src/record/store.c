@@ -178,6 +178,20 @@ store_discard(const char *state_dir, const char *id, struct err *e)
 	return remove_session(state_dir, sessdir, id, e);
 }
 
+void
+store_drop_unbegun(const char *state_dir, const char *id)
+{
+	auto_close int sessdir = store_open_session(state_dir, id, NULL);
+	struct store_peek p;
+
+	if (sessdir < 0 || store_is_live(sessdir))
+		return;
+	store_peek(sessdir, id, &p);
+	if (p.absent)
+		remove_session(state_dir, sessdir, id, NULL);
+	store_peek_fini(&p);
+}
+
 int
 store_remove(const char *state_dir, const char *id, struct err *e)
 {

@@ -33,8 +33,8 @@ json_t *store_list(const char *state_dir, const char *user, struct err *e);
 int store_open_cast(const char *state_dir, const char *id, struct err *e); /* O_RDONLY fd */
 /* Remove a session that is not live (ERR_LIMIT when it is). */
 int store_remove(const char *state_dir, const char *id, struct err *e);
-/* Ids whose lock is free and whose recording has no end: for clean-up at start. */
-json_t *store_orphans(const char *state_dir, struct err *e);
+/* Drop what a keeper left that was killed before its recording began; everything else stays. */
+void store_drop_unbegun(const char *state_dir, const char *id);
 
 /* A small file of the session (0600, replaced atomically), and reading it back. */
 int store_put_note(int sessdir, const char *name, const json_t *j, struct err *e);

@@ -170,17 +170,8 @@ all_ids(DIR *dir, struct ids *l, struct err *e)
 	return 0;
 }
 
-static bool
-is_orphan(const json_t *shown)
-{
-	const char *state = json_str(shown, "state");
-
-	return strcmp(state, "truncated") == 0 || strcmp(state, "damaged") == 0;
-}
-
-/* The sessions of `user` (NULL: everyone's), or the ids of those that have no keeper and no end. */
-static json_t *
-collect(const char *state_dir, const char *user, bool orphans, struct err *e)
+json_t *
+store_list(const char *state_dir, const char *user, struct err *e)
 {
 	struct ids ids = {0};
 	bool none;
@@ -202,25 +193,11 @@ collect(const char *state_dir, const char *user, bool orphans, struct err *e)
 		j = look(sessdir, ids.v[i], &p);
 		store_peek_fini(&p);
 		whose = json_str(j, "user");
-		if (orphans && is_orphan(j))
-			json_array_append_new(all, json_string(ids.v[i]));
-		else if (!orphans && (!user || (whose && strcmp(whose, user) == 0)))
+		if (!user || (whose && strcmp(whose, user) == 0))
 			json_array_append(all, j);
 		json_decref(j);
 	}
 	free(ids.v);
 	closedir(dir);
 	return all;
-}
-
-json_t *
-store_list(const char *state_dir, const char *user, struct err *e)
-{
-	return collect(state_dir, user, false, e);
-}
-
-json_t *
-store_orphans(const char *state_dir, struct err *e)
-{
-	return collect(state_dir, NULL, true, e);
 }

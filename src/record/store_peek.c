@@ -117,6 +117,7 @@ store_peek(int sessdir, const char *id, struct store_peek *p)
 	store_cast_name(id, name);
 	fd = openat(sessdir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0 || fstat(fd, &st) < 0) {
+		p->absent = fd < 0 && errno == ENOENT;
 		str_copy(
 		    p->why, errno == ENOENT ? "it has no file" : strerror(errno), sizeof(p->why));
 		return;

@@ -20,7 +20,8 @@ bool store_is_live(int sessdir);
 /* What the first and the last line of a recording say. */
 struct store_peek {
 	json_t *header, *end; /* NULL when missing */
-	int64_t size;	      /* -1: no file */
+	int64_t size;	      /* -1: it cannot be read */
+	bool absent;	      /* there is no file: the recording has not begun */
 	char why[256];	      /* "" or why the file is damaged */
 };
 void store_peek(int sessdir, const char *id, struct store_peek *p);

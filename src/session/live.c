@@ -159,6 +159,7 @@ session_cleanup(const struct conf *c, const char *id, struct err *e)
 	struct tgt_sys sys;
 	int rc;
 
+	store_drop_unbegun(c->state_dir, id);
 	if (!j)
 		return 0; /* it ended before it made anything, or ended well */
 	rc = enter_tree_from_json(json_object_get(j, "tree"), &tree, e);

@@ -11,8 +11,9 @@
 #include "base/log.h"
 #include "tap.h"
 
-/* A question about a key that nobody has. */
-static const unsigned char key[] = {PM_KEY, 0, 1, 'x', 0, 1, 't', 0, 1, 'k'};
+/* A request that a stopping broker refuses: each time an answer, and no process. */
+static const unsigned char request[] = {PM_OPEN, 0, 0, 0, 1};
+static const struct policy_who who = {.user = "test", .root = true};
 static struct conf conf;
 
 /* One transport that asks and asks, and reads no answer: it ends, not the broker. */
@@ -31,13 +32,14 @@ test_deaf_transport(const char *dir)
 		    fd_socketpair(SOCK_STREAM, 0, pair) == 0,
 		"a broker"))
 		return;
-	broker_conn_start(&b, pair[0], NULL, "test");
+	b.stopping = true;
+	broker_conn_start(&b, pair[0], &who, "test");
 	if (!ok(b.conns != NULL, "a connection"))
 		return;
 	kill(b.conns->pid, SIGSTOP);
 	alarm(10); /* fails by ending this program */
 	while (b.conns->monitor_src && asked < 1000000) {
-		broker_answer(b.conns, key, sizeof(key));
+		broker_answer(b.conns, request, sizeof(request));
 		asked++;
 	}
 	alarm(0);

@@ -37,8 +37,9 @@ self_is_sealed(void)
 	if (fd < 0)
 		return false;
 	seals = fcntl(fd, F_GET_SEALS);
-	if (seals >= 0)
-		return (seals & SEALS) == SEALS;
+	/* An ordinary file of a tmpfs answers too: with F_SEAL_SEAL alone, and then the mount counts. */
+	if (seals >= 0 && (seals & SEALS) == SEALS)
+		return true;
 	/* Read-only alone is not enough: others may reach the file by another mount.  That holds
 	 * for our clone as well; but there /proc/PID/exe leads to this mount, which is nobody's. */
 	n = readlink(SELF, path, sizeof(path) - 1);

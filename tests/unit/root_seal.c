@@ -158,7 +158,7 @@ attack_mode(const char *victim, const char *mode, const char *sealed)
 static void
 test_modes(void)
 {
-	char victim[128], copy[128];
+	char victim[128], copy[128], shm[64];
 
 	snprintf(victim, sizeof(victim), "%s/victim", box_dir);
 	snprintf(copy, sizeof(copy), "%s/copy", box_dir);
@@ -166,6 +166,10 @@ test_modes(void)
 	is_int(attack_mode(victim, "mount", "1\n"), EROFS,
 	    "a read-only mount of its own is not writable");
 	ok(unchanged(victim, copy), "the binary is unchanged");
+	snprintf(shm, sizeof(shm), "/dev/shm/coral-test-%d", (int)getpid());
+	box_sh("cp %s %s", copy, shm);
+	is_int(attack_mode(shm, "mount", "1\n"), EROFS, "nor that of a binary on a tmpfs");
+	unlink(shm);
 	is_int(attack_mode(victim, "copy", "1\n"), EPERM, "a sealed copy is not writable");
 	ok(unchanged(victim, copy), "the binary is unchanged");
 	is_int(attack_mode(victim, "hold", "0\n"), 0, "without either, the attack works");

@@ -2,12 +2,10 @@
 #include "transport/authkeys.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/buf.h"
-#include "base/fd.h"
+#include "base/conf.h"
 #include "base/str.h"
 #include "transport/authkeys_line.h"
 #include "transport/fingerprint.h"
@@ -105,64 +103,22 @@ authkeys_parse(struct authkeys *k, const char *text, size_t n, const char *name,
 	return 0;
 }
 
-/* Whoever may write the file decides who gets in. */
-static int
-check_file(int fd, const char *path, struct err *e)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) < 0)
-		return err_set(e, ERR_CONFIG, errno, "cannot look at %s", path);
-	if (!S_ISREG(st.st_mode)) {
-		err_set(e, ERR_CONFIG, 0, "%s cannot be used", path);
-		err_why(e, "it is not a regular file");
-		return err_hint(e, "ls -ld %s", path);
-	}
-	if (st.st_uid != 0 && st.st_uid != geteuid()) {
-		err_set(e, ERR_CONFIG, 0, "%s is not trusted", path);
-		err_why(e, "it belongs to uid %u", (unsigned)st.st_uid);
-		return err_hint(e, "chown %u %s", (unsigned)geteuid(), path);
-	}
-	if (st.st_mode & (S_IWGRP | S_IWOTH)) {
-		err_set(e, ERR_CONFIG, 0, "%s is not trusted", path);
-		err_why(e, "its mode is %04o: others may write it", (unsigned)st.st_mode & 07777);
-		return err_hint(e, "chmod go-w %s", path);
-	}
-	return 0;
-}
-
-/* By way of read(2), not fd_read_file(): a mounted secret is a symbolic link. */
-static int
-slurp(int fd, struct buf *b)
-{
-	ssize_t got;
-
-	do {
-		got = buf_read_fd(b, fd, 65536);
-	} while (got > 0 || (got < 0 && errno == EINTR));
-	return got < 0 ? -1 : 0;
-}
-
+/* Whoever may write the file decides who gets in: the same trust as in a configuration. */
 int
 authkeys_load(struct authkeys *k, const char *path, struct err *e)
 {
-	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct buf b;
 	int rc;
 
 	memset(k, 0, sizeof(*k));
-	if (fd < 0) {
-		err_set(e, ERR_CONFIG, errno, "cannot open %s", path);
-		return err_hint(e, "put one public key a line there, as in ~/.ssh/id_ed25519.pub");
-	}
-	if (check_file(fd, path, e) < 0)
-		return -1;
 	buf_init(&b, FILE_MAX);
-	if (slurp(fd, &b) < 0)
-		rc = err_set(
-		    e, ERR_CONFIG, errno == ENOBUFS ? EFBIG : errno, "cannot read %s", path);
-	else
+	rc = conf_read_file(path, &b, e);
+	if (rc == 0) {
+		err_set(e, ERR_CONFIG, ENOENT, "cannot open %s", path);
+		rc = err_hint(e, "put one public key a line there, as in ~/.ssh/id_ed25519.pub");
+	} else if (rc > 0) {
 		rc = authkeys_parse(k, b.len ? (const char *)buf_head(&b) : "", b.len, path, e);
+	}
 	buf_fini(&b);
 	return rc;
 }

@@ -37,7 +37,7 @@ self_is_sealed(void)
 	if (fd < 0)
 		return false;
 	seals = fcntl(fd, F_GET_SEALS);
-	/* An ordinary file of a tmpfs answers too: with F_SEAL_SEAL alone, and then the mount counts. */
+	/* An ordinary file of a tmpfs answers too, with F_SEAL_SEAL alone: its mount counts. */
 	if (seals >= 0 && (seals & SEALS) == SEALS)
 		return true;
 	/* Read-only alone is not enough: others may reach the file by another mount.  That holds

@@ -85,6 +85,7 @@ point "rooms include downwards" tests/lint/layers.sh
 point "files, functions and lines are short" tests/lint/size.sh
 point "no banned calls" tests/lint/banned.sh
 point "the child calls system calls only" tests/lint/child-syms.sh
+point "no name is a library's as well" tests/lint/symbols.sh
 point "headers stand alone" headers_alone
 point "clang has nothing to say" clang_warnings
 point "cppcheck has nothing to say" static_analysis

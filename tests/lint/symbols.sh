@@ -1,9 +1,12 @@
 #!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
 # A static link takes the first definition of a name: one of ours with the name
 # of a library's own function would replace it inside that library, silently.
 set -eu
-lib=$1
+cd "$(dirname "$0")/../.."
+lib=${1:-build/release/libcoral.a}
 ours=$(nm --defined-only -g "$lib" 2>/dev/null | awk 'NF == 3 { print $3 }' | sort -u)
+[ -n "$ours" ] || { echo "build first: no names in $lib" >&2; exit 1; }
 dir=$(dirname "$(gcc -print-file-name=libc.a)")
 bad=0
 for l in ssh jansson vterm termkey unibilium readline tinfo seccomp yaml z crypto; do

@@ -14,6 +14,7 @@ static struct {
 	int fd;
 	unsigned char *data;
 	size_t off, len;
+	bool deaf;
 } ahead = {.fd = -1};
 
 void
@@ -24,6 +25,7 @@ readahead_start(int fd)
 	if (!ahead.data)
 		ahead.data = malloc(AHEAD);
 	ahead.off = ahead.len = 0;
+	ahead.deaf = false;
 	ahead.fd = ahead.data ? fd : -1;
 }
 
@@ -38,10 +40,17 @@ readahead_stop(int fd)
 	ahead.fd = -1;
 }
 
+void
+readahead_deafen(int fd)
+{
+	if (fd >= 0 && fd == ahead.fd)
+		ahead.deaf = true;
+}
+
 bool
 readahead_pending(int fd)
 {
-	return fd >= 0 && fd == ahead.fd && ahead.len > 0;
+	return fd >= 0 && fd == ahead.fd && ahead.len > 0 && !ahead.deaf;
 }
 
 ssize_t
@@ -73,6 +82,8 @@ __wrap_poll(struct pollfd *v, nfds_t n, int timeout_ms)
 	int ready;
 	bool mine = n == 1 && readahead_pending(v->fd) && (v->events & POLLIN);
 
+	if (n == 1 && ahead.deaf && v->fd == ahead.fd)
+		v->events = (short)(v->events & ~POLLIN);
 	if (mine && v->events == POLLIN) {
 		v->revents = POLLIN;
 		return 1;

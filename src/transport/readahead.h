@@ -16,6 +16,8 @@
 void readahead_start(int fd);
 /* -1: whoever has it (in a fork, which has its parent's). */
 void readahead_stop(int fd);
+/* libssh hears nothing more of it, and can still write. */
+void readahead_deafen(int fd);
 /* Bytes were read that libssh has not taken: poll(2) does not know of them. */
 bool readahead_pending(int fd);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "transport/readahead.h"
 
 #define ASKED_MAX 32 /* requests of any kind before authentication */
 
@@ -144,20 +145,19 @@ srv_on_pubkey(ssh_session ssh, const char *user, struct ssh_key_struct *key, cha
 	return let_in(s, user);
 }
 
-/* libssh writes only to a socket that it has found writable since it wrote last; so turn until
- * nothing was answered, or the reason for the end stays behind in its buffer. */
+/* libssh writes only to a socket that it has found writable since it wrote last: once for what it
+ * wrote, once for what it kept.  It must not hear the client meanwhile, or it goes on answering,
+ * and a quick one is through with its keys before it is told why. */
 void
 srv_say_why(struct srv *s)
 {
-	int asked;
-
 	if (s->authed || s->tries < s->conf->max_tries)
 		return;
-	do {
-		asked = s->asked;
+	readahead_deafen(s->conf->sock);
+	for (int turn = 0; turn < 2; turn++) {
 		if (ssh_event_dopoll(s->event, 0) == SSH_ERROR)
 			return;
-	} while (s->asked != asked);
+	}
 }
 
 void

@@ -8,7 +8,7 @@
 void
 explain_print(const json_t *opened)
 {
-	static const char *const heads[] = {"ITEM", "STATE", "WHY", NULL};
+	static const char *const heads[] = {"ITEM", "STATE", "WHY", "TO CLONE IT", NULL};
 	const json_t *items = json_object_get(json_object_get(opened, "context"), "items");
 	struct table *t = table_new(heads);
 	const json_t *row;
@@ -17,14 +17,14 @@ explain_print(const json_t *opened)
 
 	json_array_foreach(t ? items : NULL, i, row)
 	{
-		for (int k = 0; k < 3; k++) {
-			static const char *const keys[] = {"item", "state", "why"};
+		for (int k = 0; k < 4; k++) {
+			static const char *const keys[] = {"item", "state", "why", "allow"};
 
 			rc |= table_cell(t, json_string_value(json_object_get(row, keys[k])));
 		}
 	}
 	if (rc == 0)
-		table_print(t, stderr, 2);
+		table_print(t, stderr, 3);
 	fflush(stderr);
 	table_free(t);
 }

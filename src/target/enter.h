@@ -49,7 +49,8 @@ uid_t enter_plan_uid(const struct enter_plan *p);
 /* argv as it will be executed (the chosen shell), owned by the plan. */
 const char *const *enter_plan_argv(const struct enter_plan *p);
 /* New reference: {"namespaces_entered":[...], "uid":, "gid":, "groups":[], "capabilities":"hex",
- * "cwd":, "cgroup":, "items":[{"item":,"state":"cloned|defaulted|denied","why":}]} */
+ * "cwd":, "cgroup":, "items":[{"item":,"state":"cloned|defaulted|denied","why":,"allow":}]};
+ * allow is what would have it cloned, null when it is. */
 json_t *enter_plan_context(const struct enter_plan *p);
 
 /* The session's processes: how to signal and end all of them, also by someone

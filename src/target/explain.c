@@ -11,8 +11,9 @@
 #define DEFAULTED "defaulted"
 #define DENIED "denied"
 
-static void PRINTF_LIKE(4, 5)
-    item(json_t *items, const char *name, const char *state, const char *fmt, ...)
+/* What is not cloned has `allow`: what would make it so, or why nothing does. */
+static void PRINTF_LIKE(5, 6) item(
+    json_t *items, const char *name, const char *state, const char *allow, const char *fmt, ...)
 {
 	char why[1600], safe[2000];
 	va_list ap;
@@ -21,8 +22,10 @@ static void PRINTF_LIKE(4, 5)
 	vsnprintf(why, sizeof(why), fmt, ap);
 	va_end(ap);
 	str_vis(safe, sizeof(safe), why);
-	json_array_append_new(
-	    items, json_pack("{s:s,s:s,s:s}", "item", name, "state", state, "why", safe));
+	if (strcmp(state, CLONED) == 0)
+		allow = NULL;
+	json_array_append_new(items, json_pack("{s:s,s:s,s:s,s:s?}", "item", name, "state", state,
+					 "why", safe, "allow", allow));
 }
 
 static json_t *
@@ -48,22 +51,50 @@ say_namespaces(const struct enter_plan *p, json_t *items)
 			snprintf(names + strlen(names), sizeof(names) - strlen(names), " %s",
 			    ctx_namespaces[i].name);
 	}
-	if (left)
-		item(items, "namespaces", DEFAULTED, "not entered, as asked:%s", names);
-	else
-		item(items, "namespaces", CLONED, "all that differ");
+	item(items, "namespaces", left ? DEFAULTED : CLONED,
+	    "leave --namespaces out, or name them there too",
+	    left ? "not entered, as asked:%s" : "%s", left ? names : "all that differ");
 	if (!p->target_root)
-		item(items, "root", DEFAULTED, "the agent's: the mnt namespace is not entered");
+		item(items, "root", DEFAULTED, "name mnt in --namespaces",
+		    "the agent's: the mnt namespace is not entered");
 	else
-		item(items, "root", CLONED, "%s",
+		item(items, "root", CLONED, NULL, "%s",
 		    p->job.root >= 0 ? "the target's" : "shared already");
 	if (p->workdir)
-		item(items, "cwd", DEFAULTED, "%s, as asked", p->workdir);
+		item(items, "cwd", DEFAULTED, "leave -w out", "%s, as asked", p->workdir);
 	else if (p->job.cwd < 0)
-		item(items, "cwd", DEFAULTED, "/: the target's cannot be used");
+		item(items, "cwd", DEFAULTED, "choose a directory with -w",
+		    "/: the target's cannot be used");
 	else
-		item(items, "cwd", CLONED, "%s, or / when it lies outside the root",
+		item(items, "cwd", CLONED, NULL, "%s, or / when it lies outside the root",
 		    p->ctx.cwd_name);
+}
+
+static void
+say_capabilities(const struct enter_plan *p, json_t *items)
+{
+	const uint64_t *caps = p->job.caps, *theirs = p->ctx.status.caps;
+	char allow[300], names[200];
+
+	if (memcmp(caps, theirs, sizeof(p->job.caps)) == 0) {
+		item(items, "capabilities", CLONED, NULL, "all five sets");
+	} else if (p->privileged) {
+		item(items, "capabilities", DEFAULTED, "leave --privileged out",
+		    "every one that can be given, as asked");
+	} else if (p->foreign_ids) {
+		item(items, "capabilities", DENIED, "name user in --namespaces", "%s", p->why_caps);
+	} else if (p->why_caps[0]) {
+		snprintf(allow, sizeof(allow), "give the agent %s",
+		    caps_names(names, sizeof(names), theirs[PROC_CAP_BND] & ~caps[PROC_CAP_BND]));
+		item(items, "capabilities", DENIED, allow, "%s", p->why_caps);
+	} else if (p->as_user) {
+		item(items, "capabilities", DEFAULTED, "leave -u out",
+		    "those of the user asked for, within the target's bounding set");
+	} else {
+		item(items, "capabilities", DENIED,
+		    "nothing: root gets its bounding set at execve(2), more than the target has",
+		    "bounding and inheritable set held at what the target is permitted");
+	}
 }
 
 static void
@@ -72,32 +103,57 @@ say_identity(const struct enter_plan *p, json_t *items)
 	const struct proc_status *st = &p->ctx.status;
 	const char *how = p->as_user ? "of the user asked for" : "the target's";
 
-	item(items, "ids", p->as_user ? DEFAULTED : CLONED, "%s", how);
-	item(items, "groups",
-	    p->why_groups[0] ? DENIED
-	    : p->as_user     ? DEFAULTED
-			     : CLONED,
-	    "%s", p->why_groups[0] ? p->why_groups : how);
-	if (memcmp(p->job.caps, st->caps, sizeof(p->job.caps)) == 0)
-		item(items, "capabilities", CLONED, "all five sets");
-	else if (p->why_caps[0])
-		item(items, "capabilities", DENIED, "%s", p->why_caps);
+	item(items, "ids", p->as_user ? DEFAULTED : CLONED, "leave -u out", "%s", how);
+	if (p->why_groups[0])
+		item(items, "groups", DENIED, "a user namespace whose setgroups file says allow",
+		    "%s", p->why_groups);
 	else
-		item(items, "capabilities", DEFAULTED, "%s",
-		    p->as_user ? "those of the user asked for, within the target's bounding set"
-			       : "not as the target's: see the sets");
-	item(items, "securebits", DEFAULTED, "0: the kernel does not show another process's");
-	item(items, "no_new_privs", CLONED, "%s", st->no_new_privs ? "set" : "not set");
+		item(items, "groups", p->as_user ? DEFAULTED : CLONED, "leave -u out", "%s", how);
+	say_capabilities(p, items);
+	item(items, "securebits", DEFAULTED, "nothing: prctl(2) tells a process its own only",
+	    "0: the kernel does not show another process's");
+	item(items, "no_new_privs", CLONED, NULL, "%s", st->no_new_privs ? "set" : "not set");
 	if (st->seccomp == 0)
-		item(items, "seccomp", CLONED, "the target has no filter");
+		item(items, "seccomp", CLONED, NULL, "the target has no filter");
 	else
-		item(items, "seccomp", DENIED,
+		item(items, "seccomp", DENIED, "nothing: this version installs no filter",
 		    "not cloned: the target has %d filter%s, the session none", st->seccomp_filters,
 		    st->seccomp_filters == 1 ? "" : "s");
 	if (!p->ctx.label[0] || strcmp(p->ctx.label, "unconfined") == 0)
-		item(items, "lsm", CLONED, "the target has no label");
+		item(items, "lsm", CLONED, NULL, "the target has no label");
 	else
-		item(items, "lsm", DENIED, "not cloned: the target runs as %s", p->ctx.label);
+		item(items, "lsm", DENIED, "nothing: this version sets no label",
+		    "not cloned: the target runs as %s", p->ctx.label);
+}
+
+static void
+say_environment(const struct enter_plan *p, json_t *items)
+{
+	size_t same = 0;
+
+	/* The plan changes entries in their place, and adds behind them. */
+	for (size_t i = 0; i < p->ctx.nenv && i < p->env.n; i++)
+		same += strcmp(p->ctx.env[i], p->env.v[i]) == 0;
+	if (same == p->ctx.nenv && same == p->env.n)
+		item(items, "environment", CLONED, NULL, "the target's, %zu entries", same);
+	else
+		item(items, "environment", DEFAULTED, "leave out -e, --env-file, -u and -t",
+		    "the target's, %zu entries, and %zu as asked", same, p->env.n - same);
+}
+
+static void
+say_audit(const struct enter_plan *p, json_t *items)
+{
+	item(items, "keyring", DEFAULTED, "nothing: the target's keys are its own",
+	    "a fresh session keyring");
+	if (p->job.loginuid[0])
+		item(items, "loginuid", DEFAULTED, "nothing: it tells the session from the target",
+		    "%s", p->job.loginuid);
+	else
+		item(items, "loginuid", DENIED, "give the agent CAP_AUDIT_CONTROL",
+		    "the agent's stays: missing CAP_AUDIT_CONTROL");
+	item(items, "signals", DEFAULTED, "nothing: a command is to find them as after login(1)",
+	    "all at their defaults, none blocked");
 }
 
 static void
@@ -105,29 +161,26 @@ say_limits(const struct enter_plan *p, json_t *items)
 {
 	char oom[16];
 
-	item(items, "umask", p->ctx.status.has_umask ? CLONED : DEFAULTED, "%04o",
-	    (unsigned)p->job.umask);
-	item(items, "rlimits", p->why_limits[0] ? DEFAULTED : CLONED, "%s",
+	item(items, "umask", p->ctx.status.has_umask ? CLONED : DEFAULTED,
+	    "a kernel that shows it: Linux 4.7 or later", "%04o", (unsigned)p->job.umask);
+	item(items, "rlimits", p->why_limits[0] ? DENIED : CLONED,
+	    "give the agent CAP_SYS_RESOURCE", "%s",
 	    p->why_limits[0] ? p->why_limits : "the target's");
-	item(items, "environment", CLONED, "the target's, %zu entries", p->ctx.nenv);
-	if (!p->cg.have)
-		item(items, "cgroup", DENIED, "%s", p->cg.why);
-	else if (p->cg.why[0])
-		item(items, "cgroup", DEFAULTED, "%s", p->cg.why);
+	say_environment(p, items);
+	if (p->cg.why[0])
+		item(items, "cgroup", p->cg.have ? DEFAULTED : DENIED,
+		    "mount the host's cgroup file system at " CG_ROOT
+		    ", writable, in the agent's place, and its cgroup namespace",
+		    "%s", p->cg.why);
 	else
-		item(items, "cgroup", CLONED, "the target's limits apply");
+		item(items, "cgroup", CLONED, NULL, "the target's limits apply");
 	snprintf(oom, sizeof(oom), "%d", p->ctx.oom_score_adj);
 	item(items, "oom_score_adj", strcmp(p->job.oom, oom) == 0 ? CLONED : DEFAULTED,
-	    "%s: the session is to end before the application", p->job.oom);
-	item(items, "keyring", DEFAULTED, "a fresh session keyring");
-	if (p->job.loginuid[0])
-		item(items, "loginuid", DEFAULTED, "%s", p->job.loginuid);
-	else
-		item(items, "loginuid", DENIED, "the agent's stays: missing CAP_AUDIT_CONTROL");
-	item(items, "signals", DEFAULTED, "all at their defaults, none blocked");
+	    "nothing: the session is to end before the application", "%s", p->job.oom);
+	say_audit(p, items);
 	item(items, "scheduling", p->job.nice == p->ctx.nice ? CLONED : DEFAULTED,
-	    "nice %d, the target's CPUs", p->job.nice);
-	item(items, "personality", CLONED, "0x%lx", p->ctx.personality);
+	    "renice(1) from outside", "nice %d, the target's CPUs", p->job.nice);
+	item(items, "personality", CLONED, NULL, "0x%lx", p->ctx.personality);
 }
 
 static json_t *

@@ -35,6 +35,7 @@ struct enter_plan {
 	gid_t *groups; /* our numbering */
 	size_t ngroups;
 	bool as_user; /* -u */
+	bool privileged;
 	struct strv argv, env, candidates;
 	char *workdir;
 

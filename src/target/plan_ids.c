@@ -199,6 +199,7 @@ plan_caps(struct enter_plan *p, const struct enter_want *w)
 	while (p->job.last_cap < 63 && (all >> (p->job.last_cap + 1)) & 1)
 		p->job.last_cap++;
 	memcpy(caps, p->ctx.status.caps, sizeof(p->job.caps));
+	p->privileged = w->privileged;
 	if (w->privileged) {
 		uint64_t full = p->job.ns & CLONE_NEWUSER ? all : own;
 

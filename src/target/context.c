@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/ioprio.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/attr.h"
@@ -152,6 +154,8 @@ read_extras(const struct tgt_sys *s, const struct tgt_hold *h, struct ctx *c)
 
 	if (ctx_read_number(h->proc, "oom_score_adj", 10, &v) && v >= -1000 && v <= 1000)
 		c->oom_score_adj = (int)v;
+	if (ctx_read_number(s->proc, "self/oom_score_adj", 10, &v) && v >= -1000 && v <= 1000)
+		c->own_oom = (int)v;
 	if (ctx_read_number(h->proc, "personality", 16, &v) && v >= 0 && v <= UINT32_MAX)
 		c->personality = (unsigned long)v;
 	c->own_audit = UINT32_MAX;
@@ -161,6 +165,15 @@ read_extras(const struct tgt_sys *s, const struct tgt_hold *h, struct ctx *c)
 	c->nice = getpriority(PRIO_PROCESS, (id_t)h->pid);
 	if (errno)
 		c->nice = 0;
+	c->policy = sched_getscheduler(h->pid);
+	c->ioprio = (int)syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, h->pid);
+	/* The kernel's default: another's takes CAP_SYS_NICE to read. */
+	c->timerslack = 50000;
+	if (ctx_read_number(h->proc, "timerslack_ns", 10, &v) && v > 0)
+		c->timerslack = (unsigned long)v;
+	c->coredump_filter = -1;
+	if (ctx_read_number(h->proc, "coredump_filter", 16, &v) && v >= 0 && v <= UINT32_MAX)
+		c->coredump_filter = v;
 	c->has_affinity = sched_getaffinity(h->pid, sizeof(c->affinity), &c->affinity) == 0;
 	n = proc_read(h->proc, "attr/current", c->label, sizeof(c->label) - 1);
 	c->label[n > 0 ? n : 0] = '\0';

@@ -25,7 +25,11 @@ struct ctx {
 	bool setgroups_deny;
 	char **env; /* owned */
 	size_t nenv;
-	int oom_score_adj, nice;
+	int oom_score_adj, own_oom, nice;
+	int policy;		   /* SCHED_* */
+	int ioprio;		   /* ioprio_set(2) */
+	unsigned long timerslack;  /* ns */
+	long long coredump_filter; /* core(5); -1 not readable */
 	unsigned long personality;
 	cpu_set_t affinity;
 	bool has_affinity;

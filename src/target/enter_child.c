@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/ioprio.h>
 #include <linux/keyctl.h>
 #include <linux/securebits.h>
 #include <signal.h>
@@ -79,7 +80,8 @@ reset_signals(void)
 static void
 set_limits(const struct enter_job *job)
 {
-	if (job->oom[0] && put(job->proc, "self/oom_score_adj", job->oom, strlen(job->oom)) < 0)
+	if (job->oom[0] && put(job->proc, "self/oom_score_adj", job->oom, strlen(job->oom)) < 0 &&
+	    !job->keep_oom)
 		die(job, ENTER_OOM, 0);
 	/* Not fatal: a kernel without audit, or one already set; it is an identity for others. */
 	if (job->loginuid[0])
@@ -90,6 +92,14 @@ set_limits(const struct enter_job *job)
 	}
 	if (job->set_affinity)
 		syscall(SYS_sched_setaffinity, 0, sizeof(job->affinity), &job->affinity);
+	/* What is more than the agent may give is left: it is a preference. */
+	if (job->set_policy)
+		syscall(SYS_sched_setscheduler, 0, job->policy, &(struct sched_param){0});
+	if (job->set_ioprio)
+		syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, job->ioprio);
+	syscall(SYS_prctl, PR_SET_TIMERSLACK, job->timerslack, 0, 0, 0);
+	if (job->coredump[0])
+		put(job->proc, "self/coredump_filter", job->coredump, strlen(job->coredump));
 	if (job->set_nice)
 		syscall(SYS_setpriority, PRIO_PROCESS, 0, job->nice);
 	if (job->set_personality)

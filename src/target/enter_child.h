@@ -68,8 +68,11 @@ struct enter_job {
 	struct enter_limit lim[RLIM_NLIMITS];
 	size_t nlim;
 	char oom[16], loginuid[16]; /* "" leave */
-	bool set_nice, set_affinity, set_personality, set_securebits;
-	int nice;
+	bool keep_oom;		    /* ours, where it cannot be lowered */
+	char coredump[24];	    /* "" leave */
+	bool set_nice, set_affinity, set_personality, set_securebits, set_policy, set_ioprio;
+	int nice, policy, ioprio;
+	unsigned long timerslack;
 	cpu_set_t affinity;
 	unsigned long personality;
 

@@ -157,6 +157,23 @@ say_audit(const struct enter_plan *p, json_t *items)
 }
 
 static void
+say_scheduling(const struct enter_plan *p, json_t *items)
+{
+	const struct enter_job *j = &p->job;
+	const struct ctx *c = &p->ctx;
+	bool same = j->nice == c->nice && j->policy == c->policy && j->ioprio == c->ioprio;
+
+	item(items, "scheduling", same ? CLONED : DEFAULTED,
+	    j->nice > c->nice && j->nice > 0
+		? "give the agent CAP_SYS_NICE"
+		: "nothing: a session does not go before others as the target may",
+	    "nice %d, %s, the target's CPUs", j->nice,
+	    j->policy == SCHED_BATCH  ? "as a batch process"
+	    : j->policy == SCHED_IDLE ? "when idle"
+				      : "in turn");
+}
+
+static void
 say_limits(const struct enter_plan *p, json_t *items)
 {
 	char oom[16];
@@ -175,11 +192,15 @@ say_limits(const struct enter_plan *p, json_t *items)
 	else
 		item(items, "cgroup", CLONED, NULL, "the target's limits apply");
 	snprintf(oom, sizeof(oom), "%d", p->ctx.oom_score_adj);
-	item(items, "oom_score_adj", strcmp(p->job.oom, oom) == 0 ? CLONED : DEFAULTED,
-	    "nothing: the session is to end before the application", "%s", p->job.oom);
+	if (p->job.keep_oom)
+		item(items, "oom_score_adj", DEFAULTED, "give the agent CAP_SYS_RESOURCE",
+		    "%s, or the agent's %d where that cannot be lowered", p->job.oom,
+		    p->ctx.own_oom);
+	else
+		item(items, "oom_score_adj", strcmp(p->job.oom, oom) == 0 ? CLONED : DEFAULTED,
+		    "nothing: the session is to end before the application", "%s", p->job.oom);
 	say_audit(p, items);
-	item(items, "scheduling", p->job.nice == p->ctx.nice ? CLONED : DEFAULTED,
-	    "renice(1) from outside", "nice %d, the target's CPUs", p->job.nice);
+	say_scheduling(p, items);
 	item(items, "personality", CLONED, NULL, "0x%lx", p->ctx.personality);
 }
 

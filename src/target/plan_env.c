@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "target/plan.h"
 
+#include <linux/ioprio.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/str.h"
 
@@ -164,28 +167,50 @@ plan_rlimits(struct enter_plan *p, bool may_raise)
 	}
 }
 
+/* Not above what anyone may have: a real-time target's session is an ordinary process. */
+static void
+plan_scheduling(struct enter_job *j, const struct ctx *c, bool may_raise)
+{
+	bool ordinary = c->policy == SCHED_BATCH || c->policy == SCHED_IDLE;
+	bool calm = IOPRIO_PRIO_CLASS(c->ioprio) == IOPRIO_CLASS_BE ||
+		    IOPRIO_PRIO_CLASS(c->ioprio) == IOPRIO_CLASS_IDLE;
+	int now = getpriority(PRIO_PROCESS, 0);
+	cpu_set_t cpus;
+
+	j->nice = c->nice > 0 ? c->nice : 0;
+	j->set_nice = j->nice > now || (j->nice < now && may_raise);
+	if (!j->set_nice)
+		j->nice = now;
+	j->policy = ordinary ? c->policy : SCHED_OTHER;
+	j->set_policy = sched_getscheduler(0) != j->policy;
+	j->ioprio = c->ioprio > 0 && calm ? c->ioprio : 0;
+	j->set_ioprio = (int)syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, 0) != j->ioprio;
+	j->timerslack = c->timerslack;
+	CPU_ZERO(&cpus);
+	j->set_affinity = c->has_affinity && sched_getaffinity(0, sizeof(cpus), &cpus) == 0 &&
+			  !CPU_EQUAL(&cpus, &c->affinity);
+	j->affinity = c->affinity;
+}
+
 void
 plan_limits(struct enter_plan *p)
 {
 	uint64_t own = caps_effective();
 	struct enter_job *j = &p->job;
 	const struct ctx *c = &p->ctx;
-	cpu_set_t cpus;
-	int now;
 
 	plan_rlimits(p, own & CAP_BIT(CAP_SYS_RESOURCE));
 	snprintf(j->oom, sizeof(j->oom), "%d",
 	    c->oom_score_adj > OOM_LEAST ? c->oom_score_adj : OOM_LEAST);
+	/* Below what a process with CAP_SYS_RESOURCE set takes that capability: proc(5). */
+	j->keep_oom = c->own_oom > atoi(j->oom);
 	/* loginuid can be set once; then only with CAP_AUDIT_CONTROL: audit_setloginuid(3). */
 	if (c->own_audit == UINT32_MAX || (own & CAP_BIT(CAP_AUDIT_CONTROL)))
 		snprintf(j->loginuid, sizeof(j->loginuid), "%u", (unsigned)p->uid);
-	now = getpriority(PRIO_PROCESS, 0);
-	j->nice = c->nice > 0 ? c->nice : 0;
-	j->set_nice = j->nice > now || (j->nice < now && (own & CAP_BIT(CAP_SYS_NICE)));
-	CPU_ZERO(&cpus);
-	j->set_affinity = c->has_affinity && sched_getaffinity(0, sizeof(cpus), &cpus) == 0 &&
-			  !CPU_EQUAL(&cpus, &c->affinity);
-	j->affinity = c->affinity;
+	plan_scheduling(j, c, own & CAP_BIT(CAP_SYS_NICE));
+	if (c->coredump_filter >= 0)
+		snprintf(j->coredump, sizeof(j->coredump), "0x%llx",
+		    (unsigned long long)c->coredump_filter);
 	j->personality = c->personality;
 	j->set_personality = (unsigned long)personality(0xffffffff) != c->personality;
 	j->set_securebits = prctl(PR_GET_SECUREBITS, 0, 0, 0, 0) != 0;

@@ -194,18 +194,21 @@ class Podman:
         self.cmd("import", tar, "localhost/reef:1")
         tar.unlink()
 
-    def cmd(self, *args, check=True):
-        return run(["podman", "--root", self.base / "root", "--runroot", self.base / "run",
-                    "--storage-driver", "vfs", "--cgroup-manager", "cgroupfs",
-                    "--runtime", self.runtime, *args], env=self.env, check=check, timeout=120)
+    def argv(self, runtime=None):
+        return ["podman", "--root", str(self.base / "root"), "--runroot", str(self.base / "run"),
+                "--storage-driver", "vfs", "--cgroup-manager", "cgroupfs",
+                "--runtime", runtime or self.runtime]
+
+    def cmd(self, *args, check=True, runtime=None):
+        return run([*self.argv(runtime), *args], env=self.env, check=check, timeout=120)
 
     def pid_of(self, name):
         return int(self.cmd("inspect", "-f", "{{.State.Pid}}", name).stdout)
 
-    def start(self, stem="checkout", args=None, flags=()):
+    def start(self, stem="checkout", args=None, flags=(), runtime=None):
         name = unique(stem)
         cid = self.cmd("run", "-d", "--network", "none", "--name", name, *flags,
-                       "localhost/reef:1", *(args or IDLE)).stdout.split()[-1]
+                       "localhost/reef:1", *(args or IDLE), runtime=runtime).stdout.split()[-1]
         self.names.append(name)
         return Container(name, self.pid_of(name), "podman", cid)
 

@@ -187,6 +187,16 @@ open_v2(const struct cg_fs *fs, const char *path, struct cg *c)
 		put(c->oom_file, sizeof(c->oom_file), "%s/memory.events", c->path2);
 }
 
+static void
+not_mounted(const struct proc_cgroup *g, const struct proc_cgroups *own, struct cg *c)
+{
+	const char *ours = path_in(own, g->controllers);
+
+	if (!ours || strcmp(ours, g->path) != 0)
+		short_of(c, "its hierarchy is not mounted here:",
+		    g->controllers[0] ? g->controllers : "version 2", 0);
+}
+
 void
 cg_open(const struct cg_fs *fs, const struct proc_cgroups *target, const struct proc_cgroups *own,
     struct cg *c)
@@ -195,12 +205,18 @@ cg_open(const struct cg_fs *fs, const struct proc_cgroups *target, const struct 
 
 	memset(c, 0, sizeof(*c));
 	c->target2 = c->own2 = c->procs2 = -1;
-	for (size_t i = 0; fs->v1[0] && i < target->n; i++) {
-		if (target->v[i].controllers[0])
+	for (size_t i = 0; i < target->n; i++) {
+		if (!target->v[i].controllers[0])
+			continue;
+		if (fs->v1[0])
 			open_v1(fs, &target->v[i], own, c);
+		else
+			not_mounted(&target->v[i], own, c);
 	}
 	if (fs->v2[0] && path2)
 		open_v2(fs, path2, c);
+	else if (path2)
+		not_mounted(&(struct proc_cgroup){.controllers = "", .path = path2}, own, c);
 	if (c->nv1 || c->target2 >= 0)
 		c->have = true;
 	if (!c->have)

@@ -198,12 +198,12 @@ plan_limits(struct enter_plan *p)
 	uint64_t own = caps_effective();
 	struct enter_job *j = &p->job;
 	const struct ctx *c = &p->ctx;
+	int oom = c->oom_score_adj > OOM_LEAST ? c->oom_score_adj : OOM_LEAST;
 
 	plan_rlimits(p, own & CAP_BIT(CAP_SYS_RESOURCE));
-	snprintf(j->oom, sizeof(j->oom), "%d",
-	    c->oom_score_adj > OOM_LEAST ? c->oom_score_adj : OOM_LEAST);
+	snprintf(j->oom, sizeof(j->oom), "%d", oom);
 	/* Below what a process with CAP_SYS_RESOURCE set takes that capability: proc(5). */
-	j->keep_oom = c->own_oom > atoi(j->oom);
+	j->keep_oom = c->own_oom > oom;
 	/* loginuid can be set once; then only with CAP_AUDIT_CONTROL: audit_setloginuid(3). */
 	if (c->own_audit == UINT32_MAX || (own & CAP_BIT(CAP_AUDIT_CONTROL)))
 		snprintf(j->loginuid, sizeof(j->loginuid), "%u", (unsigned)p->uid);

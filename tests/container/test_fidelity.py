@@ -247,3 +247,33 @@ def test_nothing_of_the_agents_scheduling(coral, look):
     done = coral.run("exec", "--pid", s.container.pid, "--", "/probe",
                      prefix=["sh", "-c", script, "sh"])
     assert unexplained(s.first, fidelity.parse(done.text), "first") == []
+
+
+def layout(commands):
+    """The agent's own view of the kernel's hierarchies, in a mount namespace of its own."""
+    return ["unshare", "-m", "sh", "-c", commands + '; exec "$@"', "sh"]
+
+
+@pytest.mark.parametrize("prefix,mine,short", [
+    (layout("umount /sys/fs/cgroup/unified"), "freezer", "version 2"),
+    (layout("mount --bind /sys/fs/cgroup/unified /sys/fs/cgroup"), "unified", "not mounted here"),
+    (layout(":"), "unified", None),
+], ids=["v1", "v2", "hybrid"])
+def test_cgroups_that_are_mounted(coral, box, prefix, mine, short):
+    """Where only one version is mounted, the session's cgroup is there, and ends its processes;
+    what could not be joined is said."""
+    script = "cat /proc/self/cgroup; setsid sleep 1000 >/dev/null 2>&1 &"
+    done = coral.run("exec", "--pid", box.pid, "-o", "json", "--", "sh", "-c", script,
+                     prefix=prefix).json()
+    names = dict(line.split(":", 2)[1:] for line in done["stdout"].splitlines())
+    got = {n or "unified": path for n, path in names.items()}
+    first = {(line.split(":")[1] or "unified"): line.rstrip().split(":", 2)[2]
+             for line in open(f"/proc/{box.pid}/cgroup", encoding="utf-8")}
+    assert got[mine] == f"{first[mine]}/coral-{done['session_id']}"
+    joined = set(first) - {mine} - ({"unified"} if mine == "freezer" else set())
+    if mine == "freezer" or not short:
+        assert {n: got[n] for n in joined} == {n: first[n] for n in joined}
+    item = items_of(done["context"])["cgroup"]
+    assert item["state"] == ("defaulted" if short else "cloned")
+    assert not short or short in item["why"], item
+    assert len(done["survivors_killed"]) == 1

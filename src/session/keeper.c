@@ -36,7 +36,7 @@ told_to_end(void *arg, short revents)
 	if (read(k->signal_fd, &si, sizeof si) != (ssize_t)sizeof si)
 		return;
 	keeper_notice(k, "the agent is being stopped: this session ends now");
-	keeper_stop(k, "agent_stopped", SIGTERM);
+	keeper_agent_stops(k);
 }
 
 static int

@@ -167,6 +167,8 @@ spawn(struct keeper *k, struct err *e)
 	int rc;
 
 	rc = k->req->tty ? open_tty(k, stdio, e) : open_pipes(k, stdio, e);
+	/* What follows has a deadline of its own, and is taken back when it is over. */
+	keeper_guard_stop(k->guard);
 	if (rc == 0)
 		rc = enter_spawn(k->plan, stdio, put_live_note, k, &k->child, e);
 	for (int i = 0; i < 3; i++)
@@ -183,7 +185,11 @@ undo(struct keeper *k)
 {
 	cast_free(k->cast);
 	k->cast = NULL;
-	session_live_drop(k->start->conf, k->start->id);
+	/* Else it stays for the clean-up: something of the entry could not be ended yet. */
+	if (enter_tree_gone(&k->child.tree))
+		session_live_drop(k->start->conf, k->start->id);
+	else
+		k->exit_code = 1;
 	if (k->store_dir >= 0) {
 		store_discard(k->start->conf->state_dir, k->start->id, NULL);
 		fd_close(&k->store_dir);
@@ -201,14 +207,28 @@ check_request(const struct request *r, struct err *e)
 	return err_hint(e, "coral exec TARGET -- COMMAND, or coral shell TARGET");
 }
 
+static int
+look_up(struct keeper *k, struct err *e)
+{
+	if (choose_target(k, e) < 0 || ask_policy(k, e) < 0)
+		return -1;
+	keeper_guard_say(k->guard, "reading its users, groups and shell");
+	return make_plan(k, e);
+}
+
 int
 keeper_begin(struct keeper *k, struct err *e)
 {
 	if (check_request(k->req, e) < 0)
 		return -1;
-	if (choose_target(k, e) < 0 || ask_policy(k, e) < 0 || make_plan(k, e) < 0)
+	k->guard = keeper_guard_start(k->start, KEEPER_BEGIN_NS, "looking for it");
+	if (look_up(k, e) < 0) {
+		keeper_guard_stop(k->guard);
 		return -1;
+	}
+	keeper_guard_say(k->guard, "opening its terminal");
 	if (open_record(k, e) < 0 || spawn(k, e) < 0) {
+		keeper_guard_stop(k->guard);
 		undo(k);
 		return -1;
 	}

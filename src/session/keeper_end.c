@@ -14,6 +14,13 @@
 
 /* Someone outside the session may hold our pipe open: do not wait for ever. */
 #define DRAIN_NS (2 * NS_PER_S)
+/* And may go on writing to the terminal, a little at a time. */
+#define DRAIN_MAX_NS (10 * NS_PER_S)
+/* A client that takes nothing for so long, while there is no room for what is left. */
+#define STALL_NS (60 * NS_PER_S)
+/* After the end, how long the client may take to fetch the rest; and when the agent ends. */
+#define FAREWELL_NS (3600 * NS_PER_S)
+#define FAREWELL_SHORT_NS (2 * NS_PER_S)
 
 static void
 end_tree(struct keeper *k)
@@ -64,12 +71,28 @@ keeper_stop(struct keeper *k, const char *cause, int signo)
 	loop_timer_set(k->loop, &k->t_grace, KEEPER_GRACE_NS, grace_over, k);
 }
 
+static bool
+goes_on(struct keeper *k)
+{
+	int64_t now = clock_mono();
+
+	if (k->blocked_since)
+		return true;
+	if (!keeper_has_room(k)) {
+		if (now - k->last_taken > STALL_NS)
+			keeper_client_lost(k);
+		k->drain_since = now;
+		return true;
+	}
+	return now - k->last_output < DRAIN_NS && now - k->drain_since < DRAIN_MAX_NS;
+}
+
 static void
 drain_over(void *arg)
 {
 	struct keeper *k = arg;
 
-	if (k->out.len > 0 || k->blocked_since || clock_mono() - k->last_output < DRAIN_NS) {
+	if (goes_on(k)) {
 		loop_timer_set(k->loop, &k->t_grace, DRAIN_NS, drain_over, k);
 		return;
 	}
@@ -99,6 +122,7 @@ keeper_leader_exited(struct keeper *k)
 	}
 	end_tree(k);
 	k->phase = KEEPER_DRAINING;
+	k->drain_since = k->last_taken = clock_mono();
 	loop_timer_clear(k->loop, &k->t_timeout);
 	loop_timer_clear(k->loop, &k->t_grace);
 	loop_timer_set(k->loop, &k->t_grace, DRAIN_NS, drain_over, k);
@@ -150,6 +174,7 @@ keeper_maybe_finish(struct keeper *k)
 	k->phase = KEEPER_TELLING;
 	loop_timer_clear(k->loop, &k->t_grace);
 	loop_timer_clear(k->loop, &k->t_block);
+	keeper_events_over(k);
 	result = seal(k);
 	if (k->exit_code == 0)
 		session_live_drop(k->start->conf, k->start->id);
@@ -160,5 +185,15 @@ keeper_maybe_finish(struct keeper *k)
 		queue_result(k, result);
 	json_decref(result);
 	if (k->stream >= 0)
-		loop_timer_set(k->loop, &k->t_farewell, KEEPER_FAREWELL_NS, farewell_over, k);
+		loop_timer_set(k->loop, &k->t_farewell,
+		    k->agent_stops ? FAREWELL_SHORT_NS : FAREWELL_NS, farewell_over, k);
+}
+
+void
+keeper_agent_stops(struct keeper *k)
+{
+	k->agent_stops = true;
+	if (k->phase == KEEPER_TELLING)
+		loop_timer_set(k->loop, &k->t_farewell, FAREWELL_SHORT_NS, farewell_over, k);
+	keeper_stop(k, "agent_stopped", SIGTERM);
 }

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -108,76 +106,21 @@ take_stdin(struct keeper *k, const struct frame *f)
 }
 
 static int
-take_winch(struct keeper *k, const struct frame *f)
-{
-	struct rd r = {f->data, f->len, false};
-	struct winsize ws;
-
-	ws.ws_row = rd_u16(&r);
-	ws.ws_col = rd_u16(&r);
-	ws.ws_xpixel = rd_u16(&r);
-	ws.ws_ypixel = rd_u16(&r);
-	if (r.bad || r.n != 0 || ws.ws_row == 0 || ws.ws_col == 0)
-		return -1;
-	if (k->master < 0)
-		return 0;
-	pty_resize(k->master, &ws);
-	cast_resize(k->cast, clock_mono(), ws.ws_col, ws.ws_row, NULL);
-	return 0;
-}
-
-static const struct {
-	const char *name;
-	int signo;
-} signals[] = {{"HUP", SIGHUP}, {"INT", SIGINT}, {"QUIT", SIGQUIT}, {"TERM", SIGTERM},
-    {"KILL", SIGKILL}, {"USR1", SIGUSR1}, {"USR2", SIGUSR2}, {"TSTP", SIGTSTP}, {"CONT", SIGCONT},
-    {"ALRM", SIGALRM}, {"PIPE", SIGPIPE}};
-
-static void
-send_signal(struct keeper *k, const char *name, int signo)
-{
-	pid_t group = k->master >= 0 ? tcgetpgrp(k->master) : k->child.pid;
-	json_t *facts = json_pack("{s:s}", "name", name);
-
-	cast_event(k->cast, clock_mono(), "signal", facts, NULL);
-	json_decref(facts);
-	if (k->leader_gone || group <= 1)
-		return;
-	/* The leader is not reaped before we say so: its group cannot be another's.  The terminal's
-	 * can: its processes may be gone for long, and their number be in use again. */
-	if (group == k->child.pid)
-		kill(-group, signo);
-	else
-		enter_tree_signal_group(&k->sys, &k->child.tree, group, signo);
-}
-
-static int
-take_signal(struct keeper *k, const struct frame *f)
-{
-	for (size_t i = 0; i < COUNT_OF(signals); i++)
-		if (strlen(signals[i].name) == f->len &&
-		    memcmp(signals[i].name, f->data, f->len) == 0) {
-			send_signal(k, signals[i].name, signals[i].signo);
-			return 0;
-		}
-	return -1;
-}
-
-static int
 take(struct keeper *k, const struct frame *f)
 {
 	switch (f->type) {
 	case FR_STDIN:
 		return take_stdin(k, f);
 	case FR_STDIN_EOF:
+		if (!k->input_eof)
+			cast_event(k->cast, clock_mono(), "stdin_eof", NULL, NULL);
 		k->input_eof = true;
-		cast_event(k->cast, clock_mono(), "stdin_eof", NULL, NULL);
 		keeper_write_input(k);
 		return 0;
 	case FR_WINCH:
-		return take_winch(k, f);
+		return keeper_take_winch(k, f);
 	case FR_SIGNAL:
-		return take_signal(k, f);
+		return keeper_take_signal(k, f);
 	case FR_BYE:
 		if (k->phase == KEEPER_TELLING)
 			keeper_client_lost(k);

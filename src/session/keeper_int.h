@@ -3,10 +3,12 @@
 #define CORAL_SESSION_KEEPER_INT_H
 
 #include <jansson.h>
+#include <sys/ioctl.h>
 #include "base/clock.h"
 #include "base/loop.h"
 #include "record/cast.h"
 #include "session/keeper.h"
+#include "session/keeper_guard.h"
 #include "target/enter.h"
 #include "transport/frame.h"
 
@@ -17,10 +19,14 @@
 /* Frames from the client that are not handled yet. */
 #define KEEPER_IN_MAX (2 * (FRAME_DATA_MAX + FRAME_HEAD))
 #define KEEPER_GRACE_NS (5 * NS_PER_S)
+/* Everything that is looked up in the container before its command is started. */
+#define KEEPER_BEGIN_NS (8 * NS_PER_S)
 /* A full disk holds the session this long before it ends (record.on_failure: block). */
 #define KEEPER_BLOCK_NS (30 * NS_PER_S)
-/* After the end, how long the client may take to fetch the rest. */
-#define KEEPER_FAREWELL_NS (3600 * NS_PER_S)
+/* When the command is gone its last output is recorded at once, also when the client does not take
+ * it: it is held here.  A pipe has 1 MiB, unless its owner made it larger; a terminal much less. */
+#define KEEPER_LAST_MAX (4 * 1024 * 1024)
+#define KEEPER_LAST_TTY (256 * 1024)
 
 enum keeper_phase {
 	KEEPER_RUNNING,
@@ -41,6 +47,21 @@ struct keeper_source {
 	size_t left;
 	unsigned char *held; /* read, not yet recorded; only while recording fails */
 	size_t held_len;
+};
+
+#define KEEPER_SIGNALS 11
+/* Asked for, and not done before `next` (clock_mono). */
+struct keeper_signal {
+	bool waiting;
+	int64_t next;
+	uint64_t left_out; /* the same, merged into the one that waits */
+};
+struct keeper_resize {
+	bool waiting;
+	int64_t next;
+	uint64_t left_out;
+	struct winsize size;
+	struct loop_timer timer;
 };
 
 struct keeper {
@@ -73,6 +94,9 @@ struct keeper {
 	bool input_eof;
 	unsigned char input_last; /* byte of stdin; 0: none yet */
 	struct keeper_source output[2];
+	struct keeper_resize resize;
+	struct keeper_signal signals[KEEPER_SIGNALS];
+	struct loop_timer t_signals;
 
 	/* record */
 	int store_dir, store_lock;
@@ -81,16 +105,17 @@ struct keeper {
 	bool record_broken;    /* given up: what comes is read and dropped, and the session ends */
 
 	/* end */
-	int64_t started, last_output; /* clock_mono */
+	int64_t started, last_output, last_taken, drain_since; /* clock_mono */
 	int wait_status;
 	const char *cause; /* "exit", "signal", "timeout", ... */
-	bool leader_gone;
+	bool leader_gone, agent_stops;
 	json_t *survivors;
 	struct err failure; /* ended by coral itself: what the client is told */
 	struct loop_timer t_timeout, t_grace, t_flush, t_sync, t_block, t_farewell;
 	struct loop_src *signal_src;
 	int signal_fd;
 	int exit_code; /* of the keeper process */
+	struct keeper_guard *guard;
 };
 
 /* keeper_begin.c: everything before the first byte.  On -1 nothing is left behind. */
@@ -102,10 +127,18 @@ void keeper_flush_out(struct keeper *k);
 /* The client is gone: policy decides. */
 void keeper_client_lost(struct keeper *k);
 void keeper_notice(struct keeper *k, const char *text);
+/* For one more block of output, or nobody waits for it. */
+bool keeper_has_room(const struct keeper *k);
 
 /* keeper_input.c: frames from the client. */
 void keeper_take_frames(struct keeper *k);
 void keeper_write_input(struct keeper *k);
+
+/* keeper_events.c: as take() of a frame: 0, or -1 when it is malformed. */
+int keeper_take_winch(struct keeper *k, const struct frame *f);
+int keeper_take_signal(struct keeper *k, const struct frame *f);
+/* Before the recording is sealed. */
+void keeper_events_over(struct keeper *k);
 
 /* keeper_output.c: the command's output, recorded and then sent. */
 void keeper_output_ready(struct keeper_source *s);
@@ -120,6 +153,8 @@ void keeper_sync_later(struct keeper *k);
 void keeper_stop(struct keeper *k, const char *cause, int signo); /* TERM or HUP, grace, KILL */
 void keeper_stop_now(struct keeper *k, const char *cause);	  /* KILL */
 void keeper_leader_exited(struct keeper *k);
+/* The agent's container is being stopped. */
+void keeper_agent_stops(struct keeper *k);
 /* When the command is gone and its output is read: write the end, queue the result. */
 void keeper_maybe_finish(struct keeper *k);
 

@@ -165,12 +165,15 @@ keeper_output_bound(struct keeper *k)
 		struct keeper_source *s = &k->output[i];
 		int n = 0;
 
-		/* A terminal ends by itself: the kernel hangs it up with its session leader. */
-		if (s->fd < 0 || s->fd == k->master || ioctl(s->fd, FIONREAD, &n) < 0)
+		if (s->fd < 0 || ioctl(s->fd, FIONREAD, &n) < 0)
 			continue;
+		/* A terminal ends by itself: the kernel hangs it up with its session leader.  But
+		 * a neighbour may open it again. */
 		s->bounded = true;
-		s->left = (size_t)n;
-		if (n == 0)
+		s->left = s->fd == k->master ? KEEPER_LAST_TTY : (size_t)n;
+		k->out.max += (s->left < KEEPER_LAST_MAX ? s->left : KEEPER_LAST_MAX) +
+			      2 * (FRAME_DATA_MAX + FRAME_HEAD);
+		if (s->left == 0)
 			source_over(s);
 	}
 }

@@ -62,6 +62,8 @@ keeper_flush_out(struct keeper *k)
 
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (n > 0)
+			k->last_taken = clock_mono();
 		if (n < 0 && errno != EAGAIN)
 			keeper_client_lost(k);
 		if (n <= 0)
@@ -101,17 +103,20 @@ input_ready(void *arg, short revents)
 	keeper_write_input(arg);
 }
 
+/* Without a client the output still goes to the record. */
+bool
+keeper_has_room(const struct keeper *k)
+{
+	return k->stream < 0 ||
+	       buf_room(&k->out) >= FRAME_DATA_MAX + FRAME_HEAD + KEEPER_OUT_RESERVE;
+}
+
 static short
 output_interest(void *arg)
 {
 	const struct keeper_source *s = arg;
-	const struct keeper *k = s->k;
-	size_t need = FRAME_DATA_MAX + FRAME_HEAD;
 
-	if (k->blocked_since)
-		return 0;
-	/* Without a client the output still goes to the record. */
-	return k->stream < 0 || buf_room(&k->out) >= need + KEEPER_OUT_RESERVE ? POLLIN : 0;
+	return !s->k->blocked_since && keeper_has_room(s->k) ? POLLIN : 0;
 }
 
 static void

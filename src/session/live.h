@@ -21,8 +21,8 @@ void session_live_drop(const struct conf *c, const char *id);
 void session_live_each(
     const struct conf *c, void (*each)(void *arg, const char *id, int keeper), void *arg);
 
-/* End what session `id` left, and drop its note.  Blocks up to 5 s; call in a fork of the broker.
- */
+/* End what session `id` left, and drop its note.  Blocks until it is ended, an hour at most; call
+ * in a fork of the broker. */
 int session_cleanup(const struct conf *c, const char *id, struct err *e);
 
 #endif

@@ -7,6 +7,7 @@
 #include <linux/openat2.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -157,6 +158,10 @@ open_v1(const struct cg_fs *fs, const struct proc_cgroup *g, const struct proc_c
 		str_copy(c->freezer, v->path, sizeof(c->freezer));
 		str_copy(c->freezer_root, root, sizeof(c->freezer_root));
 	}
+	if (has_controller(g->controllers, "pids")) {
+		str_copy(c->pids, v->path, sizeof(c->pids));
+		str_copy(c->pids_root, root, sizeof(c->pids_root));
+	}
 	if (has_controller(g->controllers, "memory"))
 		put(c->oom_file, sizeof(c->oom_file), "%s/memory.oom_control", v->path);
 	if (ours && strcmp(ours, g->path) == 0) {
@@ -284,39 +289,79 @@ make_v2(struct cg *c, const char *name, struct enter_tree *t)
 	return 0;
 }
 
-static void
-make_freezer(struct cg *c, const char *name, struct enter_tree *t)
+/* A child in the v1 hierarchy of that controller, and to be joined instead of the target's. */
+static int
+make_v1(struct cg *c, const char *controller, const char *below, const char *name, char *path,
+    size_t size)
 {
 	struct cg_v1 *v = NULL;
 	int procs;
 
 	for (size_t i = 0; i < c->nv1; i++) {
-		if (has_controller(c->v1[i].name, "freezer"))
+		if (has_controller(c->v1[i].name, controller))
 			v = &c->v1[i];
 	}
-	if (!c->freezer[0] || (!v && c->nv1 == CG_V1_MAX))
-		return;
-	put(t->v1[0], sizeof(t->v1[0]), "%s/%s", c->freezer, name);
-	if (mkdir(t->v1[0], 0755) < 0) {
-		short_of(c, "no cgroup of its own below", c->freezer, errno);
-		t->v1[0][0] = '\0';
-		return;
+	if (!below[0] || (!v && c->nv1 == CG_V1_MAX))
+		return 0;
+	put(path, size, "%s/%s", below, name);
+	if (mkdir(path, 0755) < 0) {
+		path[0] = '\0';
+		return errno;
 	}
-	procs = open_beneath(t->v1[0], "/", "cgroup.procs", O_WRONLY);
+	procs = open_beneath(path, "/", "cgroup.procs", O_WRONLY);
 	if (procs < 0) {
-		short_of(c, "cannot join", t->v1[0], errno);
-		rmdir(t->v1[0]);
-		t->v1[0][0] = '\0';
-		return;
+		int sys = errno;
+
+		rmdir(path);
+		path[0] = '\0';
+		return sys;
 	}
 	if (!v) {
 		v = &c->v1[c->nv1++];
 		v->procs = -1;
+		str_copy(v->name, controller, sizeof(v->name));
 	}
 	fd_close(&v->procs);
 	v->procs = procs;
-	str_copy(v->path, t->v1[0], sizeof(v->path));
-	str_copy(v->name, "freezer", sizeof(v->name));
+	str_copy(v->path, path, sizeof(v->path));
+	return 0;
+}
+
+/* The least pids.max from the container's cgroup up to the top of the hierarchy. */
+static long
+pids_limit(const struct cg *c)
+{
+	char path[CG_PATH_MAX], file[CG_PATH_MAX + 16], text[32];
+	long least = 2L * CG_PIDS_MAX;
+
+	str_copy(path, c->pids, sizeof(path));
+	while (strlen(path) > strlen(c->pids_root)) {
+		ssize_t n;
+		long limit;
+
+		put(file, sizeof(file), "%s/pids.max", path);
+		n = proc_read(AT_FDCWD, file, text, sizeof(text) - 1);
+		text[n > 0 ? n : 0] = '\0';
+		limit = strtol(text, NULL, 10);
+		if (limit > 0 && limit < least)
+			least = limit;
+		*strrchr(path, '/') = '\0';
+	}
+	return least / 2 > 0 ? least / 2 : 1;
+}
+
+static void
+limit_pids(struct cg *c, const char *name, struct enter_tree *t)
+{
+	char number[24];
+
+	put(number, sizeof(number), "%d", CG_PIDS_MAX);
+	if (c->own2 >= 0 && cg_has_file(t->v2, "pids.max"))
+		cg_write(t->v2, "pids.max", number);
+	if (make_v1(c, "pids", c->pids, name, t->v1[1], sizeof(t->v1[1])) != 0 || !t->v1[1][0])
+		return;
+	put(number, sizeof(number), "%ld", pids_limit(c));
+	cg_write(t->v1[1], "pids.max", number);
 }
 
 void
@@ -326,6 +371,8 @@ cg_announce(const struct cg *c, struct enter_tree *t)
 		put(t->v2, sizeof(t->v2), "%s/" CG_PREFIX "%s", c->path2, t->session_id);
 	if (c->freezer[0])
 		put(t->v1[0], sizeof(t->v1[0]), "%s/" CG_PREFIX "%s", c->freezer, t->session_id);
+	if (c->pids[0])
+		put(t->v1[1], sizeof(t->v1[1]), "%s/" CG_PREFIX "%s", c->pids, t->session_id);
 }
 
 int
@@ -347,6 +394,9 @@ cg_create(struct cg *c, struct enter_tree *t, struct err *e)
 		return -1;
 	}
 	if (sys)
-		make_freezer(c, name, t);
+		sys = make_v1(c, "freezer", c->freezer, name, t->v1[0], sizeof(t->v1[0]));
+	if (sys)
+		short_of(c, "no cgroup of its own below", c->freezer, sys);
+	limit_pids(c, name, t);
 	return 0;
 }

@@ -16,6 +16,9 @@
 #define CG_ROOT "/sys/fs/cgroup"
 #define CG_PREFIX "coral-"
 #define CG_PATH_MAX 1100
+/* Processes and threads of one session; and never more than half of what its container may have,
+ * so that a fork bomb in a session leaves room for the application. */
+#define CG_PIDS_MAX 4096
 
 /* Where the file systems are mounted. */
 struct cg_fs {
@@ -37,6 +40,8 @@ struct cg {
 	struct cg_v1 v1[CG_V1_MAX]; /* those where the target is not where we are */
 	size_t nv1;
 	char freezer[CG_PATH_MAX]; /* the target's in v1; "" none */
+	char pids[CG_PATH_MAX];	   /* likewise */
+	char pids_root[CG_PATH_MAX];
 	char freezer_root[CG_PATH_MAX]; /* top of its hierarchy, where nothing freezes */
 	char oom_file[CG_PATH_MAX + 32];
 	bool have;     /* the target's cgroup is joined somewhere, or is ours already */
@@ -68,6 +73,9 @@ unsigned long long cg_oom_count(const char *file);
 int cg_rmdir(const char *path);
 /* Append the pids in dir and below.  Returns how many, at most max; 0 when it is gone. */
 size_t cg_pids(const char *path, pid_t *out, size_t max);
+bool cg_has_file(const char *dir, const char *file);
+/* Whether the process of that /proc directory sees a cgroup file system that is not read-only. */
+bool cg_writable_from(int pd);
 /* Write a word to a file in a cgroup; 0 or -1 with errno. */
 int cg_write(const char *dir, const char *file, const char *word);
 

@@ -12,6 +12,7 @@
 
 #include "base/attr.h"
 #include "base/fd.h"
+#include "target/proc.h"
 
 /* A session with rights on its cgroup may nest more below; nobody needs this many. */
 #define DEPTH_MAX 64
@@ -29,6 +30,35 @@ cg_write(const char *dir, const char *file, const char *word)
 	if (fd < 0)
 		return -1;
 	return write(fd, word, n) == (ssize_t)n ? 0 : -1;
+}
+
+bool
+cg_has_file(const char *dir, const char *file)
+{
+	auto_close int at = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	return at >= 0 && faccessat(at, file, F_OK, 0) == 0;
+}
+
+/* Not its owner or mode: root and whoever it is delegated to may write to most of them. */
+static int
+look_for_writable(void *arg, const struct proc_mount *m)
+{
+	bool *found = arg;
+
+	if ((strcmp(m->fstype, "cgroup") == 0 || strcmp(m->fstype, "cgroup2") == 0) &&
+	    !m->read_only)
+		*found = true;
+	return *found;
+}
+
+bool
+cg_writable_from(int pd)
+{
+	bool found = false;
+
+	/* Not readable, or longer than any: then look for them. */
+	return proc_read_mountinfo(pd, look_for_writable, &found) < 0 || found;
 }
 
 unsigned long long

@@ -58,10 +58,11 @@ json_t *enter_plan_context(const struct enter_plan *p);
 struct enter_tree {
 	char session_id[64];
 	char v2[1100];	    /* absolute path of the session's cgroup in the v2 tree, or "" */
-	char v1[8][1100];   /* likewise freezer, pids, ...; "" unused */
+	char v1[8][1100];   /* likewise freezer, pids; "" unused */
 	pid_t leader;	    /* host pid of the command */
 	uint64_t leader_start;
 	uint32_t audit; /* audit session of its processes, when it is their own; else UINT32_MAX */
+	bool roams;	/* they can write to cgroup file systems, and so leave ours: see tree.h */
 	char oom_file[1200]; /* the container's OOM counter, or "" */
 	uint64_t oom_base;   /* and what it said before the session */
 };
@@ -100,6 +101,8 @@ int enter_tree_signal_group(
  * {"pid","comm"} of those that were alive.  0, or -1 when something is left.
  */
 int enter_tree_end(const struct tgt_sys *s, const struct enter_tree *t, json_t **killed, struct err *e);
+/* Whether no cgroup of its own is left, and so no process in one. */
+bool enter_tree_gone(const struct enter_tree *t);
 /* Whether the kernel's OOM killer struck since the session began: in the container, for a session
  * has no memory limit of its own.  Ask when the command died of SIGKILL. */
 bool enter_tree_oom(const struct enter_tree *t);

@@ -128,6 +128,7 @@ struct proc_mount {
 	const char *root;      /* what of the file system is mounted */
 	const char *point;     /* where, as the process sees it */
 	const char *fstype;
+	bool read_only; /* this mount of it */
 };
 /* `fn` sees each mount, with \040 and the like decoded; not 0 ends the walk and is returned. */
 typedef int (*proc_mount_fn)(void *arg, const struct proc_mount *m);

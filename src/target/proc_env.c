@@ -136,8 +136,9 @@ struct mount_text {
 static bool
 mount_line(struct lex l, struct mount_text *t, struct proc_mount *m)
 {
-	struct lex f;
+	struct lex f, options;
 	uint64_t major, minor;
+	bool ro;
 
 	for (int i = 0; i < 2; i++)
 		if (!lex_until(&l, ' ', &f))
@@ -149,13 +150,18 @@ mount_line(struct lex l, struct mount_text *t, struct proc_mount *m)
 	    !lex_until(&l, ' ', &f) || !unescape(&f, t->point, sizeof(t->point)))
 		return false;
 	/* Options, then any number of tags, then "-" and the type. */
+	if (!lex_until(&l, ' ', &options))
+		return false;
+	ro = options.n >= 2 && memcmp(options.p, "ro", 2) == 0 &&
+	     (options.n == 2 || options.p[2] == ',');
 	do {
 		if (!lex_until(&l, ' ', &f))
 			return false;
 	} while (!lex_is(&f, "-"));
 	if (!lex_until(&l, ' ', &f) || !unescape(&f, t->fstype, sizeof(t->fstype)))
 		return false;
-	*m = (struct proc_mount){(unsigned)major, (unsigned)minor, t->root, t->point, t->fstype};
+	*m =
+	    (struct proc_mount){(unsigned)major, (unsigned)minor, t->root, t->point, t->fstype, ro};
 	return true;
 }
 

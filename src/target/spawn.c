@@ -306,6 +306,8 @@ make_cgroup(struct spawn *sp, struct enter_tree *t,
 		return -1;
 	if (cg_create(c, t, e) < 0)
 		return -1;
+	t->roams = !p->target_root || (p->job.caps[PROC_CAP_BND] & CAP_BIT(CAP_SYS_ADMIN)) ||
+		   cg_writable_from(p->hold.proc);
 	str_copy(t->oom_file, c->oom_file, sizeof(t->oom_file));
 	t->oom_base = cg_oom_count(t->oom_file);
 	p->job.report = sp->report[1];

@@ -52,8 +52,7 @@ enter_tree_signal(const struct tgt_sys *s, const struct enter_tree *t, int signo
 }
 
 int
-enter_tree_signal_group(
-    const struct tgt_sys *s, const struct enter_tree *t, pid_t group, int signo)
+enter_tree_signal_group(const struct tgt_sys *s, const struct enter_tree *t, pid_t group, int signo)
 {
 	return signal_some(s, t, group, signo);
 }
@@ -101,6 +100,24 @@ wait_unpopulated(const char *dir, int64_t deadline)
 	}
 }
 
+/* What forks faster than it is found: once nothing new turns up, all of them stand still. */
+static void
+stop_all(const struct tgt_sys *s, const struct enter_tree *t, pid_t *pids, int64_t deadline)
+{
+	size_t before = 0, n = tree_pids(s, t, pids);
+
+	while (n > before && left_ms(deadline) > 0) {
+		for (size_t i = 0; i < n; i++) {
+			auto_close int fd = tree_hold(s, t, pids[i], NULL);
+
+			if (fd >= 0)
+				pidfd_send_signal(fd, SIGSTOP, NULL, 0);
+		}
+		before = n;
+		n = tree_pids(s, t, pids);
+	}
+}
+
 /* SIGKILL to each, and wait for them; how many there were. */
 static size_t
 kill_wave(const struct tgt_sys *s, const struct enter_tree *t, pid_t *pids, const char *freezer,
@@ -110,8 +127,8 @@ kill_wave(const struct tgt_sys *s, const struct enter_tree *t, pid_t *pids, cons
 	struct pollfd wait[WAVE];
 
 	/* What cannot run cannot fork: the list is whole. */
-	if (freezer)
-		cg_write(freezer, "freezer.state", "FROZEN");
+	if (!freezer || cg_write(freezer, "freezer.state", "FROZEN") < 0 || t->roams)
+		stop_all(s, t, pids, deadline);
 	n = tree_pids(s, t, pids);
 	for (size_t i = 0; i < n; i++) {
 		int fd = tree_hold(s, t, pids[i], NULL);
@@ -143,8 +160,8 @@ kill_by_waves(const struct tgt_sys *s, const struct enter_tree *t, pid_t *pids, 
 	const char *freezer = NULL;
 	int empty = 0;
 
-	for (size_t i = 0; i < COUNT_OF(t->v1); i++) {
-		if (t->v1[i][0])
+	for (size_t i = 0; i < COUNT_OF(t->v1) && !freezer; i++) {
+		if (t->v1[i][0] && cg_has_file(t->v1[i], "freezer.state"))
 			freezer = t->v1[i];
 	}
 	while (empty < 2) {
@@ -209,6 +226,16 @@ enter_tree_end(const struct tgt_sys *s, const struct enter_tree *t, json_t **kil
 			return -1;
 	}
 	return 0;
+}
+
+bool
+enter_tree_gone(const struct enter_tree *t)
+{
+	for (size_t i = 0; i < COUNT_OF(t->v1); i++) {
+		if (t->v1[i][0] && access(t->v1[i], F_OK) == 0)
+			return false;
+	}
+	return !t->v2[0] || access(t->v2, F_OK) < 0;
 }
 
 bool

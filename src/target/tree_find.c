@@ -88,7 +88,7 @@ has_our_parent(const struct seen *all, size_t n, pid_t ppid)
 
 /* By audit session and by descent from the leader. */
 static size_t
-find_by_scan(const struct tgt_sys *s, const struct enter_tree *t, pid_t *out)
+find_by_scan(const struct tgt_sys *s, const struct enter_tree *t, pid_t *out, size_t max)
 {
 	auto_free struct seen *all = calloc(TREE_PIDS_MAX, sizeof(*all));
 	size_t n = all ? look_at_all(s, t, all, TREE_PIDS_MAX) : 0, found = 0;
@@ -102,7 +102,7 @@ find_by_scan(const struct tgt_sys *s, const struct enter_tree *t, pid_t *out)
 			all[i].ours = more = true;
 		}
 	}
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n && found < max; i++) {
 		if (all[i].ours && all[i].alive)
 			out[found++] = all[i].pid;
 	}
@@ -124,22 +124,46 @@ leader_left(const struct tgt_sys *s, const struct enter_tree *t, const pid_t *pi
 	return pd >= 0 && proc_read_stat(pd, &st) == 0 && is_leader(t, &st) && proc_alive(&st);
 }
 
+static int
+by_pid(const void *a, const void *b)
+{
+	pid_t x = *(const pid_t *)a, y = *(const pid_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* The same process is in the session's cgroups of several hierarchies. */
+static size_t
+each_once(pid_t *pids, size_t n)
+{
+	size_t kept = 0;
+
+	qsort(pids, n, sizeof(*pids), by_pid);
+	for (size_t i = 0; i < n; i++) {
+		if (kept == 0 || pids[i] != pids[kept - 1])
+			pids[kept++] = pids[i];
+	}
+	return kept;
+}
+
 size_t
 tree_pids(const struct tgt_sys *s, const struct enter_tree *t, pid_t *out)
 {
 	size_t n = 0;
 
 	if (!tree_has_cgroup(t))
-		return t->leader ? find_by_scan(s, t, out) : 0;
+		return t->leader ? find_by_scan(s, t, out, TREE_PIDS_MAX) : 0;
 	if (t->v2[0])
 		n = cg_pids(t->v2, out, TREE_PIDS_MAX);
 	for (size_t i = 0; i < COUNT_OF(t->v1); i++) {
 		if (t->v1[i][0])
 			n += cg_pids(t->v1[i], out + n, TREE_PIDS_MAX - n);
 	}
-	if (n < TREE_PIDS_MAX && leader_left(s, t, out, n))
+	if (t->roams)
+		n += find_by_scan(s, t, out + n, TREE_PIDS_MAX - n);
+	else if (n < TREE_PIDS_MAX && leader_left(s, t, out, n))
 		out[n++] = t->leader;
-	return n;
+	return each_once(out, n);
 }
 
 /* "/coral-ID" as a whole component of one of its cgroup paths. */
@@ -166,6 +190,18 @@ in_cgroup(int pd, const struct enter_tree *t)
 	return false;
 }
 
+static bool
+is_ours(int pd, const struct enter_tree *t, const struct proc_stat *st)
+{
+	if (is_leader(t, st))
+		return true;
+	if (tree_has_cgroup(t) && in_cgroup(pd, t))
+		return true;
+	if (tree_has_cgroup(t) && !t->roams)
+		return false;
+	return t->audit != UINT32_MAX ? same_audit(pd, t) : !tree_has_cgroup(t);
+}
+
 int
 tree_hold(const struct tgt_sys *s, const struct enter_tree *t, pid_t pid, char *comm)
 {
@@ -176,9 +212,7 @@ tree_hold(const struct tgt_sys *s, const struct enter_tree *t, pid_t pid, char *
 	if (pd < 0 || proc_read_stat(pd, &st) < 0 || pid == getpid() || pid == 1)
 		return -1;
 	/* Read after the pidfd was opened: what is in the tree now is what the pidfd means. */
-	if (!is_leader(t, &st) &&
-	    (tree_has_cgroup(t) ? !in_cgroup(pd, t)
-				: t->audit != UINT32_MAX && !same_audit(pd, t)))
+	if (!is_ours(pd, t, &st))
 		return -1;
 	if (comm)
 		str_vis(comm, 64, st.comm);

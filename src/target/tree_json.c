@@ -15,10 +15,10 @@ enter_tree_to_json(const struct enter_tree *t)
 		if (t->v1[i][0])
 			json_array_append_new(v1, json_string(t->v1[i]));
 	}
-	return json_pack("{s:s,s:s,s:o,s:I,s:I,s:I,s:s,s:I}", "session_id", t->session_id, "v2",
+	return json_pack("{s:s,s:s,s:o,s:I,s:I,s:I,s:b,s:s,s:I}", "session_id", t->session_id, "v2",
 	    t->v2, "v1", v1, "leader", (json_int_t)t->leader, "leader_start",
-	    (json_int_t)t->leader_start, "audit", (json_int_t)t->audit, "oom_file", t->oom_file,
-	    "oom_base", (json_int_t)t->oom_base);
+	    (json_int_t)t->leader_start, "audit", (json_int_t)t->audit, "roams", t->roams,
+	    "oom_file", t->oom_file, "oom_base", (json_int_t)t->oom_base);
 }
 
 /* What is killed by this must be a session of ours, whatever the file says. */
@@ -60,6 +60,7 @@ take(const json_t *j, struct enter_tree *t)
 	t->leader = (pid_t)leader;
 	t->leader_start = (uint64_t)json_integer_value(json_object_get(j, "leader_start"));
 	t->audit = (uint32_t)audit;
+	t->roams = json_is_true(json_object_get(j, "roams"));
 	t->oom_base = (uint64_t)json_integer_value(json_object_get(j, "oom_base"));
 	return true;
 }

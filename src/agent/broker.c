@@ -135,6 +135,10 @@ signalled(void *arg, short revents)
 	(void)revents;
 	if (read(b->signal_fd, &si, sizeof si) != (ssize_t)sizeof si)
 		return;
+	if (si.ssi_signo == SIGCHLD) {
+		broker_reap(b);
+		return;
+	}
 	if (si.ssi_signo != SIGHUP) {
 		stop(b, (int)si.ssi_signo);
 		return;
@@ -154,6 +158,8 @@ watch_signals(struct broker *b, struct err *e)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
+	if (getpid() == 1)
+		sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	b->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);

@@ -65,6 +65,7 @@ struct broker {
 	struct conn *conns;
 	struct worker *workers;
 	size_t conn_count, unauthed, worker_count;
+	struct loop_timer t_reap;
 };
 
 /* broker_listen.c */
@@ -87,6 +88,9 @@ void broker_work_adopt(struct broker *b);
 /* A pidfd; on -1 the child is no more. */
 int broker_hold_child(pid_t pid);
 void broker_work_stop_all(struct broker *b); /* SIGTERM to the keepers */
+
+/* broker_reap.c: wait for the orphans that process 1 inherited. */
+void broker_reap(struct broker *b);
 
 /* broker_who.c: who is on the other end of a unix socket; -1: may not use this agent. */
 int broker_who(const struct broker *b, int sock, struct policy_who *w, struct err *e);

@@ -174,8 +174,9 @@ spawn(struct keeper *k, struct err *e)
 	for (int i = 0; i < 3; i++)
 		if (stdio[i] >= 0 && (i == 0 || !k->req->tty))
 			close(stdio[i]);
-	/* Without a cgroup of its own the tree is found by what only the spawn could know. */
-	if (rc == 0 && !k->child.tree.v2[0])
+	/* Without a cgroup of its own, or when it may leave it, the tree is found by what only the
+	 * spawn could know. */
+	if (rc == 0 && (!k->child.tree.v2[0] || k->child.tree.roams))
 		session_live_note(k->start->conf, k->start->id, &k->child.tree, NULL);
 	return rc;
 }

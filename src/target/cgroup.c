@@ -350,18 +350,24 @@ pids_limit(const struct cg *c)
 	return least / 2 > 0 ? least / 2 : 1;
 }
 
+static char *
+free_v1(struct enter_tree *t)
+{
+	return t->v1[t->v1[0][0] ? 1 : 0];
+}
+
 static void
 limit_pids(struct cg *c, const char *name, struct enter_tree *t)
 {
-	char number[24];
+	char number[24], *path = free_v1(t);
 
 	put(number, sizeof(number), "%d", CG_PIDS_MAX);
 	if (c->own2 >= 0 && cg_has_file(t->v2, "pids.max"))
 		cg_write(t->v2, "pids.max", number);
-	if (make_v1(c, "pids", c->pids, name, t->v1[1], sizeof(t->v1[1])) != 0 || !t->v1[1][0])
+	if (make_v1(c, "pids", c->pids, name, path, sizeof(t->v1[0])) != 0 || !path[0])
 		return;
 	put(number, sizeof(number), "%ld", pids_limit(c));
-	cg_write(t->v1[1], "pids.max", number);
+	cg_write(path, "pids.max", number);
 }
 
 void
@@ -372,7 +378,7 @@ cg_announce(const struct cg *c, struct enter_tree *t)
 	if (c->freezer[0])
 		put(t->v1[0], sizeof(t->v1[0]), "%s/" CG_PREFIX "%s", c->freezer, t->session_id);
 	if (c->pids[0])
-		put(t->v1[1], sizeof(t->v1[1]), "%s/" CG_PREFIX "%s", c->pids, t->session_id);
+		put(free_v1(t), sizeof(t->v1[0]), "%s/" CG_PREFIX "%s", c->pids, t->session_id);
 }
 
 int

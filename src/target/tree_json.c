@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/attr.h"
 #include "base/str.h"
 #include "target/cgroup.h"
 
@@ -32,6 +33,19 @@ take_path(const json_t *j, const char *id, char *out, size_t size)
 	return str_copy(out, path, size) < size;
 }
 
+/* A wrong type would read as a 0 that was never written. */
+static bool
+right_types(const json_t *j)
+{
+	static const char *const numbers[] = {"leader", "leader_start", "audit", "oom_base"};
+
+	for (size_t i = 0; i < COUNT_OF(numbers); i++) {
+		if (!json_is_integer(json_object_get(j, numbers[i])))
+			return false;
+	}
+	return json_is_boolean(json_object_get(j, "roams"));
+}
+
 static bool
 take(const json_t *j, struct enter_tree *t)
 {
@@ -41,7 +55,7 @@ take(const json_t *j, struct enter_tree *t)
 	json_int_t leader = json_integer_value(json_object_get(j, "leader"));
 	json_int_t audit = json_integer_value(json_object_get(j, "audit"));
 
-	if (!id || !*id || strchr(id, '/') ||
+	if (!right_types(j) || !id || !*id || strchr(id, '/') ||
 	    str_copy(t->session_id, id, sizeof(t->session_id)) >= sizeof(t->session_id))
 		return false;
 	if (!take_path(json_object_get(j, "v2"), id, t->v2, sizeof(t->v2)) || !json_is_array(v1) ||

@@ -68,11 +68,11 @@ def test_signals_without_end(raw, net_agent, box):  # noqa: F811
 
 def test_few_signals_are_each_sent(agent, box):
     proc = agent.coral.popen("exec", "--pid", box.pid, "--", "bash", "-c",
-                             "trap 'echo int' INT; trap 'echo term; exit 3' TERM; echo up; "
+                             "trap 'echo hup' HUP; trap 'echo term; exit 3' TERM; echo up; "
                              "while :; do read -t 0.1; done")
     assert proc.stdout.readline() == b"up\n"
-    proc.send_signal(signal.SIGINT)
-    assert proc.stdout.readline() == b"int\n"
+    proc.send_signal(signal.SIGHUP)
+    assert proc.stdout.readline() == b"hup\n"
     proc.send_signal(signal.SIGTERM)
     assert proc.stdout.read() == b"term\n" and proc.wait(10) == 3
     proc.communicate()

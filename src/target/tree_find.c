@@ -199,7 +199,8 @@ is_ours(int pd, const struct enter_tree *t, const struct proc_stat *st)
 		return true;
 	if (tree_has_cgroup(t) && !t->roams)
 		return false;
-	return t->audit != UINT32_MAX ? same_audit(pd, t) : !tree_has_cgroup(t);
+	/* Without audit it was found by descent, a moment ago. */
+	return t->audit == UINT32_MAX || same_audit(pd, t);
 }
 
 int

@@ -104,6 +104,78 @@ test_scan_ending(pid_t pid)
 }
 
 static void
+crowded(json_t *config)
+{
+	json_object_set_new(json_object_get(json_object_get(config, "linux"), "resources"), "pids",
+	    json_pack("{s:i}", "limit", 60));
+}
+
+/* Half of the container's own limit, and no more than 4096, where the kernel can do it (v1). */
+static void
+test_pids(pid_t pid, const char *want)
+{
+	static const char *const argv[] = {"sleep", "1000004", NULL};
+	struct run r = {.want = {.argv = argv}};
+	char text[32] = "", *path = NULL;
+	int from = -1;
+
+	if (access("/sys/fs/cgroup/pids/cgroup.procs", F_OK) < 0)
+		return;
+	is_int(kit_spawn(pid, &r, &from), 0, "a session");
+	for (size_t i = 0; i < COUNT_OF(r.child.tree.v1); i++) {
+		if (strstr(r.child.tree.v1[i], "/pids/"))
+			path = r.child.tree.v1[i];
+	}
+	ok(path != NULL, "has a pids cgroup of its own");
+	if (path) {
+		auto_close int dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+		proc_read(dir, "pids.max", text, sizeof(text) - 1);
+		is_str(text, want, "with a limit");
+		proc_read(dir, "cgroup.procs", text, sizeof(text) - 1);
+		is_int(atol(text), r.child.pid, "and is in it");
+	}
+	is_int(enter_tree_end(&kit_sys, &r.child.tree, NULL, &r.e), 0, "ended");
+	waitpid(r.child.pid, &r.status, 0);
+	ok(enter_tree_gone(&r.child.tree) && (!path || access(path, F_OK) < 0), "and gone");
+	close(from);
+	fd_close(&r.child.pidfd);
+}
+
+/* A process that left the session's cgroup, by root's power over cgroups. */
+static void
+test_escaped(pid_t pid)
+{
+	static const char *const argv[] = {"/bin/sh", "-c",
+	    "setsid sleep 1000005 & sleep 0.1; echo ready; sleep 1000005", NULL};
+	struct run r = {.want = {.argv = argv}};
+	struct enter_tree back;
+	json_t *killed = NULL, *j;
+	char line[8] = "";
+	int from = -1;
+
+	is_int(kit_spawn(pid, &r, &from), 0, "a command with a child");
+	ok(read(from, line, sizeof(line) - 1) > 0, "started");
+	ok(!r.child.tree.roams, "which no cgroup file system of its container lets leave");
+	ok(r.child.tree.audit != UINT32_MAX, "has an audit session");
+	box_sh("for p in $(cat %s/cgroup.procs); do for f in /sys/fs/cgroup/*/cgroup.procs; do "
+	       "echo $p >$f; done; done 2>/dev/null",
+	    r.child.tree.v2[0] ? r.child.tree.v2 : r.child.tree.v1[0]);
+	r.child.tree.roams = true;
+	j = enter_tree_to_json(&r.child.tree);
+	is_int(enter_tree_from_json(j, &back, &r.e), 0, "that it may is on disk");
+	json_decref(j);
+	is_int(enter_tree_end(&kit_sys, &back, &killed, &r.e), 0, "ended");
+	ok(json_array_size(killed) >= 2, "%zu were listed", json_array_size(killed));
+	waitpid(r.child.pid, &r.status, 0);
+	is_int(box_sh("grep -l '[1]000005' /proc/[0-9]*/cmdline >/dev/null 2>&1") != 0, 1,
+	    "no survivor");
+	json_decref(killed);
+	close(from);
+	fd_close(&r.child.pidfd);
+}
+
+static void
 test_paused(pid_t pid)
 {
 	struct run r = {.want = {.tty = false}};
@@ -225,6 +297,11 @@ main(void)
 	test_ending(pid);
 	test_signal_group(pid);
 	test_scan_ending(pid);
+	test_escaped(pid);
+	test_pids(pid, "4096\n");
+	pid = box_run("crowded", crowded);
+	ok(pid > 0, "a container with few processes");
+	test_pids(pid, "30\n");
 	pid = box_run("doomed", NULL);
 	ok(pid > 0, "a container to destroy");
 	test_destroyed(pid);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "session/live.h"
 #include "session/header.h"
@@ -16,11 +17,30 @@
 #define DRAIN_NS (2 * NS_PER_S)
 /* And may go on writing to the terminal, a little at a time. */
 #define DRAIN_MAX_NS (10 * NS_PER_S)
+/* How long SIGKILL may take. */
+#define KILL_WAIT_NS (5 * NS_PER_S)
 /* A client that takes nothing for so long, while there is no room for what is left. */
 #define STALL_NS (60 * NS_PER_S)
 /* After the end, how long the client may take to fetch the rest; and when the agent ends. */
 #define FAREWELL_NS (3600 * NS_PER_S)
 #define FAREWELL_SHORT_NS (2 * NS_PER_S)
+
+/* Takes the list.  The first look that finds somebody counts: later ones see the same, dying. */
+static void
+note_survivors(struct keeper *k, json_t *list)
+{
+	size_t i;
+
+	for (i = json_array_size(list); i-- > 0;)
+		if (json_int(json_array_get(list, i), "pid", 0) == k->child.pid)
+			json_array_remove(list, i);
+	if (!k->survivors || json_array_size(k->survivors) == 0) {
+		json_decref(k->survivors);
+		k->survivors = list;
+	} else {
+		json_decref(list);
+	}
+}
 
 static void
 end_tree(struct keeper *k)
@@ -32,10 +52,35 @@ end_tree(struct keeper *k)
 		log_error_of(&e, "ending a session");
 		k->exit_code = 1;
 	}
-	if (!k->survivors)
-		k->survivors = killed;
-	else
-		json_decref(killed);
+	note_survivors(k, killed);
+}
+
+static void after_leader(struct keeper *k);
+
+/* It waits in the kernel for what never comes, or is frozen.  The session ends without it, and the
+ * clean-up goes on trying. */
+static void
+kill_over(void *arg)
+{
+	struct keeper *k = arg;
+
+	loop_del(&k->pidfd_src);
+	err_set(&k->failure, ERR_TIMEOUT, 0, "the command cannot be killed");
+	err_why(&k->failure,
+	    "%d s after SIGKILL it still waits in the kernel: its container is "
+	    "paused, or a file system does not answer",
+	    (int)(KILL_WAIT_NS / NS_PER_S));
+	err_hint(&k->failure, "look at /proc/%d/stack; it is ended as soon as it can be",
+	    (int)k->child.pid);
+	after_leader(k);
+}
+
+static void
+kill_all(struct keeper *k)
+{
+	note_survivors(k, enter_tree_list(&k->sys, &k->child.tree));
+	enter_tree_signal(&k->sys, &k->child.tree, SIGKILL);
+	loop_timer_set(k->loop, &k->t_grace, KILL_WAIT_NS, kill_over, k);
 }
 
 void
@@ -46,8 +91,7 @@ keeper_stop_now(struct keeper *k, const char *cause)
 	if (k->phase == KEEPER_RUNNING)
 		k->cause = cause;
 	k->phase = KEEPER_ENDING;
-	loop_timer_clear(k->loop, &k->t_grace);
-	enter_tree_signal(&k->sys, &k->child.tree, SIGKILL);
+	kill_all(k);
 }
 
 static void
@@ -56,7 +100,7 @@ grace_over(void *arg)
 	struct keeper *k = arg;
 
 	if (k->phase == KEEPER_ENDING)
-		enter_tree_signal(&k->sys, &k->child.tree, SIGKILL);
+		kill_all(k);
 }
 
 void
@@ -120,6 +164,12 @@ keeper_leader_exited(struct keeper *k)
 		else if (WTERMSIG(k->wait_status) == SIGKILL && kill(k->target.pid, 0) < 0)
 			k->cause = "target_gone";
 	}
+	after_leader(k);
+}
+
+static void
+after_leader(struct keeper *k)
+{
 	end_tree(k);
 	k->phase = KEEPER_DRAINING;
 	k->drain_since = k->last_taken = clock_mono();

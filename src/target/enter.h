@@ -93,6 +93,8 @@ int enter_tree_signal(const struct tgt_sys *s, const struct enter_tree *t, int s
 /* The same to those in one process group: a group of that number elsewhere is not touched. */
 int enter_tree_signal_group(
     const struct tgt_sys *s, const struct enter_tree *t, pid_t group, int signo);
+/* New JSON array of {"pid","comm"} of those that are alive, at most 256. */
+json_t *enter_tree_list(const struct tgt_sys *s, const struct enter_tree *t);
 /*
  * SIGKILL until nothing is left (at most 5 s) and remove the cgroups.  Without a cgroup of its own
  * (read-only cgroupfs) the tree is what carries its audit session, which only CAP_AUDIT_CONTROL

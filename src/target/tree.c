@@ -198,6 +198,14 @@ remove_cgroup(const struct enter_tree *t, const char *path, int64_t deadline, st
 	return 0;
 }
 
+json_t *
+enter_tree_list(const struct tgt_sys *s, const struct enter_tree *t)
+{
+	auto_free pid_t *pids = calloc(TREE_PIDS_MAX, sizeof(*pids));
+
+	return pids ? list_alive(s, t, pids) : json_array();
+}
+
 int
 enter_tree_end(const struct tgt_sys *s, const struct enter_tree *t, json_t **killed, struct err *e)
 {

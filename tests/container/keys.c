@@ -19,7 +19,8 @@ main(int argc, char **argv)
 	syscall(SYS_keyctl, KEYCTL_DESCRIBE, KEY_SPEC_SESSION_KEYRING, what, sizeof(what) - 1);
 	key = syscall(SYS_request_key, "user", argv[1], NULL, 0);
 	if (key < 0)
-		key = syscall(SYS_keyctl, KEYCTL_SEARCH, KEY_SPEC_SESSION_KEYRING, "user", argv[1], 0);
+		key = syscall(
+		    SYS_keyctl, KEYCTL_SEARCH, KEY_SPEC_SESSION_KEYRING, "user", argv[1], 0);
 	if (key < 0 && strstr(what, "_ses") && !strstr(what, argv[1]))
 		printf("new\n");
 	else

@@ -57,7 +57,7 @@ saw(const char *pid, const char *what, const char *value)
 
 /* The descriptors of the agent are sockets to it, its state, and directories of the host. */
 static void
-look_at_fds(const char *pid)
+look_at_fds(const char *pid, const char *exe)
 {
 	char path[64], value[4096];
 	struct dirent *ent;
@@ -73,9 +73,10 @@ look_at_fds(const char *pid)
 		char name[40];
 
 		snprintf(name, sizeof(name), "fd/%.20s", ent->d_name);
+		/* bash asks nscd(8), by a socket of its own. */
 		if (link_of(pid, name, value, sizeof(value)) > 0 &&
-		    (strncmp(value, "socket:", 7) == 0 || strstr(value, "coral") ||
-			strncmp(value, "anon_inode:", 11) == 0))
+		    ((strncmp(value, "socket:", 7) == 0 && !strstr(exe, "/bash")) ||
+			strstr(value, "coral") || strncmp(value, "anon_inode:", 11) == 0))
 			saw(pid, name, value);
 	}
 	closedir(d);
@@ -134,7 +135,7 @@ look_at(const char *pid)
 		saw(pid, "root", value);
 	if (link_of(pid, "cwd", value, sizeof(value)) > 0 && strncmp(value, "(unr", 4) == 0)
 		saw(pid, "cwd", value);
-	look_at_fds(pid);
+	look_at_fds(pid, exe);
 	look_for_word(pid, "environ", "CORAL_");
 	look_for_word(pid, "maps", "coral");
 	seize(pid);
@@ -188,8 +189,9 @@ main(int argc, char **argv)
 		struct dirent *ent;
 
 		while (d && (ent = readdir(d)) != NULL)
+			/* The container's own first process is not meant. */
 			if (ent->d_name[0] > '0' && ent->d_name[0] <= '9' &&
-			    atoi(ent->d_name) != getpid())
+			    atoi(ent->d_name) > 1 && atoi(ent->d_name) != getpid())
 				writer ? overwrite(ent->d_name) : look_at(ent->d_name);
 		if (d)
 			closedir(d);

@@ -53,7 +53,7 @@ def survivors(agent):
 
 HIDE = {
     "setsid": f"setsid sh -c '{THERE}' &",
-    "nohup": f"busybox nohup sh -c '{THERE}' >/dev/null 2>&1 &",
+    "nohup": f"(trap '' HUP INT QUIT; {THERE}) >/dev/null 2>&1 &",
     "double fork": f"(setsid sh -c 'setsid sh -c \"{THERE}\" & exit' &);",
     "escape": f"setsid sh -c '{LEAVE} setsid sh -c \"{THERE}\" & exit' &",
 }

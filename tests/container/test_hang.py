@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from house.casts import Cast
 from house.util import alive, run, wait_for
 
 HERE = pathlib.Path(__file__).parent
@@ -69,6 +70,22 @@ def test_files_that_never_answer(agent, make_box, mute, where, args):
     assert agent.coral.live() == [] and agent.proc.poll() is None
     if where == "/srv":
         assert agent.coral.run("exec", "--pid", box.pid, "--", "echo", "on").out == b"on\n"
+
+
+@pytest.mark.slow
+def test_a_command_that_cannot_be_killed(agent, make_box, mute):
+    """It waits for an answer in the kernel, where no signal comes through: the session ends."""
+    box = make_box("mute", kind="busybox", edit=lambda _, root: (root / "srv").mkdir(exist_ok=True))
+    server = mute(box, "/srv")
+    done = agent.coral.run("exec", "--pid", box.pid, "--timeout", "1s", "--", "cat", "/srv/file",
+                           timeout=40)
+    assert done.code == 124 and "cannot be killed" in done.errtext, done
+    wait_for("no keeper", lambda: not agent.keepers(), 15)
+    end = Cast(agent.coral.newest_cast()).end
+    assert end["cause"] == "timeout" and end["error"]["code"] == "TIMEOUT"
+    assert len(box.processes()) > 1, "it was not what it seemed"
+    server.kill()
+    clean(agent, box)
 
 
 def test_the_client_that_gave_up(agent, make_box, mute):

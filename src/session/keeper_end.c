@@ -29,9 +29,7 @@
 static void
 note_survivors(struct keeper *k, json_t *list)
 {
-	size_t i;
-
-	for (i = json_array_size(list); i-- > 0;)
+	for (size_t i = json_array_size(list); i-- > 0;)
 		if (json_int(json_array_get(list, i), "pid", 0) == k->child.pid)
 			json_array_remove(list, i);
 	if (!k->survivors || json_array_size(k->survivors) == 0) {

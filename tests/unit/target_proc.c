@@ -161,7 +161,8 @@ environs(void)
 static int
 note(void *arg, const struct proc_mount *m)
 {
-	snprintf(arg, 256, "%u:%u %s %s %s", m->major, m->minor, m->root, m->point, m->fstype);
+	snprintf(arg, 256, "%u:%u %s %s %s%s", m->major, m->minor, m->root, m->point, m->fstype,
+	    m->read_only ? " ro" : "");
 	return strcmp(m->point, "/stop") == 0 ? 7 : 0;
 }
 
@@ -175,6 +176,14 @@ mounts(void)
 		   note, got),
 	    0, "mountinfo");
 	is_str(got, "98:0 /a b /etc/x\\y ext3", "escapes decoded, tags passed over");
+	is_int(proc_parse_mountinfo(T("1 1 0:1 / /a ro - cgroup2 t rw\n"), note, got), 0, "one");
+	is_str(got, "0:1 / /a cgroup2 ro", "that is read-only");
+	is_int(
+	    proc_parse_mountinfo(T("1 1 0:1 / /a ro,nosuid - cgroup2 t rw\n"), note, got), 0, "or");
+	is_str(got, "0:1 / /a cgroup2 ro", "with more options");
+	is_int(proc_parse_mountinfo(T("1 1 0:1 / /a rw,ro - cgroup2 t ro\n"), note, got), 0,
+	    "the first word says it");
+	is_str(got, "0:1 / /a cgroup2", "of the mount");
 	is_int(proc_parse_mountinfo(T("1 1 0:1 / /stop rw - tmpfs t rw\n1 1 broken\n"), note, got),
 	    7, "the callback ends it");
 	ok(proc_parse_mountinfo(T("36 35 98:0 / /x rw master:1 ext3 /dev/r rw\n"), note, got) < 0,

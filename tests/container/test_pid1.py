@@ -100,8 +100,9 @@ def test_sigterm(pod, app, manners):
     """People are told, the session is ended and its recording sealed, and the agent exits 0."""
     container, pid = app
     proc = pod.coral.popen("exec", "--pid", pid, "--", "sh", "-c",
-                           f"trap '{manners}' TERM; "
-                           "setsid sh -c 'trap : TERM; while :; do sleep 1; done' & echo up; "
+                           f"trap '{manners}' TERM; setsid sh -c 'trap : TERM; touch /tmp/there; "
+                           "while :; do sleep 1; done' & "
+                           "until [ -e /tmp/there ]; do sleep 0.02; done; echo up; "
                            "while :; do sleep 0.1; done")
     said, _ = drain(proc.stderr)
     assert proc.stdout.readline() == b"up\n"

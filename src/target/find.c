@@ -16,6 +16,18 @@
 #define NEW_FEW 32
 #define ID_PREFIX_MIN 4
 
+struct found {
+	struct tgt_list all, hits;
+	bool cached; /* some of it is only remembered */
+};
+
+static void
+found_fini(struct found *f)
+{
+	tgt_list_fini(&f->all);
+	tgt_list_fini(&f->hits);
+}
+
 static int
 by_name(const void *a, const void *b)
 {
@@ -56,37 +68,6 @@ collect(const struct scan *sc, struct tgt_list *out, struct err *e)
 			return -1;
 	sort(out);
 	return 0;
-}
-
-static int
-scan_list(
-    const struct tgt_sys *s, bool use_cache, struct tgt_list *out, bool *cached, struct err *e)
-{
-	struct scan *sc = malloc(sizeof(*sc));
-	int rc = -1;
-
-	if (!sc)
-		return err_set(e, ERR_LIMIT, ENOMEM, "cannot list the containers");
-	if (scan_run(s, use_cache, sc, e) == 0) {
-		rc = collect(sc, out, e);
-		if (!sc->cached || sc->news || sc->inspected > NEW_FEW)
-			cache_save(sc);
-	}
-	*cached = sc->cached;
-	scan_fini(sc);
-	free(sc);
-	if (rc < 0)
-		tgt_list_fini(out);
-	return rc;
-}
-
-int
-tgt_list_all(const struct tgt_sys *s, struct tgt_list *out, struct err *e)
-{
-	bool cached;
-
-	*out = (struct tgt_list){NULL, 0};
-	return scan_list(s, false, out, &cached, e);
 }
 
 static bool
@@ -148,9 +129,64 @@ select_from(
 	return 0;
 }
 
-/* One match in remembered facts counts when the process itself still says the same. */
+/* Whether they are paused is asked when they are looked at, and not kept. */
+static void
+see_frozen(struct scan *sc, struct tgt_list *l)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		auto_close int pd = proc_open(sc->sys->proc, l->v[i].pid);
+
+		l->v[i].frozen = pd >= 0 && proc_read_cgroups(pd, &sc->now) == 0 &&
+				 tgt_is_frozen(&sc->rt, &sc->now);
+	}
+}
+
 static bool
-still_so(const struct tgt_sys *s, const struct tgt_query *q, const struct tgt *was, struct tgt *out)
+worth_saving(const struct scan *sc)
+{
+	return !sc->cached || sc->news || sc->moved || sc->inspected > NEW_FEW;
+}
+
+/* All of them, and with `q` those that match into `hits`. */
+static int
+scan_list(const struct tgt_sys *s, const struct tgt_query *q, bool use_cache, struct found *f,
+    struct err *e)
+{
+	struct scan *sc = malloc(sizeof(*sc));
+	int rc = -1;
+
+	memset(f, 0, sizeof(*f));
+	if (!sc)
+		return err_set(e, ERR_LIMIT, ENOMEM, "cannot list the containers");
+	if (scan_run(s, use_cache, sc, e) == 0) {
+		rc = collect(sc, &f->all, e);
+		if (rc == 0 && q)
+			rc = select_from(&f->all, q, &f->hits, e);
+		see_frozen(sc, q ? &f->hits : &f->all);
+		if (worth_saving(sc))
+			cache_save(sc);
+	}
+	f->cached = sc->cached;
+	scan_fini(sc);
+	free(sc);
+	if (rc < 0)
+		found_fini(f);
+	return rc;
+}
+
+int
+tgt_list_all(const struct tgt_sys *s, struct tgt_list *out, struct err *e)
+{
+	struct found f;
+	int rc = scan_list(s, NULL, false, &f, e);
+
+	*out = f.all;
+	return rc;
+}
+
+bool
+find_still_so(
+    const struct tgt_sys *s, const struct tgt_query *q, const struct tgt *was, struct tgt *out)
 {
 	struct err ignored;
 
@@ -161,53 +197,51 @@ still_so(const struct tgt_sys *s, const struct tgt_query *q, const struct tgt *w
 	return tgt_matches(out, q, false) || tgt_matches(out, q, true);
 }
 
+/* The answer to what was found. */
 static int
-find_once(const struct tgt_sys *s, const struct tgt_query *q, bool use_cache, struct tgt_list *all,
-    struct tgt_list *hits, bool *cached, struct err *e)
+answer(const struct tgt_query *q, struct found *f, struct tgt *out, struct tgt_list *candidates,
+    struct err *e)
 {
-	*all = *hits = (struct tgt_list){NULL, 0};
-	if (scan_list(s, use_cache, all, cached, e) < 0)
-		return -1;
-	if (select_from(all, q, hits, e) == 0)
+	int rc;
+
+	if (f->hits.n == 1) {
+		*out = f->hits.v[0];
 		return 0;
-	tgt_list_fini(all);
-	tgt_list_fini(hits);
-	return -1;
+	}
+	if (f->hits.n == 0)
+		return tgt_err_none(q, &f->all, e);
+	rc = tgt_err_several(q, &f->hits, e);
+	if (candidates)
+		*candidates = steal_list(&f->hits);
+	return rc;
 }
 
 int
 tgt_find(const struct tgt_sys *s, const struct tgt_query *q, struct tgt *out,
     struct tgt_list *candidates, struct err *e)
 {
-	struct tgt_list all, hits;
-	bool cached, sure;
-	int rc = 0;
+	struct found f;
+	int rc;
 
 	if (candidates)
 		*candidates = (struct tgt_list){NULL, 0};
 	if (q->pid)
 		return tgt_describe(s, q->pid, out, e);
-	if (find_once(s, q, true, &all, &hits, &cached, e) < 0)
+	if (find_quick(s, q, out))
+		return 0;
+	if (scan_list(s, q, true, &f, e) < 0)
 		return -1;
-	sure = cached && hits.n == 1 && still_so(s, q, &hits.v[0], out);
-	if (cached && !sure) {
+	if (f.cached) {
+		bool sure = f.hits.n == 1 && find_still_so(s, q, &f.hits.v[0], out);
+
+		found_fini(&f);
+		if (sure)
+			return 0;
 		/* Names may have changed behind the cache: look at everything again. */
-		tgt_list_fini(&all);
-		tgt_list_fini(&hits);
-		if (find_once(s, q, false, &all, &hits, &cached, e) < 0)
+		if (scan_list(s, q, false, &f, e) < 0)
 			return -1;
 	}
-	if (hits.n == 1) {
-		if (!sure)
-			*out = hits.v[0];
-	} else if (hits.n == 0) {
-		rc = tgt_err_none(q, &all, e);
-	} else {
-		rc = tgt_err_several(q, &hits, e);
-		if (candidates)
-			*candidates = steal_list(&hits);
-	}
-	tgt_list_fini(&all);
-	tgt_list_fini(&hits);
+	rc = answer(q, &f, out, candidates, e);
+	found_fini(&f);
 	return rc;
 }

@@ -8,6 +8,11 @@
 
 /* Exact names; with `prefix` also the beginning of an id. */
 bool tgt_matches(const struct tgt *t, const struct tgt_query *q, bool prefix);
+/* A match in remembered facts counts when the process itself still says the same. */
+bool find_still_so(
+    const struct tgt_sys *s, const struct tgt_query *q, const struct tgt *was, struct tgt *out);
+/* True with the only match, out of the cache; false: all has to be looked at. */
+bool find_quick(const struct tgt_sys *s, const struct tgt_query *q, struct tgt *out);
 /* Both return -1. */
 int tgt_err_none(const struct tgt_query *q, const struct tgt_list *all, struct err *e);
 int tgt_err_several(const struct tgt_query *q, const struct tgt_list *hits, struct err *e);

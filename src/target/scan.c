@@ -48,6 +48,7 @@ scan_begin(const struct tgt_sys *s, struct scan *out, struct err *e)
 	out->own_mnt = own < 0 ? 0 : proc_ns(own, "mnt");
 	clock_gettime(CLOCK_BOOTTIME, &now);
 	out->boot_ticks = now.tv_sec * sysconf(_SC_CLK_TCK);
+	out->own_numbers = scan_own_numbers(out);
 	return 0;
 }
 
@@ -94,9 +95,8 @@ beyond_own(const struct scan *sc, const struct proc_cgroup *c)
 	return c->path[len] ? c->path + len : NULL;
 }
 
-/* v2 first, then the freezer, then the others as they come. */
-static const struct proc_cgroup *
-line_by_rank(const struct proc_cgroups *cg, size_t rank)
+const struct proc_cgroup *
+scan_line(const struct proc_cgroups *cg, size_t rank)
 {
 	size_t first[2] = {cg->n, cg->n}, k = 0;
 
@@ -142,25 +142,40 @@ adopt(const struct ident *id, const char *path, const char *beyond, struct tgt *
 	return true;
 }
 
+enum scan_say
+scan_judge(const struct scan *sc, const struct proc_cgroup *c, struct tgt *t, bool *session)
+{
+	const char *beyond = beyond_own(sc, c);
+	struct ident id;
+
+	t->cgroup[0] = '\0';
+	if (!beyond)
+		return SCAN_NO;
+	if (!ident_path(beyond, &id))
+		return ident_plain(beyond, &id) ? SCAN_ASK : SCAN_NO;
+	return !id.monitor && adopt(&id, c->path, beyond, t, session) ? SCAN_YES : SCAN_MONITOR;
+}
+
 bool
 scan_identify(struct scan *sc, int pd, struct tgt *t, bool *session)
 {
 	const struct proc_cgroup *c;
 	const char *beyond;
 	struct ident id;
-	bool elsewhere = false;
+	bool ask = false;
 
 	if (proc_read_cgroups(pd, &sc->now) < 0)
 		return false;
-	for (size_t i = 0; (c = line_by_rank(&sc->now, i)) != NULL; i++) {
-		beyond = beyond_own(sc, c);
-		elsewhere |= beyond != NULL;
-		if (beyond && ident_path(beyond, &id))
-			return !id.monitor && adopt(&id, c->path, beyond, t, session);
+	for (size_t i = 0; (c = scan_line(&sc->now, i)) != NULL; i++) {
+		enum scan_say say = scan_judge(sc, c, t, session);
+
+		if (say == SCAN_YES || say == SCAN_MONITOR)
+			return say == SCAN_YES;
+		ask |= say == SCAN_ASK;
 	}
-	if (!elsewhere || in_own_namespaces(sc, pd))
+	if (!ask || in_own_namespaces(sc, pd))
 		return false;
-	for (size_t i = 0; (c = line_by_rank(&sc->now, i)) != NULL; i++) {
+	for (size_t i = 0; (c = scan_line(&sc->now, i)) != NULL; i++) {
 		beyond = beyond_own(sc, c);
 		if (beyond && ident_plain(beyond, &id))
 			return adopt(&id, c->path, beyond, t, session);
@@ -279,8 +294,8 @@ list_pids(int proc, struct scan_member **out, size_t *count, struct err *e)
 	return 0;
 }
 
-static void
-inspect(struct scan *sc, struct scan_member *m)
+void
+scan_inspect(struct scan *sc, struct scan_member *m)
 {
 	auto_close int pd = proc_open(sc->sys->proc, m->pid);
 	struct proc_stat st;
@@ -304,29 +319,55 @@ scan_listed(const struct scan_group *g)
 }
 
 int
-scan_run(const struct tgt_sys *s, bool use_cache, struct scan *out, struct err *e)
+scan_by_proc(struct scan *sc, struct err *e)
 {
-	struct scan_member *v = NULL, *old;
-	size_t n = 0, k = 0, nold;
+	struct scan_member *v = NULL, *old = sc->m;
+	size_t n = 0, k = 0;
 
-	if (scan_begin(s, out, e) < 0)
-		return -1;
-	out->cached = use_cache && cache_load(out);
-	old = out->m;
-	nold = out->nm;
-	if (list_pids(s->proc, &v, &n, e) < 0)
+	if (list_pids(sc->sys->proc, &v, &n, e) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
-		while (k < nold && old[k].pid < v[i].pid)
+		while (k < sc->nm && old[k].pid < v[i].pid)
 			k++;
 		/* 0 and 1 stand for "not known" in a procfs listing. */
-		if (k < nold && old[k].pid == v[i].pid && old[k].ino == v[i].ino && v[i].ino > 1)
+		if (k < sc->nm && old[k].pid == v[i].pid && old[k].ino == v[i].ino && v[i].ino > 1)
 			v[i] = old[k];
 		else
-			inspect(out, &v[i]);
+			scan_inspect(sc, &v[i]);
 	}
 	free(old);
-	out->m = v;
-	out->nm = n;
+	sc->m = v;
+	sc->nm = n;
+	sc->everyone = true;
+	return 0;
+}
+
+/* The base is older by YOUNG_S than what is learnt now: who began before it is grown up. */
+static void
+move_marks(struct scan *sc)
+{
+	int64_t grown_up = sc->boot_ticks - YOUNG_S * sysconf(_SC_CLK_TCK);
+
+	if (sc->later.good && sc->later.at <= grown_up) {
+		sc->base = sc->later;
+		sc->later.good = false;
+		sc->moved = true;
+	}
+	if (!sc->later.good && sc->mark.good) {
+		sc->later = sc->mark;
+		sc->moved = true;
+	}
+}
+
+int
+scan_run(const struct tgt_sys *s, bool use_cache, struct scan *out, struct err *e)
+{
+	if (scan_begin(s, out, e) < 0)
+		return -1;
+	out->cached = cache_load(out, use_cache);
+	scan_mark_now(out, &out->mark);
+	if (!scan_by_cgroups(out) && scan_by_proc(out, e) < 0)
+		return -1;
+	move_marks(out);
 	return scan_settle(out, e);
 }

@@ -3,11 +3,28 @@
 #include "target/scan.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/attr.h"
+#include "base/fd.h"
 #include "base/str.h"
+
+static void
+fill_in(int pd, const struct proc_stat *st, uid_t uid, struct tgt *t)
+{
+	t->pid = st->pid;
+	t->start = st->start;
+	t->uid = uid;
+	str_vis(t->comm, sizeof(t->comm), st->comm);
+	t->ns_pid = proc_ns(pd, "pid");
+	t->ns_mnt = proc_ns(pd, "mnt");
+	if (!*t->provenance)
+		str_copy(t->provenance, "discovered", sizeof(t->provenance));
+}
 
 int
 scan_process(int pd, const struct proc_stat *st, struct tgt *t)
@@ -16,21 +33,16 @@ scan_process(int pd, const struct proc_stat *st, struct tgt *t)
 
 	if (proc_read_status(pd, &status) < 0)
 		return -1;
-	t->pid = st->pid;
-	t->start = st->start;
-	t->uid = status.uid[1];
+	fill_in(pd, st, status.uid[1], t);
 	proc_status_fini(&status);
-	str_vis(t->comm, sizeof(t->comm), st->comm);
-	t->ns_pid = proc_ns(pd, "pid");
-	t->ns_mnt = proc_ns(pd, "mnt");
-	if (!*t->provenance)
-		str_copy(t->provenance, "discovered", sizeof(t->provenance));
 	return 0;
 }
 
 struct choice {
 	const struct scan_member *m;
+	int pd;
 	struct proc_stat st;
+	uid_t uid;
 	size_t depth; /* of its pid namespace, counted from the one that /proc shows */
 	bool first;   /* it is pid 1 there */
 };
@@ -47,30 +59,45 @@ weigh(const struct scan *sc, const struct scan_member *m, struct choice *c)
 	if (pd < 0 || proc_read_stat(pd, &it.st) < 0 || !proc_alive(&it.st) ||
 	    proc_read_status(pd, &status) < 0)
 		return false;
+	it.uid = status.uid[1];
 	it.depth = status.nnspid;
 	it.first = it.depth > 0 && status.nspid[it.depth - 1] == 1;
 	proc_status_fini(&status);
-	if (!c->m || it.depth < c->depth || (it.depth == c->depth && it.first && !c->first))
+	if (!c->m || it.depth < c->depth || (it.depth == c->depth && it.first && !c->first)) {
+		fd_close(&c->pd);
+		it.pd = steal_fd(&pd);
 		*c = it;
+	}
 	return c->first && c->depth <= 2;
+}
+
+uint64_t
+scan_ino(const struct scan *sc, const struct scan_member *m)
+{
+	char name[16];
+	struct stat st;
+
+	if (m->ino)
+		return m->ino;
+	snprintf(name, sizeof(name), "%d", (int)m->pid);
+	return fstatat(sc->sys->proc, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ? 0 : st.st_ino;
 }
 
 static void
 learn(struct scan *sc, struct scan_group *g, const struct choice *c)
 {
-	auto_close int pd = proc_open(sc->sys->proc, c->m->pid);
 	struct tgt t = {.processes = g->t.processes};
 	bool session;
 
+	g->fresh = true;
 	/* Named afresh: nothing of an earlier process lingers, and it is still in there. */
-	if (pd < 0 || !scan_identify(sc, pd, &t, &session) || strcmp(t.cgroup, g->t.cgroup) != 0)
+	if (!scan_identify(sc, c->pd, &t, &session) || strcmp(t.cgroup, g->t.cgroup) != 0)
 		return;
-	t.frozen = tgt_is_frozen(&sc->rt, &sc->now);
-	if (scan_process(pd, &c->st, &t) < 0)
-		return;
-	rt_learn(&sc->rt, pd, &c->st, &t, &g->infra);
+	fill_in(c->pd, &c->st, c->uid, &t);
+	rt_learn(&sc->rt, c->pd, &c->st, &t, &g->infra);
 	g->t = t;
-	g->best_ino = c->m->ino;
+	g->best_ino = scan_ino(sc, c->m);
+	g->first = c->first && c->depth >= 2;
 	g->fresh = scan_is_young(sc, c->st.start);
 	g->learnt = true;
 	sc->news = true;
@@ -80,13 +107,14 @@ learn(struct scan *sc, struct scan_group *g, const struct choice *c)
 static void
 settle_group(struct scan *sc, struct scan_group *g, const uint32_t *order, size_t n)
 {
-	struct choice c = {.m = NULL};
+	struct choice c = {.pd = -1};
 	const struct scan_member *m;
 
 	g->t.processes = (uint32_t)n;
 	for (size_t i = 0; i < n && g->learnt; i++) {
 		m = &sc->m[order[i]];
-		if (m->pid == g->t.pid && m->ino == g->best_ino && !g->fresh)
+		if (m->pid == g->t.pid && !g->fresh && g->best_ino > 1 &&
+		    scan_ino(sc, m) == g->best_ino)
 			return;
 	}
 	g->learnt = false;
@@ -97,6 +125,7 @@ settle_group(struct scan *sc, struct scan_group *g, const uint32_t *order, size_
 	}
 	if (c.m)
 		learn(sc, g, &c);
+	fd_close(&c.pd);
 }
 
 static int

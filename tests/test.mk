@@ -34,8 +34,12 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(LIB)
 	$(call say,FUZZ,$<)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(FUZZ_ENGINE) $(LIB) $(LDLIBS)
 
-bench: deps all
-	$(Q)/usr/bin/python3 -B tests/bench/bench.py
+$(BUILD)/bench/%: tests/bench/%.c $(LIB)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
+bench: deps all $(BUILD)/bench/crowd $(BUILD)/bench/find
+	$(Q)CORAL_BENCH_BIN=$(BUILD)/bench /usr/bin/python3 -B tests/bench/bench.py
 demo: deps-build
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)tests/demo/demo.sh $(BUILD)/coral

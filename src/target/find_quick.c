@@ -13,7 +13,7 @@
 #include "target/scan.h"
 
 /* Pids to look at one by one: more of them, and the cgroup trees are faster. */
-#define RANGE_MAX 1024
+#define RANGE_MAX 4096
 
 struct quick {
 	struct scan sc;

@@ -18,7 +18,6 @@
 #include "target/lex.h"
 
 #define PIDS_MAX (4 * 1024 * 1024) /* PID_MAX_LIMIT */
-#define YOUNG_S 5
 
 static int
 no_memory(struct err *e)
@@ -64,11 +63,17 @@ scan_fini(struct scan *sc)
 	sc->hash = NULL;
 }
 
+/* Who began before this stays in its cgroup. */
+static int64_t
+settled_since(const struct scan *sc)
+{
+	return sc->boot_ticks - (int64_t)sc->sys->settled * sysconf(_SC_CLK_TCK);
+}
+
 bool
 scan_is_young(const struct scan *sc, uint64_t start)
 {
-	return start > INT64_MAX ||
-	       (int64_t)start + YOUNG_S * sysconf(_SC_CLK_TCK) > sc->boot_ticks;
+	return start > INT64_MAX || (int64_t)start > settled_since(sc);
 }
 
 static const char *
@@ -342,13 +347,11 @@ scan_by_proc(struct scan *sc, struct err *e)
 	return 0;
 }
 
-/* The base is older by YOUNG_S than what is learnt now: who began before it is grown up. */
+/* The base is so much older than what is learnt now that who began before it has settled. */
 static void
 move_marks(struct scan *sc)
 {
-	int64_t grown_up = sc->boot_ticks - YOUNG_S * sysconf(_SC_CLK_TCK);
-
-	if (sc->later.good && sc->later.at <= grown_up) {
+	if (sc->later.good && sc->later.at <= settled_since(sc)) {
 		sc->base = sc->later;
 		sc->later.good = false;
 		sc->moved = true;

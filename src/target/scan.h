@@ -68,7 +68,7 @@ struct scan {
 	bool own_numbers;	/* the pids in this procfs are those of our own namespace */
 	bool everyone;		/* m holds all processes, not just those of containers */
 	struct scan_mark mark;	/* before the members were listed */
-	struct scan_mark base;	/* what began before it was grown up when the groups were learnt */
+	struct scan_mark base;	/* what began before it had settled when the groups were learnt */
 	struct scan_mark later; /* to become the base when it is old enough */
 	bool moved;		/* base or later */
 };

@@ -11,6 +11,8 @@
 #include "base/fd.h"
 #include "base/str.h"
 
+#define SETTLED_S 5
+
 int
 tgt_sys_open(struct tgt_sys *s, const char *proc_root, const char *cache, struct err *e)
 {
@@ -19,6 +21,7 @@ tgt_sys_open(struct tgt_sys *s, const char *proc_root, const char *cache, struct
 
 	memset(s, 0, sizeof(*s));
 	s->proc = -1;
+	s->settled = SETTLED_S;
 	if (str_copy(s->proc_path, path, sizeof(s->proc_path)) >= sizeof(s->proc_path) ||
 	    (cache && str_copy(s->cache, cache, sizeof(s->cache)) >= sizeof(s->cache))) {
 		err_set(e, ERR_CONFIG, ENAMETOOLONG, "cannot use %s", path);

@@ -16,8 +16,9 @@
 struct tgt_sys {
 	int proc; /* O_PATH|O_DIRECTORY */
 	char proc_path[256];
-	bool standin;	 /* --proc-root names something that is not procfs (tests) */
-	char cache[256]; /* file for the scan cache, or "": none.  Root-only directory. */
+	bool standin;	  /* --proc-root names something that is not procfs (tests) */
+	char cache[256];  /* file for the scan cache, or "": none.  Root-only directory. */
+	unsigned settled; /* seconds after which a process stays where it is; 5 */
 };
 int tgt_sys_open(struct tgt_sys *s, const char *proc_root, const char *cache, struct err *e);
 void tgt_sys_close(struct tgt_sys *s);

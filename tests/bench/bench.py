@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """coral beside its peers, measured in one run and interleaved: `make bench`.
 
-Latency of one exec (whole process), echo through a terminal, bulk each way.  Medians, and the
+Latency of one exec (whole process), echo through a terminal, bulk each way, finding a target
+among 10,000 processes.  Medians, and the
 ratio to a named peer: ratios within a tenth of each other are equal.  CORAL_BENCH_N sets the
 rounds (default 40).  Ends what it started."""
 import contextlib
@@ -24,6 +25,7 @@ from house.coral import Agent, Key, free_port
 from house.term import Pty
 from house.util import LIB, run, stop, unmount_below, wait_for
 
+BIN = pathlib.Path(os.environ.get("CORAL_BENCH_BIN", TOP / "build/release/bench"))
 ROUNDS = int(os.environ.get("CORAL_BENCH_N", "40"))
 BULK = 256 << 20
 
@@ -190,6 +192,36 @@ def bench_bulk(base, box, agent, sshd):
     assert base.exists()
 
 
+def find_times(base, containers, each):
+    """{what: median ms} on a machine with so many containers of so many processes each."""
+    cache = base / "find"
+    cache.mkdir(mode=0o700, exist_ok=True)
+    crowd = subprocess.Popen([BIN / "crowd", str(containers), str(each)], stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE)
+    try:
+        if crowd.stdout.readline() != b"ready\n":
+            raise SystemExit("the machine has no room for so many processes")
+        done = run([BIN / "find", cache / "targets", "crowd-00007", str(ROUNDS)])
+    finally:
+        crowd.stdin.close()
+        crowd.wait()
+    times = {}
+    for line in done.stdout.split("\n"):
+        if line:
+            what, took = line.split()
+            times.setdefault(what, []).append(float(took))
+    return {what: statistics.median(t) for what, t in times.items()}
+
+
+def bench_find(base):
+    for containers, each in ((1000, 10), (10, 1000)):
+        got = find_times(base, containers, each)
+        table(f"A target among {containers * each} processes in {containers} containers", "ms",
+              {"coral, nothing remembered": got["cold"], "coral, remembered": got["cached"],
+               "one readdir of /proc": got["readdir"],
+               "the same, and every cgroup file": got["cgroup"]}, "one readdir of /proc")
+
+
 def main():
     base = pathlib.Path(tempfile.mkdtemp(prefix="coralbench-"))
     roots = {"full": base / "full", "busybox": base / "full"}
@@ -208,6 +240,7 @@ def main():
         bench_latency(base, runc, box, agent, sshd, cleanup)
         bench_echo(box, agent, sshd)
         bench_bulk(base, box, agent, sshd)
+        bench_find(base)
 
 
 if __name__ == "__main__":

@@ -106,8 +106,8 @@ be_container(unsigned n, unsigned processes, char *digits, int ready)
 static bool
 start(unsigned n, unsigned processes, char *digits)
 {
-	struct clone_args args = {.flags = CLONE_INTO_CGROUP | CLONE_NEWPID | CLONE_NEWNS,
-	    .exit_signal = SIGCHLD};
+	struct clone_args args = {
+	    .flags = CLONE_INTO_CGROUP | CLONE_NEWPID | CLONE_NEWNS, .exit_signal = SIGCHLD};
 	int ready[2];
 	char path[300], byte;
 	long pid;

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What is remembered of real containers never hides one that came, went or shares a name. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tap.h"
+#include "target/find.h"
+#include "target/target.h"
+
+#define BOXES 4
+
+static char top[200], dir[64];
+static struct tgt_sys sys;
+static pid_t boxes[BOXES];
+
+static void
+box_dir(int n, char *dst, size_t size)
+{
+	snprintf(dst, size, "%s/%064x", top, (unsigned)n + 1);
+}
+
+static void
+stop(int n)
+{
+	char path[300];
+
+	if (boxes[n] > 0) {
+		kill(boxes[n], SIGKILL);
+		waitpid(boxes[n], NULL, 0);
+		boxes[n] = 0;
+	}
+	box_dir(n, path, sizeof(path));
+	rmdir(path);
+}
+
+static void
+clean(void)
+{
+	char path[300];
+
+	for (int i = 0; i < BOXES; i++)
+		stop(i);
+	rmdir(top);
+	*strrchr(top, '/') = '\0';
+	rmdir(top);
+	snprintf(path, sizeof(path), "%s/targets", dir);
+	unlink(path);
+	rmdir(dir);
+}
+
+/* A container with namespaces and a v2 cgroup, called `service` in its environment. */
+static void
+start(int n, const char *service)
+{
+	struct clone_args args = {
+	    .flags = CLONE_INTO_CGROUP | CLONE_NEWPID | CLONE_NEWNS, .exit_signal = SIGCHLD};
+	char path[300], name[100], *env[] = {name, NULL};
+	char *argv[] = {(char[]){"box"}, (char[]){"sleep"}, NULL};
+	int ready[2], cg;
+	char byte;
+
+	snprintf(name, sizeof(name), "SERVICE_NAME=%s-%d", service, (int)getpid());
+	box_dir(n, path, sizeof(path));
+	mkdir(path, 0755);
+	cg = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (cg < 0 || pipe2(ready, O_CLOEXEC) < 0)
+		exit(99);
+	args.cgroup = (uint64_t)cg;
+	boxes[n] = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+	if (boxes[n] == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		execve("/proc/self/exe", argv, env);
+		_exit(1);
+	}
+	/* Ended by its exec: then its environment is its own. */
+	close(ready[1]);
+	if (boxes[n] < 0 || read(ready[0], &byte, 1) != 0)
+		exit(99);
+	close(ready[0]);
+	close(cg);
+}
+
+static int
+find(const char *service, bool quick, struct err *e)
+{
+	char name[100];
+	struct tgt_query q = {.service = name};
+	struct tgt t = {.pid = 0};
+
+	snprintf(name, sizeof(name), "%s-%d", service, (int)getpid());
+	memset(e, 0, sizeof(*e));
+	if (quick)
+		return find_quick(&sys, &q, &t) ? t.pid : 0;
+	return tgt_find(&sys, &q, &t, NULL, e) < 0 ? -(int)e->code : t.pid;
+}
+
+/* Facts are believed when their processes have settled. */
+static bool
+remembered(const char *service)
+{
+	time_t end = time(NULL) + 20;
+	struct err e;
+
+	while (!find(service, true, &e)) {
+		if (time(NULL) > end)
+			return false;
+		find(service, false, &e);
+		usleep(50 * 1000);
+	}
+	return true;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct stat st;
+	char cache[100];
+	struct err e;
+
+	if (argc > 1 && strcmp(argv[1], "sleep") == 0)
+		for (;;)
+			pause();
+	strcpy(dir, "/tmp/coral-find-XXXXXX");
+	snprintf(top, sizeof(top), "/sys/fs/cgroup%s/coral-find-%d",
+	    stat("/sys/fs/cgroup/unified", &st) == 0 ? "/unified" : "", (int)getpid());
+	if (!mkdtemp(dir) || mkdir(top, 0755) < 0) {
+		perror(top);
+		return 99;
+	}
+	strcat(top, "/docker");
+	mkdir(top, 0755);
+	atexit(clean);
+	snprintf(cache, sizeof(cache), "%s/targets", dir);
+	if (tgt_sys_open(&sys, NULL, cache, &e) < 0)
+		return 99;
+	sys.settled = 1;
+	start(0, "first");
+	is_int(find("first", true, &e), 0, "nothing is remembered yet");
+	is_int(find("first", false, &e), boxes[0], "found");
+	ok(remembered("first"), "and then remembered");
+	is_int(find("first", true, &e), boxes[0], "  rightly");
+	start(1, "second");
+	is_int(find("first", true, &e), 0, "somebody came: all is looked at");
+	is_int(find("first", false, &e), boxes[0], "  the first is still found");
+	is_int(find("second", false, &e), boxes[1], "  and the one that came");
+	ok(remembered("second"), "until it is remembered as well");
+	start(2, "first");
+	is_int(find("first", false, &e), -ERR_AMBIGUOUS, "a second of the same name is not missed");
+	stop(2);
+	is_int(find("first", false, &e), boxes[0], "when it is gone the name is plain again");
+	ok(remembered("first"), "and remembered");
+	stop(0);
+	is_int(find("first", true, &e), 0, "gone, and not remembered against the truth");
+	is_int(find("first", false, &e), -ERR_NO_TARGET, "  not found");
+	ok(remembered("second"), "the other is");
+	tgt_sys_close(&sys);
+	return done_testing();
+}

@@ -46,9 +46,24 @@ void rt_hints(const struct rt_ctx *c, int pd, struct rt_facts *f);
 bool rt_docker(const struct rt_ctx *c, struct rt_facts *f);
 void rt_bundle(struct rt_ctx *c, const struct proc_stat *st, struct rt_facts *f);
 void rt_runc(const struct rt_ctx *c, struct rt_facts *f);
+/* What the mounts of a container tell; a proc_mount_fn, its argument a struct rt_mounts. */
+struct rt_mounts {
+	struct rt_facts *f;
+	unsigned major, minor; /* what of which file system is at /etc/hostname */
+	char hostname[1024];
+};
+int rt_take_mount(void *mounts, const struct proc_mount *m);
 /* Parsers of runtime files, for the fuzzer as well. */
 void rt_take_docker(const json_t *config, struct rt_facts *f);
 void rt_take_bundle(const json_t *config, struct rt_facts *f);
 void rt_take_runc(const json_t *state, struct rt_facts *f);
+/* containers.json of podman's storage. */
+void rt_take_storage(json_t *all, struct rt_facts *f);
+/* The command line of a conmon: whose bundle it watches, and its name. */
+struct rt_monitor {
+	char bundle[1024];
+	char name[254];
+};
+void rt_take_conmon(const char *p, size_t n, struct rt_monitor *m);
 
 #endif

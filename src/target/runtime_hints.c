@@ -8,16 +8,6 @@
 #include "base/str.h"
 #include "target/lex.h"
 
-struct mount_hint {
-	unsigned major, minor;
-	char root[1024];
-};
-
-struct hints {
-	struct rt_facts *f;
-	struct mount_hint hostname;
-};
-
 /* "/var/lib/kubelet/pods/UID/etc-hosts": the end counts, kubelet's root may be anywhere. */
 static void
 kubelet_hosts(const char *root, struct rt_facts *f)
@@ -53,25 +43,25 @@ kubelet_log(const char *root, struct rt_facts *f)
 		rt_text(f->kube_name, sizeof(f->kube_name), name);
 }
 
-static int
-one_mount(void *arg, const struct proc_mount *m)
+int
+rt_take_mount(void *mounts, const struct proc_mount *m)
 {
-	struct hints *h = arg;
+	struct rt_mounts *h = mounts;
 
 	if (strcmp(m->point, "/etc/hosts") == 0) {
 		kubelet_hosts(m->root, h->f);
 	} else if (strcmp(m->point, "/dev/termination-log") == 0) {
 		kubelet_log(m->root, h->f);
 	} else if (strcmp(m->point, "/etc/hostname") == 0) {
-		h->hostname.major = m->major;
-		h->hostname.minor = m->minor;
-		str_copy(h->hostname.root, m->root, sizeof(h->hostname.root));
+		h->major = m->major;
+		h->minor = m->minor;
+		str_copy(h->hostname, m->root, sizeof(h->hostname));
 	}
 	return 0;
 }
 
 struct host_search {
-	const struct mount_hint *want;
+	const struct rt_mounts *want;
 	char *dst;
 	size_t size, best;
 };
@@ -81,7 +71,7 @@ static int
 host_mount(void *arg, const struct proc_mount *m)
 {
 	struct host_search *s = arg;
-	const char *root = s->want->root;
+	const char *root = s->want->hostname;
 	size_t len = strlen(m->root);
 
 	if (m->major != s->want->major || m->minor != s->want->minor)
@@ -100,14 +90,14 @@ host_mount(void *arg, const struct proc_mount *m)
 void
 rt_hints(const struct rt_ctx *c, int pd, struct rt_facts *f)
 {
-	struct hints h = {.f = f};
-	struct host_search s = {&h.hostname, f->files_dir, sizeof(f->files_dir), 0};
+	struct rt_mounts h = {.f = f};
+	struct host_search s = {&h, f->files_dir, sizeof(f->files_dir), 0};
 	char *slash;
 
-	if (proc_read_mountinfo(pd, one_mount, &h) < 0 || !*h.hostname.root)
+	if (proc_read_mountinfo(pd, rt_take_mount, &h) < 0 || !*h.hostname)
 		return;
 	/* Only a directory that carries the container's id is worth the search. */
-	if (!*f->t->id || !strstr(h.hostname.root, f->t->id) || c->host_pd < 0)
+	if (!*f->t->id || !strstr(h.hostname, f->t->id) || c->host_pd < 0)
 		return;
 	if (proc_read_mountinfo(c->host_pd, host_mount, &s) < 0)
 		f->files_dir[0] = '\0';

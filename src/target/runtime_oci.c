@@ -16,18 +16,10 @@
 #define STORAGE_MAX (4 * 1024 * 1024)
 #define DIR_SIZE 1024
 
-/* What the parent says: conmon on its command line, a shim by where it stands. */
-struct monitor {
-	char bundle[DIR_SIZE];
-	char name[254];
-};
-
-static void
-conmon_args(int pd, struct monitor *m)
+void
+rt_take_conmon(const char *p, size_t n, struct rt_monitor *m)
 {
-	char text[16 * 1024];
-	ssize_t n = proc_read(pd, "cmdline", text, sizeof(text));
-	struct lex l = {text, n < 0 ? 0 : (size_t)n}, arg, value;
+	struct lex l = {p, n}, arg, value;
 
 	while (lex_until(&l, '\0', &arg)) {
 		if (lex_is(&arg, "-b") && lex_until(&l, '\0', &value)) {
@@ -40,9 +32,20 @@ conmon_args(int pd, struct monitor *m)
 	}
 }
 
+/* What the parent says: conmon on its command line, a shim by where it stands. */
+static void
+conmon_args(int pd, struct rt_monitor *m)
+{
+	char text[16 * 1024];
+	ssize_t n = proc_read(pd, "cmdline", text, sizeof(text));
+
+	if (n > 0)
+		rt_take_conmon(text, (size_t)n, m);
+}
+
 /* One shim serves a whole pod: its containers' bundles are neighbours. */
 static void
-shim_cwd(int pd, const char *id, struct monitor *m)
+shim_cwd(int pd, const char *id, struct rt_monitor *m)
 {
 	char cwd[DIR_SIZE - 80];
 	ssize_t n = readlinkat(pd, "cwd", cwd, sizeof(cwd) - 1);
@@ -59,7 +62,7 @@ shim_cwd(int pd, const char *id, struct monitor *m)
 }
 
 static void
-ask_parent(const struct rt_ctx *c, const struct proc_stat *st, const char *id, struct monitor *m)
+ask_parent(const struct rt_ctx *c, const struct proc_stat *st, const char *id, struct rt_monitor *m)
 {
 	auto_close int pd = st->ppid > 1 ? proc_open(c->proc, st->ppid) : -1;
 	struct proc_stat parent;
@@ -124,11 +127,9 @@ find_bundle(const struct rt_ctx *c, struct rt_facts *f, char dir[DIR_SIZE])
 
 /* DRIVER-containers/containers.json, two above ID/userdata: names and images of all. */
 static json_t *
-storage_of(struct rt_ctx *c, const char *bundle, const char *id)
+storage_of(struct rt_ctx *c, const char *bundle)
 {
 	char path[DIR_SIZE];
-	json_t *one;
-	size_t i;
 
 	str_copy(path, bundle, sizeof(path) - 24);
 	for (int up = 0; up < 2; up++) {
@@ -144,22 +145,25 @@ storage_of(struct rt_ctx *c, const char *bundle, const char *id)
 		c->storage = rt_json(c, path, STORAGE_MAX);
 		str_copy(c->storage_path, path, sizeof(c->storage_path));
 	}
-	json_array_foreach(c->storage, i, one)
-	{
-		const char *v = json_str(one, "id");
-
-		if (v && strcmp(v, id) == 0)
-			return one;
-	}
-	return NULL;
+	return c->storage;
 }
 
-static void
-podman_names(struct rt_ctx *c, const char *bundle, struct rt_facts *f)
+void
+rt_take_storage(json_t *all, struct rt_facts *f)
 {
-	json_t *one = storage_of(c, bundle, f->t->id), *meta = NULL;
-	const char *v = json_string_value(json_array_get(json_object_get(one, "names"), 0));
+	json_t *one = NULL, *meta = NULL;
+	const char *v = NULL;
+	size_t i;
 
+	json_array_foreach(all, i, one)
+	{
+		v = json_str(one, "id");
+		if (v && strcmp(v, f->t->id) == 0)
+			break;
+	}
+	if (i >= json_array_size(all))
+		return;
+	v = json_string_value(json_array_get(json_object_get(one, "names"), 0));
 	if (v && !*f->t->container)
 		rt_text(f->t->container, sizeof(f->t->container), v);
 	v = json_str(one, "metadata");
@@ -193,7 +197,7 @@ podman_pod(const struct rt_ctx *c, const char *bundle, struct rt_facts *f)
 void
 rt_bundle(struct rt_ctx *c, const struct proc_stat *st, struct rt_facts *f)
 {
-	struct monitor m = {.bundle = ""};
+	struct rt_monitor m = {.bundle = ""};
 	char dir[DIR_SIZE] = "";
 	bool podman = strcmp(f->t->runtime, "podman") == 0;
 
@@ -207,7 +211,7 @@ rt_bundle(struct rt_ctx *c, const struct proc_stat *st, struct rt_facts *f)
 	if (*m.name)
 		rt_text(f->t->container, sizeof(f->t->container), m.name);
 	if (*dir) {
-		podman_names(c, dir, f);
+		rt_take_storage(storage_of(c, dir), f);
 		podman_pod(c, dir, f);
 	}
 }

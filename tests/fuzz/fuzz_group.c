@@ -18,7 +18,20 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t i = 1; i < n; i++)
 		if (v[i - 1] >= v[i])
 			abort();
-	pw_group_by_name(text, size, "adm", &gid);
-	pw_group_by_gid(text, size, 0, name);
+	if (n > 16 || (n > 0 && v[n - 1] == (gid_t)-1))
+		abort();
+	if (pw_group_by_name(text, size, "adm", &gid) && gid == (gid_t)-1)
+		abort();
+	for (gid = 0; gid < 8; gid++) {
+		if (pw_group_by_gid(text, size, gid, name)) {
+			gid_t other;
+
+			if (!*name || strpbrk(name, ":\n") ||
+			    !pw_group_by_name(text, size, name, &other))
+				abort();
+		} else if (*name) {
+			abort();
+		}
+	}
 	return 0;
 }

@@ -1,12 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "target/ident.h"
 #include "target/proc.h"
+#include "target/scan.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static int
+tame(const char *s)
+{
+	for (; *s; s++)
+		if ((unsigned char)*s < 0x20)
+			return 0;
+	return 1;
+}
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -17,14 +27,22 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (proc_parse_cgroups((const char *)data, size, &c) < 0)
 		return 0;
 	for (size_t i = 0; i < c.n; i++) {
-		if (c.v[i].path[0] != '/')
+		if (c.v[i].path[0] != '/' || strchr(c.v[i].path, '\n') ||
+		    strpbrk(c.v[i].controllers, ":\n"))
+			abort();
+		if (ident_path(c.v[i].path, &id) &&
+		    (!tame(id.id) || !tame(id.name) || strlen(id.pod_uid) > 36))
 			abort();
 		if (ident_path(c.v[i].path, &id) && id.len > strlen(c.v[i].path))
 			abort();
 		if (ident_plain(c.v[i].path, &id) && id.len > strlen(c.v[i].path))
 			abort();
 	}
-	proc_cgroup_v2(&c);
+	for (size_t i = 0; i < c.n; i++)
+		if (!scan_line(&c, i))
+			abort();
+	if (scan_line(&c, c.n) || (proc_cgroup_v2(&c) && scan_line(&c, 0)->id != 0))
+		abort();
 	proc_cgroup_v1(&c, "freezer");
 	return 0;
 }

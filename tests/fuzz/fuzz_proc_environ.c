@@ -20,7 +20,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			abort();
 	if (env[n])
 		abort();
-	proc_environ_get(env, "PATH");
+	if (n > size)
+		abort();
+	for (const char *v = proc_environ_get(env, "PATH"); v; v = NULL)
+		if (strncmp(v - 5, "PATH=", 5) != 0)
+			abort();
 	free(env);
 	return 0;
 }

@@ -16,8 +16,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (proc_parse_idmap((const char *)data, size, &m) < 0)
 		return 0;
 	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
-		proc_idmap_inside(&m, ids[i]);
-		proc_idmap_outside(&m, ids[i]);
+		uint32_t in = proc_idmap_inside(&m, ids[i]), out = proc_idmap_outside(&m, ids[i]);
+
+		/* There and back is the same id, or an overlap's first. */
+		if (in != PROC_ID_NONE && proc_idmap_outside(&m, in) == PROC_ID_NONE)
+			abort();
+		if (out != PROC_ID_NONE && proc_idmap_inside(&m, out) == PROC_ID_NONE)
+			abort();
 	}
 	return 0;
 }

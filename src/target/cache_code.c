@@ -9,7 +9,7 @@
 
 enum { F_FRESH = 1 };
 enum { M_SESSION = 1 };
-enum { G_LEARNT = 1, G_INFRA = 2, G_FRESH = 4, G_FIRST = 8, G_MERGED = 16 };
+enum { G_LEARNT = 1, G_INFRA = 2, G_FRESH = 4, G_FIRST = 8, G_MERGED = 16, G_PREFERRED = 32 };
 
 /* The strings of a struct tgt that are kept, in this order. */
 static const struct {
@@ -68,6 +68,7 @@ cache_next(struct rd *r, struct scan_group *g)
 	g->fresh = flags & G_FRESH;
 	g->first = flags & G_FIRST;
 	g->merged = flags & G_MERGED;
+	t->preferred = flags & G_PREFERRED;
 	for (size_t i = 0; i < COUNT_OF(strings); i++) {
 		char *dst = (char *)t + strings[i].off;
 		uint16_t len = rd_u16(r);
@@ -193,7 +194,7 @@ put_group(const struct scan_group *g, struct buf *b)
 	buf_put_u64(b, g->best_ino);
 	buf_put_u8(b, (uint8_t)((g->learnt ? G_LEARNT : 0) | (g->infra ? G_INFRA : 0) |
 				(g->fresh ? G_FRESH : 0) | (g->first ? G_FIRST : 0) |
-				(g->merged ? G_MERGED : 0)));
+				(g->merged ? G_MERGED : 0) | (g->t.preferred ? G_PREFERRED : 0)));
 	for (size_t i = 0; i < COUNT_OF(strings); i++) {
 		const char *s = (const char *)&g->t + strings[i].off;
 

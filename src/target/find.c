@@ -16,16 +16,12 @@
 #define NEW_FEW 32
 #define ID_PREFIX_MIN 4
 
-struct found {
-	struct tgt_list all, hits;
-	bool cached; /* some of it is only remembered */
-};
-
 static void
 found_fini(struct found *f)
 {
 	tgt_list_fini(&f->all);
 	tgt_list_fini(&f->hits);
+	tgt_list_fini(&f->infra);
 }
 
 static int
@@ -61,12 +57,17 @@ sort(struct tgt_list *l)
 }
 
 static int
-collect(const struct scan *sc, struct tgt_list *out, struct err *e)
+collect(const struct scan *sc, struct found *f, struct err *e)
 {
-	for (size_t i = 0; i < sc->ng; i++)
-		if (scan_listed(&sc->g[i]) && add(out, &sc->g[i].t, e) < 0)
+	for (size_t i = 0; i < sc->ng; i++) {
+		const struct scan_group *g = &sc->g[i];
+
+		if (scan_listed(g) && add(&f->all, &g->t, e) < 0)
 			return -1;
-	sort(out);
+		if (g->learnt && g->infra && add(&f->infra, &g->t, e) < 0)
+			return -1;
+	}
+	sort(&f->all);
 	return 0;
 }
 
@@ -74,6 +75,13 @@ static bool
 given(const char *s)
 {
 	return s && *s;
+}
+
+bool
+tgt_asks(const struct tgt_query *q)
+{
+	return given(q->word) || given(q->service) || given(q->pod) || given(q->ns) ||
+	       given(q->container);
 }
 
 /* A prefix only of a hexadecimal id: any other id is a name, and names match whole. */
@@ -117,6 +125,30 @@ tgt_matches(const struct tgt *t, const struct tgt_query *q, bool prefix)
 	       strcmp(t->pod, q->word) == 0 || is_id(t->id, q->word, prefix);
 }
 
+/* Several of one pod, which names the one that is meant; whoever names a container means that. */
+static void
+prefer(const struct tgt_query *q, struct tgt_list *hits)
+{
+	const struct tgt *one = NULL;
+
+	if (hits->n < 2 || given(q->container) || !tgt_asks(q))
+		return;
+	for (size_t i = 0; i < hits->n; i++) {
+		const struct tgt *t = &hits->v[i];
+
+		if (!*t->pod || strcmp(t->pod, hits->v[0].pod) != 0 ||
+		    strcmp(t->ns, hits->v[0].ns) != 0 || (t->preferred && one))
+			return;
+		if (t->preferred)
+			one = t;
+	}
+	if (!one)
+		return;
+	hits->v[0] = *one;
+	hits->n = 1;
+	str_copy(hits->v[0].provenance, "annotation", sizeof(hits->v[0].provenance));
+}
+
 /* Those that match by name; only when there is none, those whose id begins so. */
 static int
 select_from(
@@ -126,6 +158,7 @@ select_from(
 		for (size_t i = 0; i < all->n; i++)
 			if (tgt_matches(&all->v[i], q, prefix) && add(out, &all->v[i], e) < 0)
 				return -1;
+	prefer(q, out);
 	return 0;
 }
 
@@ -159,9 +192,11 @@ scan_list(const struct tgt_sys *s, const struct tgt_query *q, bool use_cache, st
 	if (!sc)
 		return err_set(e, ERR_LIMIT, ENOMEM, "cannot list the containers");
 	if (scan_run(s, use_cache, sc, e) == 0) {
-		rc = collect(sc, &f->all, e);
+		rc = collect(sc, f, e);
 		if (rc == 0 && q)
 			rc = select_from(&f->all, q, &f->hits, e);
+		if (rc == 0 && q && f->hits.n == 0)
+			f->has_own = scan_own_container(sc, &f->own);
 		see_frozen(sc, q ? &f->hits : &f->all);
 		if (worth_saving(sc))
 			cache_save(sc);
@@ -181,6 +216,7 @@ tgt_list_all(const struct tgt_sys *s, struct tgt_list *out, struct err *e)
 	int rc = scan_list(s, NULL, false, &f, e);
 
 	*out = f.all;
+	tgt_list_fini(&f.infra);
 	return rc;
 }
 
@@ -194,6 +230,7 @@ find_still_so(
 	    strcmp(out->cgroup, was->cgroup) != 0 || strcmp(out->id, was->id) != 0)
 		return false;
 	out->processes = was->processes;
+	str_copy(out->provenance, was->provenance, sizeof(out->provenance));
 	return tgt_matches(out, q, false) || tgt_matches(out, q, true);
 }
 
@@ -209,8 +246,8 @@ answer(const struct tgt_query *q, struct found *f, struct tgt *out, struct tgt_l
 		return 0;
 	}
 	if (f->hits.n == 0)
-		return tgt_err_none(q, &f->all, e);
-	rc = tgt_err_several(q, &f->hits, e);
+		return tgt_err_none(q, f, e);
+	rc = tgt_err_several(q, f, e);
 	if (candidates)
 		*candidates = steal_list(&f->hits);
 	return rc;

@@ -209,8 +209,8 @@ proc_parse_idmap(const char *p, size_t n, struct proc_idmap *out)
 			lex_blanks(&line);
 			good = lex_number(&line, 10, UINT32_MAX, &v[i]);
 		}
-		/* Neither side may run past the last id. */
-		if (!good || line.n || v[2] == 0 || v[0] + v[2] - 1 > UINT32_MAX) {
+		/* The last id is one less than -1, which means none to setresuid(2). */
+		if (!good || line.n || v[2] == 0 || v[0] + v[2] > UINT32_MAX) {
 			out->n = 0;
 			return invalid();
 		}
@@ -235,7 +235,7 @@ proc_read_idmap(int pd, const char *name, struct proc_idmap *out)
 uint32_t
 proc_idmap_inside(const struct proc_idmap *m, uint32_t outside)
 {
-	for (size_t i = 0; i < m->n; i++) {
+	for (size_t i = 0; i < m->n && outside != PROC_ID_NONE; i++) {
 		/* A range that the reader's own namespace does not know is shown as starting at -1.
 		 */
 		if (m->v[i].outside == PROC_ID_NONE || outside < m->v[i].outside)
@@ -254,7 +254,7 @@ proc_idmap_outside(const struct proc_idmap *m, uint32_t inside)
 
 		if (m->v[i].outside == PROC_ID_NONE || inside < m->v[i].inside)
 			continue;
-		if (off < m->v[i].count && m->v[i].outside <= UINT32_MAX - off)
+		if (off < m->v[i].count && m->v[i].outside < UINT32_MAX - off)
 			return m->v[i].outside + off;
 	}
 	return PROC_ID_NONE;

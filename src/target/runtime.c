@@ -23,6 +23,7 @@ rt_open(const struct tgt_sys *s, struct rt_ctx *c)
 
 	*c = (struct rt_ctx){.proc = s->proc, .host = -1, .host_pd = -1};
 	c->host_ns_pid = one < 0 ? 0 : proc_ns(one, "pid");
+	c->host_ns_mnt = its;
 	if (one >= 0 && (s->standin || (its && its != mine))) {
 		c->host = openat(one, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (c->host >= 0) {
@@ -67,6 +68,8 @@ rt_json(const struct rt_ctx *c, const char *path, size_t max)
 	return j;
 }
 
+#define DEFAULT_CONTAINER "kubectl.kubernetes.io/default-container"
+
 enum label_field {
 	L_KUBE,
 	L_POD,
@@ -77,7 +80,9 @@ enum label_field {
 	L_COMPOSE,
 	L_KIND,
 	L_SANDBOX,
-	L_NAME
+	L_NAME,
+	L_PREFERRED,
+	L_POD_NOTES
 };
 
 /* The more telling key of a field comes first. */
@@ -108,6 +113,8 @@ static const struct {
     {"io.kubernetes.cri.sandbox-id", L_SANDBOX},
     {"io.kubernetes.cri-o.SandboxID", L_SANDBOX},
     {"nerdctl/name", L_NAME},
+    {DEFAULT_CONTAINER, L_PREFERRED},
+    {"io.kubernetes.cri-o.Annotations", L_POD_NOTES},
 };
 
 static void
@@ -115,6 +122,18 @@ take(char *dst, size_t size, const char *value)
 {
 	if (!*dst)
 		rt_text(dst, size, value);
+}
+
+/* CRI-O keeps the pod's own annotations as JSON in one. */
+static void
+take_notes(const char *text, struct rt_facts *f)
+{
+	json_t *notes = json_parse(text, strlen(text), NULL);
+	const char *v = json_str(notes, DEFAULT_CONTAINER);
+
+	if (v)
+		take(f->preferred, sizeof(f->preferred), v);
+	json_decref(notes);
 }
 
 static void
@@ -153,6 +172,12 @@ take_field(enum label_field field, const char *value, struct rt_facts *f)
 	case L_NAME:
 		take(t->container, sizeof(t->container), value);
 		break;
+	case L_PREFERRED:
+		take(f->preferred, sizeof(f->preferred), value);
+		break;
+	case L_POD_NOTES:
+		take_notes(value, f);
+		break;
 	}
 }
 
@@ -173,6 +198,18 @@ rt_labels(const json_t *labels, struct rt_facts *f)
 		if (v && *v)
 			take_field(labels_known[i].field, v, f);
 	}
+}
+
+void
+rt_preferred(const json_t *labels, struct rt_facts *f)
+{
+	const char *v = json_str(labels, DEFAULT_CONTAINER);
+
+	if (v)
+		take(f->preferred, sizeof(f->preferred), v);
+	v = json_str(labels, "io.kubernetes.cri-o.Annotations");
+	if (v)
+		take_notes(v, f);
 }
 
 /* A pod's own process: pause of Kubernetes, catatonit -P of podman. */
@@ -226,6 +263,7 @@ settle(struct rt_facts *f, const char *from_env)
 		t->container[0] = '\0';
 	}
 	take(t->container, sizeof(t->container), f->kube_name);
+	t->preferred = *f->preferred && strcmp(f->preferred, f->kube_name) == 0;
 	str_copy(t->service,
 	    *f->compose	    ? f->compose
 	    : *from_env	    ? from_env

@@ -17,7 +17,8 @@ struct rt_ctx {
 	int host;	      /* O_PATH of the host's root, or -1 */
 	int host_pd;	      /* /proc/PID of a process with that root, for its mounts, or -1 */
 	uint64_t host_ns_pid; /* of pid 1; 0 unreadable */
-	json_t *storage;      /* podman's list of containers, kept while it is the same file */
+	uint64_t host_ns_mnt;
+	json_t *storage; /* podman's list of containers, kept while it is the same file */
 	char storage_path[1024];
 };
 int rt_open(const struct tgt_sys *s, struct rt_ctx *c);
@@ -28,6 +29,7 @@ struct rt_facts {
 	bool infra;	      /* a pod's pause process */
 	char compose[254];    /* compose service */
 	char kube_name[254];  /* name of the container in its pod's spec */
+	char preferred[254];  /* the pod's kubectl.kubernetes.io/default-container */
 	char sandbox[72];     /* id of the pod's infra container */
 	char files_dir[1024]; /* on the host: where /etc/hostname of the container comes from */
 };
@@ -42,6 +44,8 @@ json_t *rt_json(const struct rt_ctx *c, const char *path, size_t max);
 /* Known keys of an object of strings; what is set already stays. */
 void rt_labels(const json_t *labels, struct rt_facts *f);
 void rt_label(const char *key, const char *value, struct rt_facts *f);
+/* Which container the pod's annotations prefer. */
+void rt_preferred(const json_t *labels, struct rt_facts *f);
 void rt_hints(const struct rt_ctx *c, int pd, struct rt_facts *f);
 bool rt_docker(const struct rt_ctx *c, struct rt_facts *f);
 void rt_bundle(struct rt_ctx *c, const struct proc_stat *st, struct rt_facts *f);

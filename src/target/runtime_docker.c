@@ -50,7 +50,8 @@ rt_docker(const struct rt_ctx *c, struct rt_facts *f)
 {
 	char dir[128];
 
-	if (strcmp(f->t->runtime, "docker") == 0) {
+	/* With the cgroupfs driver a pod's path does not say which runtime it is. */
+	if (strcmp(f->t->runtime, "docker") == 0 || strcmp(f->t->runtime, "containerd") == 0) {
 		snprintf(dir, sizeof(dir), "/var/lib/docker/containers/%s", f->t->id);
 		if (from_dir(c, dir, f))
 			return true;

@@ -175,22 +175,33 @@ rt_take_storage(json_t *all, struct rt_facts *f)
 	json_decref(meta);
 }
 
-/* A podman pod is called as the host name of its infra container. */
-static void
-podman_pod(const struct rt_ctx *c, const char *bundle, struct rt_facts *f)
+/* The bundle of the pod's infra container: a neighbour. */
+static json_t *
+sandbox_bundle(const struct rt_ctx *c, const char *bundle, const struct rt_facts *f)
 {
 	char path[DIR_SIZE + 96];
-	const char *at = strstr(bundle, f->t->id), *v;
-	json_t *j;
+	const char *at = strstr(bundle, f->t->id);
 
-	if (!*f->sandbox || *f->t->pod || !at || strchr(f->sandbox, '/'))
-		return;
-	snprintf(path, sizeof(path), "%.*s%s/userdata/config.json", (int)(at - bundle), bundle,
-	    f->sandbox);
-	j = rt_json(c, path, CONFIG_MAX);
-	v = json_str(j, "hostname");
-	if (v)
+	if (!*f->sandbox || !at || strchr(f->sandbox, '/') ||
+	    snprintf(path, sizeof(path), "%.*s%s%s/config.json", (int)(at - bundle), bundle,
+		f->sandbox, at + strlen(f->t->id)) >= (int)sizeof(path))
+		return NULL;
+	return rt_json(c, path, CONFIG_MAX);
+}
+
+/* A podman pod is called as the host name of its infra container; elsewhere that may carry what
+ * the pod's author noted. */
+static void
+learn_sandbox(const struct rt_ctx *c, const char *bundle, bool podman, struct rt_facts *f)
+{
+	json_t *j = sandbox_bundle(c, bundle, f);
+	const json_t *notes = json_object_get(j, "annotations");
+	const char *v = json_str(j, "hostname");
+
+	if (podman && v && !*f->t->pod)
 		rt_text(f->t->pod, sizeof(f->t->pod), v);
+	if (!podman)
+		rt_preferred(notes, f);
 	json_decref(j);
 }
 
@@ -206,12 +217,10 @@ rt_bundle(struct rt_ctx *c, const struct proc_stat *st, struct rt_facts *f)
 		str_copy(dir, m.bundle, sizeof(dir));
 	else if (!find_bundle(c, f, dir) && *f->files_dir && read_bundle(c, f->files_dir, f))
 		str_copy(dir, f->files_dir, sizeof(dir));
-	if (!podman)
-		return;
-	if (*m.name)
+	if (podman && *m.name)
 		rt_text(f->t->container, sizeof(f->t->container), m.name);
-	if (*dir) {
+	if (podman && *dir)
 		rt_take_storage(storage_of(c, dir), f);
-		podman_pod(c, dir, f);
-	}
+	if (*dir && !f->infra)
+		learn_sandbox(c, dir, podman, f);
 }

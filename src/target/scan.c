@@ -17,6 +17,7 @@
 #include "target/ident.h"
 #include "target/lex.h"
 
+#define PID_INIT_INO 4026531836U   /* PROC_PID_INIT_INO: of the machine's first */
 #define PIDS_MAX (4 * 1024 * 1024) /* PID_MAX_LIMIT */
 
 static int
@@ -120,13 +121,17 @@ scan_line(const struct proc_cgroups *cg, size_t rank)
 	return NULL;
 }
 
+/* In ours, or in those of the host when we are in a container and see it: no container. */
 static bool
-in_own_namespaces(const struct scan *sc, int pd)
+in_known_namespaces(const struct scan *sc, int pd)
 {
 	uint64_t pid = proc_ns(pd, "pid"), mnt = proc_ns(pd, "mnt");
 
 	/* Unreadable counts as ours: never guess a container. */
-	return (!pid || pid == sc->own_pid) && (!mnt || mnt == sc->own_mnt);
+	if ((!pid || pid == sc->own_pid) && (!mnt || mnt == sc->own_mnt))
+		return true;
+	return sc->rt.host_ns_pid == PID_INIT_INO && pid == PID_INIT_INO && mnt &&
+	       mnt == sc->rt.host_ns_mnt;
 }
 
 static bool
@@ -178,7 +183,7 @@ scan_identify(struct scan *sc, int pd, struct tgt *t, bool *session)
 			return say == SCAN_YES;
 		ask |= say == SCAN_ASK;
 	}
-	if (!ask || in_own_namespaces(sc, pd))
+	if (!ask || in_known_namespaces(sc, pd))
 		return false;
 	for (size_t i = 0; (c = scan_line(&sc->now, i)) != NULL; i++) {
 		beyond = beyond_own(sc, c);
@@ -186,6 +191,27 @@ scan_identify(struct scan *sc, int pd, struct tgt *t, bool *session)
 			return adopt(&id, c->path, beyond, t, session);
 	}
 	return false;
+}
+
+bool
+scan_own_container(struct scan *sc, struct tgt *t)
+{
+	auto_close int pd = openat(sc->sys->proc, "self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	const struct proc_cgroup *c = NULL;
+	bool session = false, infra = false;
+	struct proc_stat st;
+	struct ident id;
+
+	memset(t, 0, sizeof(*t));
+	if (pd < 0 || proc_read_stat(pd, &st) < 0)
+		return false;
+	for (size_t i = 0; (c = scan_line(&sc->own, i)) != NULL; i++)
+		if (ident_path(c->path, &id) && !id.monitor)
+			break;
+	if (!c || !adopt(&id, c->path, c->path, t, &session))
+		return false;
+	rt_learn(&sc->rt, pd, &st, t, &infra);
+	return true;
 }
 
 static size_t

@@ -110,6 +110,8 @@ bool scan_mark_range(const struct scan_mark *from, const struct scan_mark *to, u
 bool scan_identify(struct scan *sc, int pd, struct tgt *t, bool *session);
 /* Fill in what is asked of the process itself: pid, start, comm, uid, namespaces. */
 int scan_process(int pd, const struct proc_stat *st, struct tgt *t);
+/* The container that we are in, as far as its cgroup tells; only to say why it is not listed. */
+bool scan_own_container(struct scan *sc, struct tgt *t);
 /* Named and meant to be seen. */
 bool scan_listed(const struct scan_group *g);
 /* The group with that key, made when it is new; SCAN_HOST when there are too many. */

@@ -37,6 +37,7 @@ struct tgt {
 	char comm[32];		 /* made harmless */
 	uid_t uid;		 /* host numbering */
 	bool frozen;		 /* paused */
+	bool preferred;		 /* its pod's default-container annotation names it */
 	uint64_t ns_pid, ns_mnt; /* inode numbers; 0 unreadable */
 	char cgroup[1024];  /* its path in the v2 tree, else in the freezer/first v1 hierarchy */
 	uint32_t processes; /* how many were seen in it */
@@ -59,7 +60,8 @@ struct tgt_query {
  * container's processes, pause processes, or host pid 1.  May scan /proc; see tgt_sys.cache. */
 int tgt_list_all(const struct tgt_sys *s, struct tgt_list *out, struct err *e);
 /*
- * Exactly one.  ERR_NO_TARGET (why: what exists), ERR_AMBIGUOUS (why: the
+ * Exactly one; several of one pod are decided by the pod's default-container annotation
+ * (provenance "annotation").  ERR_NO_TARGET (why: what exists), ERR_AMBIGUOUS (why: the
  * candidates, one a line), ERR_TARGET_GONE.  With `candidates` not NULL the
  * ambiguous ones are put there as well (caller frees).
  */

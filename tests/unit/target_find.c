@@ -170,7 +170,7 @@ kubernetes(void)
 	ok(strstr(e.why, "app/app  pid 320  containerd  bbbb456789ab") &&
 		strstr(e.why, "\nside/side  pid 330  cri-o  dddd456789ab"),
 	    "  candidates one a line");
-	is_str(e.hint, "--container app", "  and what to type");
+	is_str(e.hint, "-c app", "  and what to type");
 }
 
 static void

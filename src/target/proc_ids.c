@@ -115,30 +115,32 @@ status_number(struct lex key, struct lex l, struct proc_status *st)
 	return true;
 }
 
+/* What decides over rights is there once. */
+static bool
+once(unsigned *seen, unsigned what)
+{
+	bool first = !(*seen & what);
+
+	*seen |= what;
+	return first;
+}
+
 static bool
 status_line(struct lex key, struct lex l, struct proc_status *st, unsigned *seen)
 {
 	static const char *const caps[PROC_CAPS] = {
 	    "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"};
 
-	for (unsigned i = 0; i < PROC_CAPS; i++) {
-		if (lex_is(&key, caps[i])) {
-			*seen |= (unsigned)SEEN_CAPS << i;
-			return one_number(l, 16, UINT64_MAX, &st->caps[i]);
-		}
-	}
-	if (lex_is(&key, "Uid")) {
-		*seen |= SEEN_UID;
-		return four_ids(l, st->uid);
-	}
-	if (lex_is(&key, "Gid")) {
-		*seen |= SEEN_GID;
-		return four_ids(l, st->gid);
-	}
-	if (lex_is(&key, "Groups")) {
-		*seen |= SEEN_GROUPS;
-		return group_list(l, st);
-	}
+	for (unsigned i = 0; i < PROC_CAPS; i++)
+		if (lex_is(&key, caps[i]))
+			return once(seen, (unsigned)SEEN_CAPS << i) &&
+			       one_number(l, 16, UINT64_MAX, &st->caps[i]);
+	if (lex_is(&key, "Uid"))
+		return once(seen, SEEN_UID) && four_ids(l, st->uid);
+	if (lex_is(&key, "Gid"))
+		return once(seen, SEEN_GID) && four_ids(l, st->gid);
+	if (lex_is(&key, "Groups"))
+		return once(seen, SEEN_GROUPS) && group_list(l, st);
 	if (lex_is(&key, "NSpid"))
 		return nspid_list(l, st);
 	if (lex_is(&key, "State")) {

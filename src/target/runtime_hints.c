@@ -22,7 +22,13 @@ kubelet_hosts(const char *root, struct rt_facts *f)
 	if (at - root < 6 || strncmp(at - 6, "/pods/", 6) != 0)
 		return;
 	uid = (struct lex){at, (size_t)(end - at)};
-	if (!*f->t->pod_uid && uid.n > 0)
+	/* A UUID, or the hash that a static pod has. */
+	if (uid.n != 36 && uid.n != 32)
+		return;
+	for (size_t i = 0; i < uid.n; i++)
+		if (lex_digit(uid.p[i]) > 15 && uid.p[i] != '-')
+			return;
+	if (!*f->t->pod_uid)
 		lex_copy(&uid, f->t->pod_uid, sizeof(f->t->pod_uid));
 }
 

@@ -2,12 +2,14 @@
 """Finding containers from /proc alone: runc, Docker Engine, podman, and pods."""
 import json
 import os
+import re
 import signal
 
 import pytest
 
+from house.coral import CORAL
 from house.term import Pty
-from house.util import wait_for
+from house.util import run, wait_for
 
 
 def where(coral, *flags):
@@ -29,7 +31,6 @@ def any_engine(request):
     if request.param == "runc":
         engine.delete(container)
     elif request.param == "docker":
-        from house.util import run
         run([*engine.cli(), "rm", "-f", container.name])
         engine.names.remove(container.name)
     else:
@@ -110,6 +111,68 @@ spec:
         assert done.code == 125 and "app/app" in done.errtext and "proxy/proxy" in done.errtext
     finally:
         podman.cmd("kube", "down", podman.pods.pop())
+
+
+def test_what_the_error_says_to_type_works(podman, coral):
+    """Two pods alike: every candidate's words pick exactly that one."""
+    manifest = """apiVersion: v1
+kind: Pod
+metadata:
+  name: {}
+spec:
+  containers:
+  - name: app
+    image: localhost/reef:1
+    command: ["/bin/sleep", "100000"]
+  - name: proxy
+    image: localhost/reef:1
+    command: ["/bin/sleep", "100001"]
+"""
+    pods = {name: podman.play(manifest.format(name), name) for name in ("east", "west")}
+    try:
+        done = coral.run("exec", "-c", "app", "--", "true")
+        assert done.code == 125 and "matches 2 targets" in done.errtext, done
+        words = re.findall(r"app/app .* try (.*)", done.errtext)
+        assert sorted(words) == ["--pod east -c app", "--pod west -c app"]
+        seen = {where(coral, *w.split()) for w in words}
+        assert seen == {mnt(pods[p]["app"]) for p in pods}
+        done = coral.run("exec", "--pod", "east", "-c", "ap", "--", "true")
+        assert done.code == 125 and "app/app" in done.errtext and "west" not in done.errtext
+        infra = podman.cmd("pod", "inspect", "-f", "{{.InfraContainerID}}", "west").stdout.strip()
+        done = coral.run("exec", "-c", infra[:12], "--", "true")
+        assert done.code == 125 and "pause process of" in done.errtext, done
+    finally:
+        for _ in pods:
+            podman.cmd("kube", "down", podman.pods.pop())
+
+
+def test_replicas_of_a_compose_service(docker, coral):
+    boxes = [docker.start("store-web", flags=["--label", "com.docker.compose.service=limpet",
+                                              "--label", "com.docker.compose.project=store"])
+             for _ in range(2)]
+    done = coral.run("exec", "limpet", "--", "true")
+    assert done.code == 125
+    for box in boxes:
+        assert f"limpet/{box.name}" in done.errtext and f"try -c {box.name}" in done.errtext
+        assert where(coral, "--service", "limpet", "-c", box.name) == mnt(box)
+        assert where(coral, "-c", box.id[:12]) == mnt(box)
+
+
+def test_from_within_a_container_that_sees_the_host(docker, make_box, coral):
+    """Neither the agent nor a child of it, nor any process of the host; the others are there."""
+    other = make_box("other", kind="busybox")
+    name = f"inside-{os.getpid()}"
+    docker.names.append(name)
+    done = run([*docker.cli(), "run", "--rm", "--name", name, "--network", "none",
+                "--cap-add", "SYS_ADMIN", "--cap-add", "SYS_PTRACE", "--pid", "host", "-v", f"{CORAL}:/coral:ro", "reef:1", "/bin/sh", "-c",
+                "/bin/sleep 100 & /coral ps -o json; kill $!"])
+    listed = json.loads(done.stdout)
+    assert other.name in [t["container"] for t in listed]
+    assert name not in [t["container"] for t in listed]
+    host = {os.readlink(f"/proc/1/ns/{ns}") for ns in ("pid", "mnt")}
+    for t in listed:
+        theirs = {os.readlink(f"/proc/{t['pid']}/ns/{ns}") for ns in ("pid", "mnt")}
+        assert theirs != host, t
 
 
 def test_ambiguous_lists_the_candidates(coral, make_box):

@@ -4,10 +4,12 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/attr.h"
+#include "standin.h"
 #include "tap.h"
 #include "target/proc.h"
 
@@ -71,6 +73,8 @@ status_texts(void)
 	ok(proc_parse_status(T("Name:\tx\nUid:\t1\t2\t3\t4\nGid:\t1\t1\t1\t1\nGroups:\t\n"), &st) <
 		0,
 	    "no capability sets");
+	ok(proc_parse_status(T("Name:\tx\nUid:\t0\t0\t0\t0\n" STATUS_REST), &st) < 0 && !st.groups,
+	    "a key that decides comes once");
 	ok(proc_parse_status(T("Name:\tx\nNoNewPrivs:\t7\n" STATUS_REST), &st) < 0,
 	    "a flag that is neither 0 nor 1");
 }
@@ -113,6 +117,11 @@ maps(void)
 	ok(proc_idmap_outside(&m, 3) == PROC_ID_NONE, "and it maps nothing");
 	ok(proc_parse_idmap(T("0 0 0\n"), &m) < 0, "empty range");
 	ok(proc_parse_idmap(T("4294967290 0 100\n"), &m) < 0, "range over the end");
+	ok(proc_parse_idmap(T("1 0 4294967295\n"), &m) < 0, "-1 is never mapped");
+	is_int(proc_parse_idmap(T("0 1 4294967295\n"), &m), 0, "nor from the outside");
+	ok(proc_idmap_inside(&m, UINT32_MAX) == PROC_ID_NONE &&
+		proc_idmap_outside(&m, UINT32_MAX - 1) == PROC_ID_NONE,
+	    "  where it stands for none");
 	ok(proc_parse_idmap(T("0 0\n"), &m) < 0 && proc_parse_idmap(T("0 0 1 1\n"), &m) < 0,
 	    "fields");
 	is_int(proc_parse_idmap("", 0, &m), 0, "not written yet");
@@ -231,9 +240,115 @@ real(void)
 	ok(proc_read_stat(pd, &st) < 0 && errno == ESRCH, "gone is ESRCH");
 }
 
+static int
+count_mount(void *arg, const struct proc_mount *m)
+{
+	(void)m;
+	++*(size_t *)arg;
+	return 0;
+}
+
+static void
+huge(const char *path)
+{
+	char full[400];
+
+	standin_remove(path);
+	standin_file(path, "Name:\tx\n");
+	snprintf(full, sizeof(full), "%s/%s", standin, path);
+	if (truncate(full, 2LL << 30) < 0)
+		standin_die(full);
+}
+
+/* A --proc-root that lies: nothing blocks, nothing is read without end. */
+static void
+hostile_files(void)
+{
+	static const char *const names[] = {
+	    "stat", "status", "cgroup", "environ", "limits", "uid_map", "mountinfo"};
+	static struct proc_cgroups cg;
+	static struct proc_idmap map;
+	char path[64], full[400];
+	struct proc_status status;
+	struct proc_limits lim;
+	struct proc_stat st;
+	char **env = NULL;
+	size_t n, sum = 0;
+	int proc, pd, way;
+
+	standin_host("0::/\n");
+	standin_add(&(struct standin_proc){.pid = 70, .comm = "x", .cgroup = "0::/x\n"});
+	snprintf(full, sizeof(full), "%s/proc", standin);
+	proc = open(full, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	pd = proc_open(proc, 70);
+	for (way = 0; way < 4; way++) {
+		static const char *const ways[] = {"2 GiB", "FIFO", "directory", "symbolic link"};
+
+		for (size_t i = 0; i < COUNT_OF(names); i++) {
+			snprintf(path, sizeof(path), "proc/70/%s", names[i]);
+			snprintf(full, sizeof(full), "%s/%s", standin, path);
+			standin_remove(path);
+			if (way == 0)
+				huge(path);
+			else if (way == 1)
+				mkfifo(full, 0644);
+			else if (way == 2)
+				mkdir(full, 0755);
+			else
+				standin_link("/etc/passwd", path);
+		}
+		ok(proc_read_stat(pd, &st) < 0 && proc_read_status(pd, &status) < 0 &&
+			proc_read_limits(pd, &lim) < 0,
+		    "%s: stat, status, limits", ways[way]);
+		proc_status_fini(&status);
+		/* An empty text, as a FIFO gives without a writer, has no line that is wrong. */
+		ok(proc_read_cgroups(pd, &cg) < 0 || cg.n == 0, "  cgroup");
+		ok(proc_read_idmap(pd, "uid_map", &map) < 0 || map.n == 0, "  uid_map");
+		ok(proc_read_environ(pd, &env, &n) < 0 || n == 0, "  environ");
+		free(env);
+		env = NULL;
+		ok(proc_read_mountinfo(pd, count_mount, &sum) < 0 || sum == 0, "  mountinfo");
+	}
+	close(pd);
+	close(proc);
+}
+
+/* Another file each time it is read: what was read of one moment is whole or refused. */
+static void
+changing(void)
+{
+	auto_close int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	auto_close int pd = -1;
+	struct proc_stat st;
+	pid_t child = fork();
+	bool good = true;
+
+	if (child == 0) {
+		static const char *const names[] = {") S 1 (", "a\nUid:\t0", "x) Z 0 0", ""};
+
+		for (unsigned i = 0;; i++)
+			prctl(PR_SET_NAME, names[i % 4]);
+	}
+	pd = proc_open(proc, child);
+	for (int i = 0; i < 2000 && good; i++) {
+		struct proc_status status;
+
+		good = proc_read_stat(pd, &st) == 0 && st.pid == child && st.ppid == getpid() &&
+		       proc_alive(&st) && proc_read_status(pd, &status) == 0 &&
+		       status.tgid == child && status.uid[0] == getuid();
+		if (good)
+			proc_status_fini(&status);
+	}
+	ok(good, "a name that changes and imitates deceives nobody");
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+}
+
 int
 main(void)
 {
+	hostile_files();
+	changing();
 	stat_lines();
 	status_texts();
 	cgroup_texts();

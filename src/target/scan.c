@@ -26,12 +26,25 @@ no_memory(struct err *e)
 	return err_set(e, ERR_LIMIT, ENOMEM, "cannot list the processes");
 }
 
+/* The line that says which container we are in, or NULL. */
+static const struct proc_cgroup *
+find_own(const struct scan *sc, struct ident *id)
+{
+	const struct proc_cgroup *c;
+
+	for (size_t i = 0; (c = scan_line(&sc->own, i)) != NULL; i++)
+		if (ident_path(c->path, id) && !id->monitor)
+			return c;
+	return NULL;
+}
+
 int
 scan_begin(const struct tgt_sys *s, struct scan *out, struct err *e)
 {
 	auto_close int own = -1;
 	struct timespec now;
 	struct proc_stat st;
+	struct ident id;
 
 	memset(out, 0, sizeof(*out));
 	out->sys = s;
@@ -49,6 +62,7 @@ scan_begin(const struct tgt_sys *s, struct scan *out, struct err *e)
 	clock_gettime(CLOCK_BOOTTIME, &now);
 	out->boot_ticks = now.tv_sec * sysconf(_SC_CLK_TCK);
 	out->own_numbers = scan_own_numbers(out);
+	out->inside = find_own(out, &id) != NULL;
 	return 0;
 }
 
@@ -130,8 +144,11 @@ in_known_namespaces(const struct scan *sc, int pd)
 	/* Unreadable counts as ours: never guess a container. */
 	if ((!pid || pid == sc->own_pid) && (!mnt || mnt == sc->own_mnt))
 		return true;
-	return sc->rt.host_ns_pid == PID_INIT_INO && pid == PID_INIT_INO && mnt &&
-	       mnt == sc->rt.host_ns_mnt;
+	if (pid != PID_INIT_INO)
+		return false;
+	/* Whoever has more capabilities than we hides its namespaces from us: pid 1 may. */
+	return sc->rt.host_ns_mnt ? mnt == sc->rt.host_ns_mnt && sc->rt.host_ns_pid == pid
+				  : sc->inside;
 }
 
 static bool
@@ -197,7 +214,7 @@ bool
 scan_own_container(struct scan *sc, struct tgt *t)
 {
 	auto_close int pd = openat(sc->sys->proc, "self", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	const struct proc_cgroup *c = NULL;
+	const struct proc_cgroup *c;
 	bool session = false, infra = false;
 	struct proc_stat st;
 	struct ident id;
@@ -205,9 +222,7 @@ scan_own_container(struct scan *sc, struct tgt *t)
 	memset(t, 0, sizeof(*t));
 	if (pd < 0 || proc_read_stat(pd, &st) < 0)
 		return false;
-	for (size_t i = 0; (c = scan_line(&sc->own, i)) != NULL; i++)
-		if (ident_path(c->path, &id) && !id.monitor)
-			break;
+	c = find_own(sc, &id);
 	if (!c || !adopt(&id, c->path, c->path, t, &session))
 		return false;
 	rt_learn(&sc->rt, pd, &st, t, &infra);

@@ -51,6 +51,7 @@ struct scan {
 	struct rt_ctx rt;
 	struct proc_cgroups own; /* the agent's */
 	uint64_t own_pid, own_mnt;
+	bool inside; /* we are in a container */
 	pid_t self;
 	struct proc_cgroups now; /* scratch */
 	int64_t boot_ticks;	 /* now, in clock ticks since boot */

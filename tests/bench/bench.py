@@ -3,9 +3,8 @@
 """coral beside its peers, measured in one run and interleaved: `make bench`.
 
 Latency of one exec (whole process), echo through a terminal, bulk each way, finding a target
-among 10,000 processes.  Medians, and the
-ratio to a named peer: ratios within a tenth of each other are equal.  CORAL_BENCH_N sets the
-rounds (default 40).  Ends what it started."""
+among 10,000 processes.  Medians, and the ratio to a named peer: ratios within a tenth of each
+other are equal.  CORAL_BENCH_N sets the rounds (default 40).  Ends what it started."""
 import contextlib
 import os
 import pathlib
@@ -217,7 +216,8 @@ def bench_find(base):
     for containers, each in ((1000, 10), (10, 1000)):
         got = find_times(base, containers, each)
         table(f"A target among {containers * each} processes in {containers} containers", "ms",
-              {"coral, nothing remembered": got["cold"], "coral, remembered": got["cached"],
+              {"coral, nothing known (limit 10)": got["cold"],
+               "coral, remembered (limit 1)": got["cached"],
                "one readdir of /proc": got["readdir"],
                "the same, and every cgroup file": got["cgroup"]}, "one readdir of /proc")
 

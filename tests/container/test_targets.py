@@ -164,12 +164,13 @@ def test_from_within_a_container_that_sees_the_host(docker, make_box, coral):
     name = f"inside-{os.getpid()}"
     docker.names.append(name)
     done = run([*docker.cli(), "run", "--rm", "--name", name, "--network", "none",
-                "--cap-add", "SYS_ADMIN", "--cap-add", "SYS_PTRACE", "--pid", "host", "-v", f"{CORAL}:/coral:ro", "reef:1", "/bin/sh", "-c",
+                "--cap-add", "SYS_ADMIN", "--cap-add", "SYS_PTRACE", "--pid", "host",
+                "-v", f"{CORAL}:/coral:ro", "reef:1", "/bin/sh", "-c",
                 "/bin/sleep 100 & /coral ps -o json; kill $!"])
     listed = json.loads(done.stdout)
     assert other.name in [t["container"] for t in listed]
     assert name not in [t["container"] for t in listed]
-    host = {os.readlink(f"/proc/1/ns/{ns}") for ns in ("pid", "mnt")}
+    host = {os.readlink(f"/proc/self/ns/{ns}") for ns in ("pid", "mnt")}
     for t in listed:
         theirs = {os.readlink(f"/proc/{t['pid']}/ns/{ns}") for ns in ("pid", "mnt")}
         assert theirs != host, t

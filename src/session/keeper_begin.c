@@ -164,8 +164,11 @@ static int
 spawn(struct keeper *k, struct err *e)
 {
 	int stdio[3] = {-1, -1, -1};
+	const char *notice = enter_plan_notice(k->plan);
 	int rc;
 
+	if (notice[0])
+		keeper_notice(k, notice);
 	rc = k->req->tty ? open_tty(k, stdio, e) : open_pipes(k, stdio, e);
 	/* What follows has a deadline of its own, and is taken back when it is over. */
 	keeper_guard_stop(k->guard);

@@ -53,8 +53,8 @@ caps_all(void)
 	return set;
 }
 
-char *
-caps_names(char *dst, size_t size, uint64_t set)
+static char *
+list(char *dst, size_t size, uint64_t set, const char *prefix)
 {
 	size_t at = 0;
 
@@ -65,7 +65,7 @@ caps_names(char *dst, size_t size, uint64_t set)
 			continue;
 		if (c < COUNT_OF(names))
 			at += (size_t)snprintf(
-			    dst + at, size - at, "%sCAP_%s", at ? ", " : "", names[c]);
+			    dst + at, size - at, "%s%s%s", at ? ", " : "", prefix, names[c]);
 		else
 			at += (size_t)snprintf(
 			    dst + at, size - at, "%scapability %u", at ? ", " : "", c);
@@ -73,15 +73,31 @@ caps_names(char *dst, size_t size, uint64_t set)
 	return dst;
 }
 
+char *
+caps_names(char *dst, size_t size, uint64_t set)
+{
+	return list(dst, size, set, "CAP_");
+}
+
+char *
+caps_yaml(char *dst, size_t size, uint64_t set)
+{
+	char text[1024];
+
+	snprintf(dst, size, "capabilities: {add: [%s]}", list(text, sizeof(text), set, ""));
+	return dst;
+}
+
 int
 caps_why(struct err *e, uint64_t need)
 {
 	uint64_t lack = need & ~caps_effective();
-	char text[1024];
+	char text[1024], yaml[1100];
 
 	if (!lack)
 		return err_why(e, "every capability for it is here: a seccomp filter, a security "
 				  "module or the kernel's configuration forbids it");
 	err_why(e, "missing: %s", caps_names(text, sizeof(text), lack));
-	return err_hint(e, "run it as root, or give the agent %s", text);
+	return err_hint(e, "run it as root, or give the agent %s, in its securityContext: %s", text,
+	    caps_yaml(yaml, sizeof(yaml), lack));
 }

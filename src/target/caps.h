@@ -22,6 +22,8 @@ uint64_t caps_effective(void);
 uint64_t caps_all(void);
 /* "CAP_SYS_ADMIN, CAP_SETUID", or "" for none; returns dst. */
 char *caps_names(char *dst, size_t size, uint64_t set);
+/* "capabilities: {add: [SYS_ADMIN]}", as a container's securityContext has it; returns dst. */
+char *caps_yaml(char *dst, size_t size, uint64_t set);
 /* Append the why of an EPERM or EACCES: those of `need` that are not effective here, or that
  * something else than a capability forbids it.  Always -1. */
 int caps_why(struct err *e, uint64_t need);

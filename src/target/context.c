@@ -175,9 +175,6 @@ read_extras(const struct tgt_sys *s, const struct tgt_hold *h, struct ctx *c)
 	if (ctx_read_number(h->proc, "coredump_filter", 16, &v) && v >= 0 && v <= UINT32_MAX)
 		c->coredump_filter = v;
 	c->has_affinity = sched_getaffinity(h->pid, sizeof(c->affinity), &c->affinity) == 0;
-	n = proc_read(h->proc, "attr/current", c->label, sizeof(c->label) - 1);
-	c->label[n > 0 ? n : 0] = '\0';
-	c->label[strcspn(c->label, "\n")] = '\0';
 	c->cwd = openat(h->proc, "cwd", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	n = readlinkat(h->proc, "cwd", c->cwd_name, sizeof(c->cwd_name) - 1);
 	c->cwd_name[n > 0 ? n : 0] = '\0';
@@ -201,6 +198,9 @@ ctx_read(const struct tgt_sys *s, const struct tgt_hold *h, struct ctx *c, struc
 	self = openat(s->proc, "self", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (self < 0 || proc_read_cgroups(self, &c->own_cgroups) < 0)
 		return err_set(e, ERR_IO, errno, "cannot read %s/self/cgroup", s->proc_path);
+	if (lsm_read(h->proc, &c->label) < 0)
+		c->label_errno = errno;
+	lsm_read(self, &c->own_label);
 	read_extras(s, h, c);
 	/* Its numbers were read by number too: they are its own only if it is still there. */
 	if (pidfd_send_signal(h->pidfd, 0, NULL, 0) < 0 && errno == ESRCH)

@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <stdbool.h>
 #include "target/enter.h"
+#include "target/lsm.h"
 #include "target/proc.h"
 
 struct ctx_ns {
@@ -33,7 +34,8 @@ struct ctx {
 	unsigned long personality;
 	cpu_set_t affinity;
 	bool has_affinity;
-	char label[256];     /* AppArmor or SELinux; "" none or not readable */
+	struct lsm_label label, own_label;
+	int label_errno;     /* why the label could not be read, or 0 */
 	uint32_t own_audit;  /* our audit session; UINT32_MAX none */
 	int cwd;	     /* O_PATH, or -1 when it cannot be opened */
 	char cwd_name[1024]; /* as a link of /proc: for people */

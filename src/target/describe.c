@@ -9,6 +9,7 @@
 
 #include "base/attr.h"
 #include "base/str.h"
+#include "target/caps.h"
 #include "target/scan.h"
 
 static int
@@ -56,6 +57,16 @@ check_process(int pd, pid_t pid, struct proc_stat *st, struct err *e)
 	return 0;
 }
 
+/* Its namespaces say whether it is in a container at all: ptrace(2), PTRACE_MODE_READ. */
+static int
+cannot_look(pid_t pid, struct err *e)
+{
+	if (errno != EACCES && errno != EPERM)
+		return gone(pid, e);
+	err_set(e, ERR_PRIVILEGE, errno, "cannot look at the namespaces of process %d", (int)pid);
+	return caps_why(e, CAP_BIT(CAP_SYS_PTRACE));
+}
+
 /* A bare process' cgroup: in the v2 tree where it is in one, else the freezer's or the first. */
 static void
 plain_cgroup(const struct proc_cgroups *cg, struct tgt *t)
@@ -79,6 +90,8 @@ describe(struct scan *sc, pid_t pid, struct tgt *out, struct err *e)
 
 	if (check_process(pd, pid, &st, e) < 0)
 		return -1;
+	if (!sc->sys->standin && !st.kthread && !proc_ns(pd, "mnt"))
+		return cannot_look(pid, e);
 	contained = scan_identify(sc, pd, out, &session);
 	if (!contained && pid == 1)
 		return refuse(pid, "it is the host's init", e);

@@ -46,10 +46,13 @@ struct enter_plan *enter_plan_new(const struct tgt_sys *s, const struct tgt_hold
 void enter_plan_free(struct enter_plan *p);
 /* Host uid of the session's user: the PTY belongs to it. */
 uid_t enter_plan_uid(const struct enter_plan *p);
+/* What the user must know before the first byte, or "". */
+const char *enter_plan_notice(const struct enter_plan *p);
 /* argv as it will be executed (the chosen shell), owned by the plan. */
 const char *const *enter_plan_argv(const struct enter_plan *p);
-/* New reference: {"namespaces_entered":[...], "uid":, "gid":, "groups":[], "capabilities":"hex",
- * "cwd":, "cgroup":, "items":[{"item":,"state":"cloned|defaulted|denied","why":,"allow":}]};
+/* New reference: {"entry":"setns|chroot", "namespaces_entered":[...], "uid":, "gid":, "groups":[],
+ * "capabilities":"hex", "cwd":, "cgroup":,
+ * "items":[{"item":,"state":"cloned|defaulted|denied","why":,"allow":}]};
  * allow is what would have it cloned, null when it is. */
 json_t *enter_plan_context(const struct enter_plan *p);
 
@@ -61,6 +64,7 @@ struct enter_tree {
 	char v1[8][1100];   /* likewise freezer, pids; "" unused */
 	pid_t leader;	    /* host pid of the command */
 	uint64_t leader_start;
+	bool reaps; /* the orphans among them become children of who spawned; not on disk */
 	uint32_t audit; /* audit session of its processes, when it is their own; else UINT32_MAX */
 	bool roams;	/* they can write to cgroup file systems, and so leave ours: see tree.h */
 	char oom_file[1200]; /* the container's OOM counter, or "" */
@@ -82,7 +86,8 @@ struct enter_child {
  * `on_tree` is called before the cgroup is made, with every place where it may
  * be, so that the caller can put the tree on disk; may be NULL.  Leader and audit session
  * are only in out->tree.
- * The caller is not dumpable any more afterwards: prctl(2).
+ * The caller is not dumpable any more afterwards, and in our own pid namespace adopts the
+ * session's orphans, so that it should have no other children: prctl(2).
  */
 int enter_spawn(struct enter_plan *p, const int stdio[3],
     int (*on_tree)(void *arg, const struct enter_tree *t, struct err *e), void *arg,
@@ -98,8 +103,8 @@ json_t *enter_tree_list(const struct tgt_sys *s, const struct enter_tree *t);
 /*
  * SIGKILL until nothing is left (at most 5 s) and remove the cgroups.  Without a cgroup of its own
  * (read-only cgroupfs) the tree is what carries its audit session, which only CAP_AUDIT_CONTROL
- * outside can change; without audit it is the descendants of the leader, and a process that
- * left them (double fork) is missed.  `killed` (may be NULL): new JSON array of
+ * outside can change; without audit it is the descendants of the leader, and in our own pid
+ * namespace also what we adopted; elsewhere a process that left them (double fork) is missed.  `killed` (may be NULL): new JSON array of
  * {"pid","comm"} of those that were alive.  0, or -1 when something is left.
  */
 int enter_tree_end(const struct tgt_sys *s, const struct enter_tree *t, json_t **killed, struct err *e);

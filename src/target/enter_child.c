@@ -6,12 +6,14 @@
 #include <linux/capability.h>
 #include <linux/ioprio.h>
 #include <linux/keyctl.h>
+#include <linux/magic.h>
 #include <linux/securebits.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "target/context.h"
@@ -47,6 +49,33 @@ put(int dir, const char *file, const char *text, size_t n)
 	put = syscall(SYS_write, fd, text, n);
 	syscall(SYS_close, fd);
 	return put == (long)n ? 0 : -1;
+}
+
+/* Into the host's procfs: the container's may be anything.  Only a process itself may do it, by
+ * the credentials that it opened the file with; what it wrote stays through clone and setuid and
+ * ends with the exec: proc_pid_attr(5). */
+static void
+set_label(const struct enter_job *job)
+{
+	int fd = -1;
+	struct statfs fs;
+
+	if (!job->label_len)
+		return;
+	if (job->label_apparmor)
+		fd = (int)syscall(
+		    SYS_openat, job->proc, "self/attr/apparmor/exec", O_WRONLY | O_CLOEXEC, 0);
+	if (!job->label_apparmor || (fd < 0 && errno == ENOENT))
+		fd = (int)syscall(SYS_openat, job->proc, "self/attr/exec", O_WRONLY | O_CLOEXEC, 0);
+	if (fd < 0 || syscall(SYS_fstatfs, fd, &fs) < 0)
+		die(job, ENTER_LSM, 0);
+	if (fs.f_type != PROC_SUPER_MAGIC && !job->standin) {
+		errno = ENOTSUP;
+		die(job, ENTER_LSM, 0);
+	}
+	if (syscall(SYS_write, fd, job->label, job->label_len) != (long)job->label_len)
+		die(job, ENTER_LSM, 0);
+	syscall(SYS_close, fd);
 }
 
 static int
@@ -86,6 +115,7 @@ set_limits(const struct enter_job *job)
 	/* Not fatal: a kernel without audit, or one already set; it is an identity for others. */
 	if (job->loginuid[0])
 		put(job->proc, "self/loginuid", job->loginuid, strlen(job->loginuid));
+	set_label(job);
 	for (size_t i = 0; i < job->ncg; i++) {
 		if (syscall(SYS_write, job->cg[i], "0", 1) != 1)
 			die(job, ENTER_CGROUP, (int)i);

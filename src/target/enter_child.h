@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <sys/resource.h>
 #include <sys/types.h>
+#include "target/lsm.h"
 #include "target/proc.h"
 
 enum enter_stage {
@@ -21,6 +22,7 @@ enum enter_stage {
 	ENTER_OOM,
 	ENTER_CGROUP, /* extra: which of job.cg */
 	ENTER_RLIMIT, /* extra: which of job.lim */
+	ENTER_LSM,
 	ENTER_GROUPS,
 	ENTER_SETNS, /* extra: the one that failed, or 0 */
 	ENTER_ROOT,
@@ -55,6 +57,7 @@ struct enter_job {
 	bool tty;
 
 	int proc;	      /* host procfs */
+	bool standin;	      /* which is none (tests) */
 	int target;	      /* /proc/PID of the target, for the single-step way into namespaces */
 	int pidfd, root, cwd; /* root, cwd: -1 leave */
 	int ns;		      /* CLONE_NEW* */
@@ -67,9 +70,12 @@ struct enter_job {
 
 	struct enter_limit lim[RLIM_NLIMITS];
 	size_t nlim;
-	char oom[16], loginuid[16]; /* "" leave */
-	bool keep_oom;		    /* ours, where it cannot be lowered */
-	char coredump[24];	    /* "" leave */
+	char oom[16], loginuid[16];    /* "" leave */
+	bool keep_oom;		       /* ours, where it cannot be lowered */
+	char coredump[24];	       /* "" leave */
+	char label[LSM_LABEL_MAX + 8]; /* for the exec: "exec PROFILE" or a context */
+	size_t label_len;	       /* 0 leave */
+	bool label_apparmor;
 	bool set_nice, set_affinity, set_personality, set_securebits, set_policy, set_ioprio;
 	int nice, policy, ioprio;
 	unsigned long timerslack;

@@ -14,6 +14,7 @@ static const struct {
     [ENTER_FDS] = {"close the agent's descriptors", 0},
     [ENTER_OOM] = {"set the OOM score", CAP_BIT(CAP_SYS_RESOURCE)},
     [ENTER_CGROUP] = {"join the container's cgroup", CAP_BIT(CAP_DAC_OVERRIDE)},
+    [ENTER_LSM] = {"take over the container's security label", 0},
     [ENTER_RLIMIT] = {"set the container's limits", CAP_BIT(CAP_SYS_RESOURCE)},
     [ENTER_GROUPS] = {"set the groups", CAP_BIT(CAP_SETGID)},
     [ENTER_SETNS] = {"enter the container's namespaces", 0},
@@ -100,6 +101,28 @@ fail_cgroup(const struct enter_plan *p, const struct enter_report *r, struct err
 }
 
 static int
+fail_label(const struct enter_plan *p, const struct enter_report *r, struct err *e)
+{
+	const struct lsm_label *l = &p->ctx.label;
+
+	err_set(e, ERR_PRIVILEGE, r->sys, "cannot take over the container's %s %.200s",
+	    lsm_name(l->kind), l->text);
+	if (r->sys == ENOTSUP)
+		err_why(e, "%s is not a procfs any more", p->sys.proc_path);
+	else if (r->sys == ENOENT || r->sys == EINVAL)
+		err_why(e, "the kernel does not know it here: %s", strerrordesc_np(r->sys));
+	else
+		err_why(e, "the agent runs as \"%.200s\", which may not: %s",
+		    p->ctx.own_label.text[0] ? p->ctx.own_label.text : "unconfined",
+		    strerrordesc_np(r->sys));
+	return err_hint(e,
+	    "%s; to enter without it, which is more than the container has: "
+	    "--privileged",
+	    l->kind == LSM_APPARMOR ? "run the agent unconfined, or let its profile change_profile"
+				    : "let the agent's domain setexec and transition");
+}
+
+static int
 fail_setns(const struct enter_plan *p, const struct enter_report *r, struct err *e)
 {
 	for (size_t i = 0; i < CTX_NS_COUNT; i++) {
@@ -119,6 +142,8 @@ plan_failure(const struct enter_plan *p, const struct enter_report *r, struct er
 
 	if (r->stage == ENTER_EXEC)
 		return fail_exec(p, r, e);
+	if (r->stage == ENTER_LSM)
+		return fail_label(p, r, e);
 	if (r->stage == ENTER_WORKDIR) {
 		err_set(
 		    e, ERR_USAGE, r->sys, "cannot change to %.200s in the container", p->workdir);

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "target/plan.h"
 
+#include <errno.h>
+#include <linux/keyctl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/str.h"
 
@@ -51,15 +55,21 @@ say_namespaces(const struct enter_plan *p, json_t *items)
 			snprintf(names + strlen(names), sizeof(names) - strlen(names), " %s",
 			    ctx_namespaces[i].name);
 	}
-	item(items, "namespaces", left ? DEFAULTED : CLONED,
-	    "leave --namespaces out, or name them there too",
-	    left ? "not entered, as asked:%s" : "%s", left ? names : "all that differ");
+	if (p->by_chroot)
+		item(items, "namespaces", DENIED, "give the agent CAP_SYS_ADMIN",
+		    "the agent's own, missing CAP_SYS_ADMIN:%s", names);
+	else
+		item(items, "namespaces", left ? DEFAULTED : CLONED,
+		    "leave --namespaces out, or name them there too",
+		    left ? "not entered, as asked:%s" : "%s", left ? names : "all that differ");
 	if (!p->target_root)
 		item(items, "root", DEFAULTED, "name mnt in --namespaces",
 		    "the agent's: the mnt namespace is not entered");
 	else
 		item(items, "root", CLONED, NULL, "%s",
-		    p->job.root >= 0 ? "the target's" : "shared already");
+		    p->job.root < 0 ? "shared already"
+		    : p->by_chroot  ? "the target's, by chroot"
+				    : "the target's");
 	if (p->workdir)
 		item(items, "cwd", DEFAULTED, "leave -w out", "%s, as asked", p->workdir);
 	else if (p->job.cwd < 0)
@@ -119,11 +129,9 @@ say_identity(const struct enter_plan *p, json_t *items)
 		item(items, "seccomp", DENIED, "nothing: this version installs no filter",
 		    "not cloned: the target has %d filter%s, the session none", st->seccomp_filters,
 		    st->seccomp_filters == 1 ? "" : "s");
-	if (!p->ctx.label[0] || strcmp(p->ctx.label, "unconfined") == 0)
-		item(items, "lsm", CLONED, NULL, "the target has no label");
-	else
-		item(items, "lsm", DENIED, "nothing: this version sets no label",
-		    "not cloned: the target runs as %s", p->ctx.label);
+	item(items, "lsm", p->label_state,
+	    p->ctx.label.text[0] ? "leave --privileged out" : "run the agent without a label", "%s",
+	    p->why_label);
 }
 
 static void
@@ -141,11 +149,23 @@ say_environment(const struct enter_plan *p, json_t *items)
 		    "the target's, %zu entries, and %zu as asked", same, p->env.n - same);
 }
 
+/* A container runtime's seccomp filter forbids it, and is inherited. */
+static bool
+may_have_keyring(void)
+{
+	return syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0) >= 0 ||
+	       (errno != EPERM && errno != ENOSYS);
+}
+
 static void
 say_audit(const struct enter_plan *p, json_t *items)
 {
-	item(items, "keyring", DEFAULTED, "nothing: the target's keys are its own",
-	    "a fresh session keyring");
+	if (may_have_keyring())
+		item(items, "keyring", DEFAULTED, "nothing: the target's keys are its own",
+		    "a fresh session keyring");
+	else
+		item(items, "keyring", DENIED, "a seccomp profile of the agent's that has keyctl",
+		    "the agent may not use keyrings, nor may what it starts");
 	if (p->job.loginuid[0])
 		item(items, "loginuid", DEFAULTED, "nothing: it tells the session from the target",
 		    "%s", p->job.loginuid);
@@ -229,7 +249,8 @@ enter_plan_context(const struct enter_plan *p)
 	    : p->job.cwd >= 0 ? p->ctx.cwd_name
 			      : "/");
 	str_vis(cgroup, sizeof(cgroup), p->cg.path2[0] ? p->cg.path2 : p->cg.freezer);
-	return json_pack("{s:o,s:I,s:I,s:o,s:s,s:s,s:s,s:o}", "namespaces_entered", entered(p),
-	    "uid", (json_int_t)p->job.uid[1], "gid", (json_int_t)p->job.gid[1], "groups", groups(p),
+	return json_pack("{s:s,s:o,s:I,s:I,s:o,s:s,s:s,s:s,s:o}", "entry",
+	    p->by_chroot ? "chroot" : "setns", "namespaces_entered", entered(p), "uid",
+	    (json_int_t)p->job.uid[1], "gid", (json_int_t)p->job.gid[1], "groups", groups(p),
 	    "capabilities", caps, "cwd", cwd, "cgroup", cgroup, "items", items);
 }

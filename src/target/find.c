@@ -193,6 +193,8 @@ scan_list(const struct tgt_sys *s, const struct tgt_query *q, bool use_cache, st
 		return err_set(e, ERR_LIMIT, ENOMEM, "cannot list the containers");
 	if (scan_run(s, use_cache, sc, e) == 0) {
 		rc = collect(sc, f, e);
+		if (rc == 0 && f->all.n == 0)
+			rc = scan_check_sight(s, e);
 		if (rc == 0 && q)
 			rc = select_from(&f->all, q, &f->hits, e);
 		if (rc == 0 && q && f->hits.n == 0)

@@ -35,38 +35,6 @@ take_session_id(struct enter_plan *p, const char *id, struct err *e)
 	return 0;
 }
 
-static bool
-same_file(int fd, const char *path)
-{
-	struct stat a, b;
-
-	return fstat(fd, &a) == 0 && stat(path, &b) == 0 && a.st_dev == b.st_dev &&
-	       a.st_ino == b.st_ino;
-}
-
-static int
-plan_namespaces(struct enter_plan *p, const struct enter_want *w, struct err *e)
-{
-	int wanted = p->ctx.differs;
-	struct enter_job *j = &p->job;
-
-	if (w->namespaces && *w->namespaces && ctx_parse_namespaces(w->namespaces, &wanted, e) < 0)
-		return -1;
-	j->ns = wanted & p->ctx.differs;
-	p->foreign_ids = (p->ctx.differs & CLONE_NEWUSER) && !(j->ns & CLONE_NEWUSER);
-	p->target_root = (j->ns & CLONE_NEWNS) || !(p->ctx.differs & CLONE_NEWNS);
-	j->root = j->cwd = -1;
-	if (!p->target_root) {
-		p->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-		return p->root < 0 ? err_set(e, ERR_IO, errno, "cannot open /") : 0;
-	}
-	p->root = copy_fd(p->hold.root);
-	j->cwd = p->ctx.cwd;
-	if ((j->ns & CLONE_NEWNS) || !same_file(p->root, "/"))
-		j->root = p->root;
-	return 0;
-}
-
 static int
 open_in_root(const struct enter_plan *p, const char *path)
 {
@@ -178,13 +146,15 @@ make(struct enter_plan *p, const struct enter_want *w, struct err *e)
 		return -1;
 	cg_fs_find(CG_ROOT, &fs);
 	cg_open(&fs, &p->ctx.cgroups, &p->ctx.own_cgroups, &p->cg);
-	if (refuse_paused(p, e) < 0 || plan_namespaces(p, w, e) < 0 || plan_identity(p, w, e) < 0)
+	if (refuse_paused(p, e) < 0 || plan_namespaces(p, w, e) < 0 || plan_label(p, w, e) < 0 ||
+	    plan_identity(p, w, e) < 0)
 		return -1;
 	plan_limits(p);
 	if (plan_environment(p, w, e) < 0 || plan_command(p, w, e) < 0)
 		return -1;
 	p->job.pidfd = p->hold.pidfd;
 	p->job.proc = p->sys.proc;
+	p->job.standin = p->sys.standin;
 	p->job.target = p->hold.proc;
 	p->job.tty = w->tty;
 	p->job.workdir = p->workdir;
@@ -246,4 +216,10 @@ const char *const *
 enter_plan_argv(const struct enter_plan *p)
 {
 	return (const char *const *)p->argv.v;
+}
+
+const char *
+enter_plan_notice(const struct enter_plan *p)
+{
+	return p->notice;
 }

@@ -30,6 +30,7 @@ struct enter_plan {
 	int root;	  /* the root that names are looked up in: hold.root, or ours */
 	bool target_root; /* it is hold.root */
 	bool foreign_ids; /* another user namespace, and we do not enter it */
+	bool by_chroot;	  /* without a right to enter namespaces: into the root alone */
 	uid_t uid;	  /* ours numbering */
 	gid_t gid;
 	gid_t *groups; /* our numbering */
@@ -41,8 +42,18 @@ struct enter_plan {
 
 	char home[1024], user[256]; /* of -u; "" unknown */
 	char why_caps[256], why_limits[256], why_groups[128];
+	const char *label_state; /* as explained */
+	char why_label[LSM_LABEL_MAX + 128];
+	char notice[256];
 };
 
+/* Which namespaces, or the rung below; and whose root. */
+int plan_namespaces(struct enter_plan *p, const struct enter_want *w, struct err *e);
+/* Capabilities that would act on what is not the target's: in namespaces that the rung below
+ * leaves out, nobody there gave them. */
+uint64_t plan_foreign_caps(const struct enter_plan *p);
+/* The security label.  One that cannot be taken over is a refusal. */
+int plan_label(struct enter_plan *p, const struct enter_want *w, struct err *e);
 /* -u or the target's ids, groups and capability sets. */
 int plan_identity(struct enter_plan *p, const struct enter_want *w, struct err *e);
 /* What may be raised is limited by our own rights: limits, OOM score, scheduling, loginuid. */

@@ -227,6 +227,13 @@ plan_caps(struct enter_plan *p, const struct enter_want *w)
 	if (lack)
 		snprintf(p->why_caps, sizeof(p->why_caps), "the agent itself lacks %s",
 		    caps_names(names, sizeof(names), lack));
+	lack = caps[PROC_CAP_BND] & own & plan_foreign_caps(p);
+	if (lack)
+		snprintf(p->why_caps + strlen(p->why_caps),
+		    sizeof(p->why_caps) - strlen(p->why_caps),
+		    "%sthey would act on what is not the target's: %s", p->why_caps[0] ? "; " : "",
+		    caps_names(names, sizeof(names), lack));
+	own &= ~plan_foreign_caps(p);
 	for (size_t i = 0; i < PROC_CAPS; i++)
 		caps[i] &= own;
 }

@@ -146,4 +146,7 @@ bool cache_view_parse(struct cache_view *v, const unsigned char *p, size_t n);
  * What was in g before stays where nothing is written. */
 bool cache_next(struct rd *r, struct scan_group *g);
 
+/* 0, or -1 when the namespaces of other processes are hidden from us. */
+int scan_check_sight(const struct tgt_sys *s, struct err *e);
+
 #endif

@@ -136,6 +136,9 @@ start(struct spawn *sp, struct err *e)
 
 	/* Nobody may look at the child, which for a moment is a copy of us. */
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	/* Orphans go to us rather than to an init that may be the application. */
+	if (!(sp->p->job.ns & CLONE_NEWPID))
+		prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &before);
 	pid = clone_first(sp, cgroup);
@@ -258,6 +261,7 @@ describe(struct spawn *sp, struct enter_child *out, struct err *e)
 	long long audit;
 
 	out->pid = out->tree.leader = sp->command;
+	out->tree.reaps = !(sp->p->job.ns & CLONE_NEWPID);
 	out->pidfd =
 	    sp->command == sp->first ? steal_fd(&sp->first_fd) : pidfd_open(sp->command, 0);
 	if (out->pidfd < 0)

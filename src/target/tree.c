@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -175,6 +176,18 @@ kill_by_waves(const struct tgt_sys *s, const struct enter_tree *t, pid_t *pids, 
 	return true;
 }
 
+/* Our own zombies, once the leader's status is fetched: the rest are its orphans. */
+static void
+reap_orphans(const struct enter_tree *t)
+{
+	siginfo_t si;
+
+	if (!t->reaps || waitid(P_PID, (id_t)t->leader, &si, WEXITED | WNOHANG | WNOWAIT) == 0)
+		return;
+	while (si.si_pid = 0, waitid(P_ALL, 0, &si, WEXITED | WNOHANG) == 0 && si.si_pid)
+		;
+}
+
 static int
 left_over(const struct enter_tree *t, const char *path, int sys, struct err *e)
 {
@@ -225,6 +238,7 @@ enter_tree_end(const struct tgt_sys *s, const struct enter_tree *t, json_t **kil
 	/* The leader may have left its cgroup. */
 	if (!done || tree_pids(s, t, pids) > 0)
 		done = kill_by_waves(s, t, pids, deadline);
+	reap_orphans(t);
 	if (!done)
 		return left_over(t, t->v2[0] ? t->v2 : t->v1[0][0] ? t->v1[0] : "the tree", 0, e);
 	if (t->v2[0] && remove_cgroup(t, t->v2, deadline, e) < 0)

@@ -68,7 +68,8 @@ look_at_all(const struct tgt_sys *s, const struct enter_tree *t, struct seen *ou
 		    .pid = st.pid,
 		    .ppid = st.ppid,
 		    .alive = proc_alive(&st),
-		    .ours = is_leader(t, &st) || same_audit(pd, t),
+		    .ours =
+			is_leader(t, &st) || same_audit(pd, t) || (t->reaps && st.ppid == getpid()),
 		};
 	}
 	if (d)

@@ -76,6 +76,38 @@ make_root(struct tp_sandbox *sb, const char *runtime_dir, struct err *e)
 	return 0;
 }
 
+/* Giving everything up takes rights too. */
+static int
+check_rights(struct err *e)
+{
+	static const struct {
+		int cap;
+		const char *name;
+	} needs[] = {{CAP_SETGID, "SETGID"}, {CAP_SETUID, "SETUID"}, {CAP_SETPCAP, "SETPCAP"},
+	    {CAP_SYS_CHROOT, "SYS_CHROOT"}};
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct own[2] = {{0}};
+	char lack[96] = "", yaml[64] = "";
+
+	if (syscall(SYS_capget, &head, own) < 0)
+		return err_set(e, ERR_INTERNAL, errno, "cannot read the own capabilities");
+	for (size_t i = 0; i < COUNT_OF(needs); i++) {
+		const char *sep = lack[0] ? ", " : "";
+
+		if (own[0].effective >> needs[i].cap & 1)
+			continue;
+		snprintf(lack + strlen(lack), sizeof(lack) - strlen(lack), "%sCAP_%s", sep,
+		    needs[i].name);
+		snprintf(yaml + strlen(yaml), sizeof(yaml) - strlen(yaml), "%s%s", sep,
+		    needs[i].name);
+	}
+	if (!lack[0])
+		return 0;
+	err_set(e, ERR_PRIVILEGE, EPERM, "connections cannot be served safely");
+	err_why(e, "missing: %s, with which the process that reads the network gives up root", lack);
+	return err_hint(e, "in the agent's securityContext: capabilities: {add: [%s]}", yaml);
+}
+
 int
 tp_sandbox_init(struct tp_sandbox *sb, const char *runtime_dir, struct err *e)
 {
@@ -85,7 +117,7 @@ tp_sandbox_init(struct tp_sandbox *sb, const char *runtime_dir, struct err *e)
 	sb->gid = getegid();
 	if (sb->enabled) {
 		find_ids(sb);
-		if (make_root(sb, runtime_dir, e) < 0)
+		if (check_rights(e) < 0 || make_root(sb, runtime_dir, e) < 0)
 			return -1;
 	}
 	if (sandbox_filter_make(sb, e) < 0) {

@@ -8,12 +8,14 @@
 #include <linux/keyctl.h>
 #include <linux/magic.h>
 #include <linux/securebits.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "target/context.h"
@@ -173,9 +175,24 @@ join_singly(const struct enter_job *job)
 	}
 }
 
+/* A pidfd is readable when its process has ended: pidfd_open(2). */
+static bool
+has_ended(int pidfd)
+{
+	struct pollfd p = {.fd = pidfd, .events = POLLIN};
+	struct timespec now = {0, 0};
+
+	return syscall(SYS_ppoll, &p, 1, &now, NULL, 0) > 0;
+}
+
 static void
 enter_namespaces(const struct enter_job *job)
 {
+	/* setns(2) refuses what is gone; a root directory that we hold would still be there. */
+	if (!job->ns && has_ended(job->pidfd)) {
+		errno = ESRCH;
+		die(job, ENTER_SETNS, 0);
+	}
 	if (job->ns && syscall(SYS_setns, job->pidfd, job->ns) < 0) {
 		if (errno != EINVAL)
 			die(job, ENTER_SETNS, 0);

@@ -66,6 +66,26 @@ open_all(const struct tgt_sys *s, struct tgt_hold *h, struct err *e)
 	return errno == EACCES || errno == EPERM ? caps_why(e, CAP_BIT(CAP_SYS_PTRACE)) : -1;
 }
 
+/* Whose it is, it was selected and allowed by: its cgroup, or one below. */
+static bool
+still_in(int pd, const char *cgroup)
+{
+	auto_free struct proc_cgroups *now = calloc(1, sizeof(*now));
+	size_t n = strlen(cgroup);
+
+	if (n < 2)
+		return true;
+	if (!now || proc_read_cgroups(pd, now) < 0)
+		return false;
+	for (size_t i = 0; i < now->n; i++) {
+		const char *path = now->v[i].path;
+
+		if (strncmp(path, cgroup, n) == 0 && (path[n] == '\0' || path[n] == '/'))
+			return true;
+	}
+	return false;
+}
+
 int
 tgt_hold_open(const struct tgt_sys *s, const struct tgt *t, struct tgt_hold *h, struct err *e)
 {
@@ -83,6 +103,10 @@ tgt_hold_open(const struct tgt_sys *s, const struct tgt *t, struct tgt_hold *h, 
 	}
 	if (st.start != t->start) {
 		gone(e, h->pid, "another process has its number now");
+		goto fail;
+	}
+	if (!still_in(h->proc, t->cgroup)) {
+		gone(e, h->pid, "it is not in the container any more that it was selected in");
 		goto fail;
 	}
 	/* Alive after its directory was opened: then both are the same process. */

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A target that changes between the moment it was chosen and the moment it is entered. */
+#include "container.h"
+#include <linux/sched.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include "base/str.h"
+#include "enter_kit.h"
+
+/* A process that waits; with `number` not 0 it gets just that one (clone3(2), set_tid). */
+static pid_t
+start_one(pid_t number)
+{
+	struct clone_args a = {.exit_signal = SIGCHLD,
+	    .set_tid = number ? (uintptr_t)&number : 0,
+	    .set_tid_size = number ? 1 : 0};
+	pid_t pid = (pid_t)syscall(SYS_clone3, &a, sizeof(a));
+
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			pause();
+	}
+	return pid;
+}
+
+static void
+end_one(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+static int
+hold(const struct tgt *t, struct err *e)
+{
+	struct tgt_hold h;
+	int rc;
+
+	*e = (struct err){0};
+	rc = tgt_hold_open(&kit_sys, t, &h, e);
+	if (rc == 0)
+		tgt_hold_close(&h);
+	return rc;
+}
+
+static uint64_t
+ticks_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return ((uint64_t)now.tv_sec * 1000000000ULL + (uint64_t)now.tv_nsec) /
+	       (1000000000ULL / (uint64_t)sysconf(_SC_CLK_TCK));
+}
+
+static void
+test_reused(void)
+{
+	pid_t first = start_one(0), second;
+	struct tgt t;
+	struct err e = {0};
+
+	is_int(tgt_describe(&kit_sys, first, &t, &e), 0, "a process is chosen");
+	is_int(hold(&t, &e), 0, "and held");
+	end_one(first);
+	is_int(hold(&t, &e), -1, "it ended: refused");
+	is_int(e.code, ERR_TARGET_GONE, "as gone");
+	while (ticks_now() <= t.start)
+		sched_yield();
+	second = start_one(first);
+	is_int(second, first, "another has its number");
+	is_int(hold(&t, &e), -1, "refused");
+	ok(e.code == ERR_TARGET_GONE && strstr(e.why, "another process"), "%s", e.why);
+	end_one(second);
+}
+
+/* Planned, and then gone. */
+static int
+enter_late(pid_t pid, void (*meanwhile)(pid_t pid), struct err *e)
+{
+	const char *const argv[] = {"true", NULL};
+	struct enter_want want = {.session_id = "late", .argv = argv};
+	struct tgt_hold h = {.pidfd = -1, .proc = -1, .root = -1};
+	struct enter_plan *p = NULL;
+	struct enter_child child;
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC), io[3] = {null, null, null}, rc = -1;
+
+	*e = (struct err){0};
+	if (kit_hold(pid, &h, e) == 0)
+		p = enter_plan_new(&kit_sys, &h, &want, e);
+	ok(p != NULL, "planned");
+	meanwhile(pid);
+	if (p)
+		rc = enter_spawn(p, io, NULL, NULL, &child, e);
+	if (rc == 0)
+		waitpid(child.pid, NULL, 0);
+	enter_plan_free(p);
+	tgt_hold_close(&h);
+	close(null);
+	return rc;
+}
+
+static void
+kill_zombie(pid_t pid)
+{
+	siginfo_t si;
+
+	kill(pid, SIGKILL);
+	waitid(P_PID, (id_t)pid, &si, WEXITED | WNOWAIT);
+}
+
+static void
+kill_box(pid_t pid)
+{
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	kill(pid, SIGKILL);
+	poll(&p, 1, 5000);
+	close(fd);
+}
+
+static void
+test_gone(void)
+{
+	pid_t pid = start_one(0);
+	struct err e;
+
+	is_int(enter_late(pid, end_one, &e), -1, "a bare process that ended is not entered");
+	ok(e.code == ERR_TARGET_GONE, "%s: %s", e.what, e.why);
+	pid = start_one(0);
+	is_int(enter_late(pid, kill_zombie, &e), -1, "nor a zombie");
+	ok(e.code == ERR_TARGET_GONE, "%s: %s", e.what, e.why);
+	waitpid(pid, NULL, 0);
+	pid = box_run("brief", NULL);
+	is_int(enter_late(pid, kill_box, &e), -1, "nor a container that ended");
+	ok(e.code == ERR_TARGET_GONE, "%s: %s", e.what, e.why);
+	ok(*e.hint != '\0', "%s", e.hint);
+}
+
+static void
+test_moved(void)
+{
+	pid_t pid = box_run("moved", NULL);
+	struct tgt t;
+	struct err e = {0};
+
+	is_int(tgt_describe(&kit_sys, pid, &t, &e), 0, "a container's process is chosen");
+	ok(t.cgroup[0] != '\0' && hold(&t, &e) == 0, "and held, in %s", t.cgroup);
+	box_sh("for g in /sys/fs/cgroup/*/coral-test-%d-moved; do mkdir -p $g/inner && "
+	       "{ cat ${g%%/*}/cpuset.cpus >$g/inner/cpuset.cpus; cat ${g%%/*}/cpuset.mems "
+	       ">$g/inner/cpuset.mems; echo %d >$g/inner/cgroup.procs; } 2>/dev/null; done; true",
+	    (int)getpid(), (int)pid);
+	is_int(hold(&t, &e), 0, "in a cgroup below it is the container's still");
+	box_sh("for g in /sys/fs/cgroup/*; do echo %d >$g/cgroup.procs 2>/dev/null; done; true",
+	    (int)pid);
+	is_int(hold(&t, &e), -1, "out of it, it is not");
+	ok(e.code == ERR_TARGET_GONE && strstr(e.why, "selected"), "%s", e.why);
+	box_sh("for g in /sys/fs/cgroup/*/coral-test-%d-moved; do rmdir $g/inner; echo %d "
+	       ">$g/cgroup.procs; done 2>/dev/null; true",
+	    (int)getpid(), (int)pid);
+}
+
+int
+main(void)
+{
+	kit_start();
+	test_reused();
+	test_gone();
+	test_moved();
+	return done_testing();
+}

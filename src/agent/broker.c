@@ -18,8 +18,15 @@
 #include "target/target.h"
 
 #define FILES_WANTED (2 * BROKER_CONNS + BROKER_SESSIONS + 64)
-/* As pid 1 the agent's end is the end of its container, and every keeper with it. */
+/* In a container the agent's end is the container's, and every keeper's with it. */
 #define FAREWELL_NS (20 * NS_PER_S)
+
+/* Pid 1, or in a pod that shares its pid namespace the process whose parent is outside of it. */
+static bool
+is_containers_first(void)
+{
+	return getpid() == 1 || getppid() == 0;
+}
 
 static int
 prepare_dirs(const struct conf *c, struct err *e)
@@ -119,7 +126,7 @@ stop(struct broker *b, int signo)
 	log_info("stopping on signal %d", signo);
 	b->stopping = true;
 	broker_unlisten(b);
-	if (getpid() == 1)
+	if (is_containers_first())
 		broker_work_stop_all(b);
 	else
 		loop_stop(b->loop);
@@ -212,14 +219,14 @@ broker_fini(struct broker *b)
 	loop_free(b->loop);
 }
 
-/* As pid 1: wait for the keepers to seal what they hold.  Else they go on without us, as do
+/* In a container: wait for the keepers to seal what they hold.  Else they go on without us, as do
  * the transports, and the next agent finds them. */
 static void
 let_keepers_finish(struct broker *b)
 {
 	int64_t until = clock_mono() + FAREWELL_NS;
 
-	while (getpid() == 1 && b->worker_count > 0 && clock_mono() < until)
+	while (is_containers_first() && b->worker_count > 0 && clock_mono() < until)
 		loop_turn(b->loop, 500);
 }
 
@@ -242,7 +249,7 @@ broker_serve(const struct conf *c, struct err *e)
 	while (!b.stopping)
 		loop_turn(b.loop, -1);
 	/* Elsewhere they go on without us, and the next agent needs the lock now. */
-	if (getpid() == 1)
+	if (is_containers_first())
 		let_keepers_finish(&b);
 	broker_fini(&b);
 	return 0;

@@ -101,7 +101,11 @@ unreadable(const struct tgt_hold *h, const char *file, struct err *e)
 		return caps_why(e, CAP_BIT(CAP_SYS_PTRACE));
 	}
 	err_set(e, ERR_IO, sys, "cannot read /proc/%d/%s", (int)h->pid, file);
-	return sys == EINVAL ? err_why(e, "it is not what the kernel writes there") : -1;
+	if (sys == EINVAL)
+		err_why(e, "it is not what the kernel writes there");
+	else if (sys == EFBIG)
+		err_why(e, "it is larger than what is read of a container");
+	return err_hint(e, "enter another process of the container: --pid");
 }
 
 static int

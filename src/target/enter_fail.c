@@ -66,7 +66,11 @@ fail_exec(const struct enter_plan *p, const struct enter_report *r, struct err *
 	}
 	if (r->sys != ENOENT || loader) {
 		str_vis(shown, sizeof(shown), path);
-		return not_executable(shown, loader, r->sys, e);
+		not_executable(shown, loader, r->sys, e);
+		/* The label takes effect in execve(2), which then speaks for it. */
+		if (p->job.label_len && (r->sys == EACCES || r->sys == EPERM))
+			err_why(e, "; or it may not be started as %.200s", p->ctx.label.text);
+		return -1;
 	}
 	str_vis(shown, sizeof(shown), name);
 	err_set(e, ERR_NOT_FOUND, ENOENT, "command not found in the container: %.200s", shown);

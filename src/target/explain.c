@@ -91,6 +91,9 @@ say_capabilities(const struct enter_plan *p, json_t *items)
 	} else if (p->privileged) {
 		item(items, "capabilities", DEFAULTED, "leave --privileged out",
 		    "every one that can be given, as asked");
+	} else if (p->by_chroot && p->why_caps[0]) {
+		item(items, "capabilities", DENIED,
+		    "share the namespaces, or give the agent CAP_SYS_ADMIN", "%s", p->why_caps);
 	} else if (p->foreign_ids) {
 		item(items, "capabilities", DENIED, "name user in --namespaces", "%s", p->why_caps);
 	} else if (p->why_caps[0]) {

@@ -104,7 +104,8 @@ check_rights(struct err *e)
 	if (!lack[0])
 		return 0;
 	err_set(e, ERR_PRIVILEGE, EPERM, "connections cannot be served safely");
-	err_why(e, "missing: %s, with which the process that reads the network gives up root", lack);
+	err_why(
+	    e, "missing: %s, with which the process that reads the network gives up root", lack);
 	return err_hint(e, "in the agent's securityContext: capabilities: {add: [%s]}", yaml);
 }
 

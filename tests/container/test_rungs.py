@@ -6,12 +6,13 @@ makes it, with the capabilities that the proposal for sidecars gives: docker's a
 import json
 import os
 import re
+import signal
 import subprocess
 
 import pytest
 
-from house.coral import Done, status_of
-from house.sidecar import DOCKER_DEFAULT, SIDECAR, beside
+from house.coral import Done, children_of, status_of
+from house.sidecar import SIDECAR, beside
 from house.term import Pty
 from house.util import CORAL, alive, run, wait_for
 from test_errors import three_parts
@@ -280,41 +281,63 @@ def test_the_last_rung_is_reading(odd_pod):
         seen = run(pod.engine.exec_argv(pod.sidecar, *become, "/bin/ls", "/proc/1/root"))
         assert "etc" in seen.stdout
     finally:
-        for pid in pod.target.processes():
-            if open(f"/proc/{pid}/cmdline", "rb").read().startswith(b"/coral\0agent"):
-                os.kill(pid, 15)
+        for pid in children_of(agent.pid)[:1]:
+            os.kill(pid, signal.SIGTERM)
         agent.wait(15)
         agent.stderr.close()
 
 
-def test_an_agent_in_the_sidecar(pod):
-    """Broker, transport with its sandbox, and keeper, all with these capabilities."""
+@pytest.fixture
+def inner_agent(pod):
+    """`coral agent start` in the sidecar: a process whose parent is outside the pid namespace."""
     agent = subprocess.Popen(pod.argv("agent", "start"), stdin=subprocess.DEVNULL,
-                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    broker = []
+
+    def stop():
+        if agent.poll() is None:
+            os.kill(broker[0] if broker else agent.pid, signal.SIGTERM)
+        agent.wait(30)
+
     try:
         wait_for("the agent", lambda: pod.run("agent", "status").code == 0)
-        done = pod.exec("sh", "-c", "id -u; ls /etc/passwd")
-        assert (done.code, done.text) == (0, "0\n/etc/passwd\n"), done
-        with subprocess.Popen(pod.argv("exec", "--pid", "1", "--", "sh", "-c",
-                                       "setsid sleep 900 & echo up; cat"), stdin=subprocess.PIPE,
-                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as client:
-            assert client.stdout.readline() == b"up\n"
-            users = {status_of(p)["Uid"].split()[0]: status_of(p)
-                     for p in pod.target.processes()}
-            transport = users["64722"]
-            assert transport["Seccomp"].strip() == "2" and transport["NoNewPrivs"].strip() == "1"
-            for which in ("CapPrm", "CapEff", "CapBnd"):
-                assert int(transport[which], 16) == 0
-            client.kill()
-        wait_for("the session to end with its client",
-                 lambda: "live" not in pod.run("sessions").text, 15)
+        broker += children_of(agent.pid)[:1]
+        yield stop
     finally:
-        inside = [p for p in pod.target.processes()
-                  if open(f"/proc/{p}/cmdline", "rb").read().startswith(b"/coral\0agent")]
-        for pid in inside:
-            os.kill(pid, 15)
-        agent.wait(15)
-        agent.stderr.close()
+        stop()
+
+
+def session_that_waits(pod):
+    client = subprocess.Popen(pod.argv("exec", "--pid", "1", "--", "sh", "-c",
+                                       "setsid sleep 900 & echo up; cat"), stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert client.stdout.readline() == b"up\n"
+    return client
+
+
+def test_an_agent_in_the_sidecar(pod, inner_agent):
+    """Broker, transport with its sandbox, and keeper, all with these capabilities."""
+    done = pod.exec("sh", "-c", "id -u; ls /etc/passwd")
+    assert (done.code, done.text) == (0, "0\n/etc/passwd\n"), done
+    with session_that_waits(pod) as client:
+        by_uid = {s["Uid"].split()[0]: s for s in map(status_of, pod.target.processes())}
+        transport = by_uid["64722"]
+        assert transport["Seccomp"].strip() == "2" and transport["NoNewPrivs"].strip() == "1"
+        for which in ("CapPrm", "CapEff", "CapBnd"):
+            assert int(transport[which], 16) == 0
+        client.kill()
+    wait_for("the session to end with its client",
+             lambda: "live" not in pod.run("sessions").text, 15)
+
+
+def test_the_end_of_the_sidecar_seals_its_sessions(pod, inner_agent):
+    """Not being pid 1, for the pid namespace is the pod's, it knows that its container ends."""
+    with session_that_waits(pod) as client:
+        inner_agent()
+        assert client.wait(20) != 0
+    newest = json.loads(pod.run("sessions", "ls", "-o", "json").text)[0]
+    assert newest["state"] == "ended", newest
 
 
 @pytest.fixture(scope="module")

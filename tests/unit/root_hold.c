@@ -82,13 +82,15 @@ static int
 enter_late(pid_t pid, void (*meanwhile)(pid_t pid), struct err *e)
 {
 	const char *const argv[] = {"true", NULL};
-	struct enter_want want = {.session_id = "late", .argv = argv};
+	char id[32];
+	struct enter_want want = {.session_id = id, .argv = argv};
 	struct tgt_hold h = {.pidfd = -1, .proc = -1, .root = -1};
 	struct enter_plan *p = NULL;
 	struct enter_child child;
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC), io[3] = {null, null, null}, rc = -1;
 
 	*e = (struct err){0};
+	snprintf(id, sizeof(id), "late-%d-%d", (int)getpid(), (int)pid);
 	if (kit_hold(pid, &h, e) == 0)
 		p = enter_plan_new(&kit_sys, &h, &want, e);
 	ok(p != NULL, "planned");

@@ -57,7 +57,7 @@ load_hostkey(struct broker *b, struct err *e)
 	char path[sizeof b->conf->state_dir + 16];
 
 	snprintf(path, sizeof path, "%s/host_key", b->conf->state_dir);
-	return tp_hostkey_load(path, b->hostkey, sizeof b->hostkey, e);
+	return hostkey_load(&b->hostkey, path, e);
 }
 
 /* What every session would stumble over is said at the start. */
@@ -213,7 +213,7 @@ broker_fini(struct broker *b)
 {
 	tp_sandbox_fini(&b->sandbox);
 	policy_free(b->policy);
-	explicit_bzero(b->hostkey, sizeof b->hostkey);
+	hostkey_fini(&b->hostkey);
 	fd_close(&b->signal_fd);
 	fd_close(&b->lock);
 	loop_free(b->loop);

@@ -98,7 +98,7 @@ become_transport(struct broker *b, int sock, int monitor, const struct policy_wh
 	struct tp_server s = {.sock = sock,
 	    .monitor = monitor,
 	    .user = who ? who->user : NULL,
-	    .hostkey = b->hostkey,
+	    .hostkey = b->hostkey.mask,
 	    .sandbox = &b->sandbox,
 	    .login_deadline = BROKER_LOGIN_NS,
 	    .max_tries = BROKER_TRIES,

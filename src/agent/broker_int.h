@@ -8,12 +8,14 @@
 #include "record/store.h"
 #include "session/policy.h"
 #include "transport/authkeys.h"
+#include "transport/hostkey.h"
 #include "transport/privmsg.h"
 #include "transport/server.h"
 
 #define BROKER_LOGIN_NS (20 * NS_PER_S)
 #define BROKER_SILENCE_NS (10 * NS_PER_S) /* a transport that hangs is killed */
 #define BROKER_TRIES 6
+#define BROKER_ASKED 64 /* messages before authentication, heartbeats and all */
 #define BROKER_CHANNELS 16 /* sessions at once on one connection */
 #define BROKER_SESSIONS 4096
 #define BROKER_CONNS 1024
@@ -36,7 +38,9 @@ struct conn {
 	int pidfd, monitor;
 	struct loop_src *pid_src, *monitor_src;
 	struct loop_timer t_login, t_silence;
-	int tries;
+	int tries, asked;
+	bool has_id;
+	unsigned char id[HOSTKEY_HASH]; /* of the session: the first hash that was signed */
 	size_t sessions;
 };
 
@@ -57,7 +61,7 @@ struct broker {
 	const struct conf *conf;
 	struct policy *policy;
 	struct tp_sandbox sandbox;
-	char hostkey[1024];
+	struct hostkey hostkey;
 	int lock, unix_sock, tcp_sock, signal_fd;
 	struct loop_src *unix_src, *tcp_src, *signal_src;
 	gid_t group; /* coral, or (gid_t)-1 */
@@ -79,6 +83,12 @@ void broker_conn_end(struct conn *c, const char *why);
 
 /* broker_table.c: one message from a transport. */
 void broker_answer(struct conn *c, const unsigned char *p, size_t n);
+int broker_reply(struct conn *c, enum privmsg_type type, const void *p, size_t n);
+
+/* broker_auth.c: rows of the table. */
+int broker_auth_sign(struct conn *c, struct rd *r);
+int broker_auth_key(struct conn *c, struct rd *r);
+int broker_auth_verify(struct conn *c, struct rd *r);
 
 /* broker_work.c */
 int broker_work_keeper(

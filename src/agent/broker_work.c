@@ -118,7 +118,6 @@ become_keeper(struct conn *c, const char *id, const unsigned char *request, size
 	struct err e = {0};
 	struct buf b;
 
-	explicit_bzero(c->b->hostkey, sizeof c->b->hostkey);
 	fd_close_from(3, &stream, 1);
 	str_copy(s.id, id, sizeof s.id);
 	request_init(&req);

@@ -16,13 +16,14 @@
 enum privmsg_type {
 	/* transport to broker */
 	PM_HEARTBEAT = 1, /* no fields, no answer; at least every 3 s */
-	PM_KEY,		  /* str user, str key type, str blob: may this key try? -> PM_YES, PM_NO */
-	PM_AUTHED,	  /* the same fields: it proved itself -> PM_YES (str name), PM_NO */
-	PM_AUTH_FAILED,	  /* no fields: a bad signature -> PM_YES; counts as a PM_NO does */
+	PM_SIGN,	  /* rest: an exchange hash; the host key signs -> PM_SIGNED */
+	PM_KEY,		  /* str key type, str blob: may this key try? -> PM_YES, PM_NO */
+	PM_VERIFY,	  /* str signature, rest: the signed data -> PM_YES, PM_NO */
 	PM_OPEN,	  /* u32 channel, rest: request_encode() -> PM_STREAM, PM_REFUSED */
 	/* broker to transport */
 	PM_YES = 64,
 	PM_NO,
+	PM_SIGNED,  /* rest: the ed25519 signature, 64 bytes */
 	PM_STREAM,  /* u32 channel; one descriptor: the stream to the keeper */
 	PM_REFUSED, /* u32 channel, rest: err_encode() */
 };

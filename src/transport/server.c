@@ -181,6 +181,8 @@ tp_server_main(struct tp_server *conf)
 	if (!s)
 		_exit(1);
 	s->conf = conf;
+	s->pki = (struct remote_pki){.arg = s, .sign = srv_sign, .verify = srv_verify};
+	remote_pki_set(&s->pki);
 	signal(SIGPIPE, SIG_IGN);
 	readahead_stop(-1);
 	tp_sock_tune(conf->sock);

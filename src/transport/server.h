@@ -31,7 +31,7 @@ struct tp_server {
 	int sock;		 /* the connection; owned */
 	int monitor;		 /* SOCK_SEQPACKET to the broker; owned */
 	const char *user;	 /* known by socket credentials; NULL: must prove a key */
-	const char *hostkey;	 /* private key, OpenSSH or PEM text (ed25519) */
+	const char *hostkey;	 /* hostkey.h: the mask, which signs nothing */
 	const struct tp_sandbox *sandbox;
 	int64_t login_deadline;	 /* ns from now for authentication; also the broker's */
 	int max_tries;
@@ -42,11 +42,5 @@ struct tp_server {
 /* Runs the connection to its end in this process; never returns.  Call in a
  * fresh fork of the broker that holds no other descriptor of value. */
 _Noreturn void tp_server_main(struct tp_server *s);
-
-/* A new ed25519 host key as private-key text in out (NUL-terminated), and its public half as
- * "ssh-ed25519 AAAA...".  Caller wipes out. */
-int tp_hostkey_make(char *out, size_t size, char *pub, size_t pub_size, struct err *e);
-/* Load path, creating it (0600) when absent.  Wants owner = euid and no access for others. */
-int tp_hostkey_load(const char *path, char *out, size_t size, struct err *e);
 
 #endif

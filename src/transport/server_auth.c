@@ -15,14 +15,6 @@ give_up(struct srv *s)
 	return SSH_AUTH_DENIED;
 }
 
-static void
-tell_failed(struct srv *s)
-{
-	const unsigned char failed = PM_AUTH_FAILED;
-
-	srv_ask(s, &failed, 1);
-}
-
 /* The broker counts along: what it refuses itself it need not be told. */
 static int
 refused(struct srv *s)
@@ -97,28 +89,61 @@ put_str(struct buf *b, const void *p, size_t n)
 	return buf_put(b, p, n);
 }
 
-static int
-ask_key(struct srv *s, enum privmsg_type what, const char *user, const char *type, ssh_key key)
+static bool
+may_try(struct srv *s, const char *type, ssh_key key)
 {
 	auto_free unsigned char *blob = NULL;
 	char *b64 = NULL;
 	struct buf b;
 	size_t n = (size_t)-1;
-	int rc = -1;
+	bool yes = false;
 
 	if (ssh_pki_export_pubkey_base64(key, &b64) != SSH_OK)
-		return -1;
+		return false;
 	blob = malloc(strlen(b64) + 1);
 	if (blob)
 		n = str_unbase64(blob, b64, strlen(b64));
 	buf_init(&b, 64 * 1024);
-	if (n != (size_t)-1 && buf_put_u8(&b, (uint8_t)what) == 0 &&
-	    put_str(&b, user, strlen(user)) == 0 && put_str(&b, type, strlen(type)) == 0 &&
-	    put_str(&b, blob, n) == 0)
-		rc = srv_ask(s, buf_head(&b), b.len);
+	if (n != (size_t)-1 && buf_put_u8(&b, PM_KEY) == 0 &&
+	    put_str(&b, type, strlen(type)) == 0 && put_str(&b, blob, n) == 0)
+		yes = srv_ask(s, buf_head(&b), b.len, NULL) == PM_YES;
 	buf_fini(&b);
 	ssh_string_free_char(b64);
-	return rc;
+	return yes;
+}
+
+int
+srv_sign(void *arg, const unsigned char *hash, size_t n, unsigned char sig[HOSTKEY_SIGNATURE])
+{
+	struct srv *s = arg;
+	unsigned char msg[1 + HOSTKEY_HASH] = {PM_SIGN};
+	size_t len;
+
+	if (n != HOSTKEY_HASH)
+		return -1;
+	memcpy(msg + 1, hash, n);
+	if (srv_ask(s, msg, sizeof(msg), &len) != PM_SIGNED || len != 1 + HOSTKEY_SIGNATURE)
+		return -1;
+	memcpy(sig, s->msg + 1, HOSTKEY_SIGNATURE);
+	return 0;
+}
+
+void
+srv_verify(void *arg, const unsigned char *sig, size_t sig_len, const unsigned char *data,
+    size_t data_len)
+{
+	struct srv *s = arg;
+	struct buf b;
+
+	s->proven = false;
+	/* The last try was the last: a client may have sent more at once. */
+	if (s->authed || s->ending)
+		return;
+	buf_init(&b, 64 * 1024);
+	if (buf_put_u8(&b, PM_VERIFY) == 0 && put_str(&b, sig, sig_len) == 0 &&
+	    buf_put(&b, data, data_len) == 0)
+		s->proven = srv_ask(s, buf_head(&b), b.len, NULL) == PM_YES;
+	buf_fini(&b);
 }
 
 int
@@ -126,23 +151,17 @@ srv_on_pubkey(ssh_session ssh, const char *user, struct ssh_key_struct *key, cha
 {
 	struct srv *s = arg;
 	const char *type = type_of(key);
+	bool proven = s->proven;
 
 	(void)ssh;
-	if (!may_ask(s, user) || !type)
+	s->proven = false;
+	if (!may_ask(s, user))
 		return SSH_AUTH_DENIED;
-	if (state == SSH_PUBLICKEY_STATE_NONE) {
-		if (ask_key(s, PM_KEY, user, type, key) != PM_YES)
-			return refused(s);
-		s->probed = true;
-		return SSH_AUTH_SUCCESS;
-	}
-	if (state != SSH_PUBLICKEY_STATE_VALID) {
-		tell_failed(s);
-		return refused(s);
-	}
-	if (ask_key(s, PM_AUTHED, user, type, key) != PM_YES)
-		return refused(s);
-	return let_in(s, user);
+	if (!type)
+		return state == SSH_PUBLICKEY_STATE_NONE ? SSH_AUTH_DENIED : refused(s);
+	if (state == SSH_PUBLICKEY_STATE_NONE)
+		return may_try(s, type, key) ? SSH_AUTH_SUCCESS : refused(s);
+	return state == SSH_PUBLICKEY_STATE_VALID && proven ? let_in(s, user) : refused(s);
 }
 
 /* libssh writes only to a socket that it has found writable since it wrote last: once for what it
@@ -163,10 +182,5 @@ srv_say_why(struct srv *s)
 void
 srv_login_over(void *arg)
 {
-	struct srv *s = arg;
-
-	/* libssh answers a bad signature with silence: it ends here, and counts. */
-	if (s->probed)
-		tell_failed(s);
-	s->ending = true;
+	((struct srv *)arg)->ending = true;
 }

@@ -14,6 +14,7 @@
 #include "base/loop.h"
 #include "transport/frame.h"
 #include "transport/privmsg.h"
+#include "transport/remote_pki.h"
 #include "transport/request.h"
 #include "transport/server.h"
 
@@ -56,6 +57,7 @@ struct srv {
 	ssh_session ssh;
 	ssh_event event;
 	struct ssh_server_callbacks_struct callbacks;
+	struct remote_pki pki;
 	struct loop *loop;
 	struct loop_src *net, *mon;
 	struct loop_timer beat, login;
@@ -63,7 +65,7 @@ struct srv {
 	int nchans;
 	uint32_t next_id;
 	bool authed, mon_lost, ending;
-	bool probed; /* a key was told that it may try */
+	bool proven; /* the broker verified the signature that libssh tells of next */
 	int tries, asked;
 	char user[REQUEST_NAME_MAX + 1]; /* the SSH user part: the target */
 	unsigned char scratch[CHUNK];
@@ -75,12 +77,16 @@ int srv_on_none(ssh_session s, const char *user, void *arg);
 int srv_on_pubkey(
     ssh_session s, const char *user, struct ssh_key_struct *key, char state, void *arg);
 void srv_login_over(void *arg);
+/* What remote_pki.h asks; arg is the srv. */
+int srv_sign(void *arg, const unsigned char *hash, size_t n, unsigned char sig[HOSTKEY_SIGNATURE]);
+void srv_verify(void *arg, const unsigned char *sig, size_t sig_len, const unsigned char *data,
+    size_t data_len);
 void srv_say_why(struct srv *s); /* before ssh_disconnect() */
 
 /* server_monitor.c */
 int srv_send(struct srv *s, const void *p, size_t n);
-/* Before authentication: ask and wait.  The answer's type, or -1. */
-int srv_ask(struct srv *s, const void *p, size_t n);
+/* Ask and wait for an answer that is no channel's: its type, its length in *len, or -1. */
+int srv_ask(struct srv *s, const void *p, size_t n, size_t *len);
 void srv_on_monitor(void *arg, short revents);
 void srv_beat(void *arg);
 /* Send the request; a failure is told to the channel. */

@@ -15,9 +15,13 @@
 static void
 lose_monitor(struct srv *s)
 {
+	uint32_t never = 0;
+
 	loop_del(&s->mon);
 	fd_close(&s->conf->monitor);
 	s->mon_lost = true;
+	/* New keys need the broker's signature: as late as the bytes allow. */
+	ssh_options_set(s->ssh, SSH_OPTIONS_REKEY_TIME, &never);
 }
 
 int
@@ -40,23 +44,6 @@ receive(struct srv *s, int *fd)
 	if (n <= 0 || nfds == 0)
 		*fd = -1;
 	return n;
-}
-
-int
-srv_ask(struct srv *s, const void *p, size_t n)
-{
-	struct pollfd wait = {.fd = s->conf->monitor, .events = POLLIN};
-	auto_close int fd = -1;
-	int ready;
-
-	if (srv_send(s, p, n) < 0)
-		return -1;
-	do {
-		ready = poll(&wait, 1, ANSWER_MS);
-	} while (ready < 0 && errno == EINTR);
-	if (ready <= 0 || receive(s, &fd) <= 0)
-		return -1;
-	return s->msg[0];
 }
 
 static void
@@ -83,6 +70,34 @@ answer(struct srv *s, size_t n, int *fd)
 		chan_stream(c, steal_fd(fd));
 	else if (type == PM_REFUSED)
 		refused(c, &r);
+}
+
+/* While keys are exchanged anew, an answer for a channel may come first. */
+int
+srv_ask(struct srv *s, const void *p, size_t n, size_t *len)
+{
+	struct pollfd wait = {.fd = s->conf->monitor, .events = POLLIN};
+	ssize_t got;
+	int ready;
+
+	if (srv_send(s, p, n) < 0)
+		return -1;
+	for (;;) {
+		auto_close int fd = -1;
+
+		do {
+			ready = poll(&wait, 1, ANSWER_MS);
+		} while (ready < 0 && errno == EINTR);
+		got = ready > 0 ? receive(s, &fd) : -1;
+		if (got <= 0)
+			return -1;
+		if (s->msg[0] != PM_STREAM && s->msg[0] != PM_REFUSED)
+			break;
+		answer(s, (size_t)got, &fd);
+	}
+	if (len)
+		*len = (size_t)got;
+	return s->msg[0];
 }
 
 /* What waits for an answer that will not come is told so. */

@@ -34,10 +34,18 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(LIB)
 	$(call say,FUZZ,$<)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(FUZZ_ENGINE) $(LDLIBS) $(quiet_ld)
 
+# coral with a transport that does whatever its peer says: for tests, and never installed.
+HOSTILE := $(BUILD)/hostile/coral
+hostile: $(HOSTILE)
+$(HOSTILE): tests/hostile/transport.c $(MAIN) $(LIB)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(MAIN) $(LDLIBS) $(quiet_ld)
+
 $(BUILD)/bench/%: tests/bench/%.c $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LDLIBS) $(quiet_ld)
 bench: deps all $(BUILD)/bench/crowd $(BUILD)/bench/find
 	$(Q)CORAL_BENCH_BIN=$(BUILD)/bench /usr/bin/python3 -B tests/bench/bench.py
 demo: deps-build
@@ -55,4 +63,4 @@ install: all
 	for page in man/*.[1-8]; do d=$(datadir)/man/man$${page##*.}; \
 	  install -d $$d && install -m 0644 $$page $$d/ || exit 1; done
 
-.PHONY: deps deps-build check check-unit check-container lint fuzz fuzz-build bench demo asciicasts install
+.PHONY: deps deps-build check check-unit check-container lint fuzz fuzz-build hostile bench demo asciicasts install

@@ -110,7 +110,7 @@ run_lint() {
 }
 
 run_container() {
-	build container all || return
+	build container all hostile || return
 	local log=$logs/container.log rc ok bad skip word
 	rm -rf "$logs/failed"
 	mkdir -p "$logs/failed"

@@ -28,7 +28,7 @@ test_deaf_transport(const char *dir)
 	snprintf(file, sizeof(file), "%s/host_key", dir);
 	b.policy = policy_parse("roles: []\n", 10, "policy.yaml", &e);
 	if (!ok(b.policy && tp_sandbox_init(&b.sandbox, dir, &e) == 0 &&
-		    tp_hostkey_load(file, b.hostkey, sizeof(b.hostkey), &e) == 0 &&
+		    hostkey_load(&b.hostkey, file, &e) == 0 &&
 		    fd_socketpair(SOCK_STREAM, 0, pair) == 0,
 		"a broker"))
 		return;
@@ -36,6 +36,7 @@ test_deaf_transport(const char *dir)
 	broker_conn_start(&b, pair[0], &who, "test");
 	if (!ok(b.conns != NULL, "a connection"))
 		return;
+	b.conns->has_id = true;
 	kill(b.conns->pid, SIGSTOP);
 	alarm(10); /* fails by ending this program */
 	while (b.conns->monitor_src && asked < 1000000) {
@@ -48,6 +49,7 @@ test_deaf_transport(const char *dir)
 		loop_turn(b.loop, 1000);
 	is_int((long long)b.conn_count, 0, "and nothing is left of it");
 	close(pair[1]);
+	hostkey_fini(&b.hostkey);
 	tp_sandbox_fini(&b.sandbox);
 	policy_free(b.policy);
 	loop_free(b.loop);

@@ -150,7 +150,7 @@ test_changed(void)
 	char cmd[256], line[64];
 
 	snprintf(line, sizeof(line), "known_hosts line 2 ");
-	tp_hostkey_make(fake.hostkey, sizeof(fake.hostkey), fake.pub, sizeof(fake.pub), &e);
+	fake_new_key(&fake);
 	snprintf(cmd, sizeof(cmd),
 	    "cd %s/conf && p=%d && sed 's/.*/# mine/' known_hosts >n && "
 	    "cat known_hosts >>n && mv n known_hosts",

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* authorized_keys and host keys: what is taken, what is refused, and why. */
+/* authorized_keys: what is taken, what is refused, and why. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "tap.h"
 #include "transport/authkeys.h"
-#include "transport/server.h"
 
 #define B64 "AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ"
 #define B64_2 "AAAAC3NzaC1lZDI1NTE5AAAAIA6rWI3G1sz07DnfFlrouTcysQlj2P+jpNSOEWD9OJ3X"
@@ -83,7 +82,7 @@ test_refused(void)
 static void
 test_files(void)
 {
-	char dir[] = "/tmp/coral-authkeys.XXXXXX", path[64], key[4096], again[4096];
+	char dir[] = "/tmp/coral-authkeys.XXXXXX", path[64];
 	FILE *f;
 
 	if (!ok(mkdtemp(dir) != NULL, "a scratch directory"))
@@ -106,19 +105,6 @@ test_files(void)
 			strstr(e.why, "12345"),
 		    "nor one of somebody else's");
 	}
-	unlink(path);
-
-	is_int(tp_hostkey_load(path, key, sizeof(key), &e), 0, "a host key is made");
-	is_int(tp_hostkey_load(path, again, sizeof(again), &e), 0, "and found again");
-	is_str(again, key, "the same");
-	chmod(path, 0640);
-	is_int(tp_hostkey_load(path, again, sizeof(again), &e), -1, "one that others may read");
-	ok(strstr(e.hint, "chmod 600") != NULL, "is refused with the remedy");
-	chmod(path, 0600);
-	f = fopen(path, "we");
-	fputs("nonsense\n", f);
-	fclose(f);
-	is_int(tp_hostkey_load(path, again, sizeof(again), &e), -1, "and nonsense too");
 	unlink(path);
 	ok(rmdir(dir) == 0, "nothing is left behind");
 }

@@ -26,9 +26,11 @@
 #include "base/str.h"
 #include "transport/authkeys.h"
 #include "transport/frame.h"
+#include "transport/hostkey.h"
 #include "transport/privmsg.h"
 #include "transport/request.h"
 #include "transport/server.h"
+#include "transport/userauth.h"
 
 #define FAKE_UNUSED __attribute__((unused))
 #define FAKE_STDIN (2 * FRAME_CREDIT)
@@ -41,7 +43,8 @@ struct fake_shared {
 
 struct fake {
 	char dir[64]; /* scratch, removed at the end */
-	char hostkey[4096], pub[512];
+	char hostkey[128]; /* its file: the secret does not pass a fork */
+	char mask[HOSTKEY_TEXT], pub[512];
 	struct tp_sandbox sandbox;
 	struct authkeys keys;
 	struct fake_shared *shared;
@@ -49,6 +52,22 @@ struct fake {
 	int max_tries, max_channels;
 	uint64_t rekey;
 };
+
+static int
+fake_new_key(struct fake *f)
+{
+	struct hostkey k;
+	struct err e;
+
+	snprintf(f->hostkey, sizeof(f->hostkey), "%s/host_key", f->dir);
+	unlink(f->hostkey);
+	if (hostkey_load(&k, f->hostkey, &e) < 0)
+		return -1;
+	str_copy(f->mask, k.mask, sizeof(f->mask));
+	str_copy(f->pub, k.line, sizeof(f->pub));
+	hostkey_fini(&k);
+	return 0;
+}
 
 static void FAKE_UNUSED
 fake_init(struct fake *f)
@@ -59,7 +78,7 @@ fake_init(struct fake *f)
 	str_copy(f->dir, "/tmp/coral-transport.XXXXXX", sizeof(f->dir));
 	if (!mkdtemp(f->dir) || chmod(f->dir, 0755) < 0 ||
 	    tp_sandbox_init(&f->sandbox, f->dir, &e) < 0 ||
-	    tp_hostkey_make(f->hostkey, sizeof(f->hostkey), f->pub, sizeof(f->pub), &e) < 0) {
+	    fake_new_key(f) < 0) {
 		printf("Bail out! no scratch directory, sandbox or host key\n");
 		exit(1);
 	}
@@ -369,8 +388,6 @@ fake_key(struct fake *f, int mon, struct rd *r)
 	size_t n;
 
 	n = rd_u16(r);
-	rd_bytes(r, n);
-	n = rd_u16(r);
 	p = rd_bytes(r, n);
 	if (p && n < sizeof(type))
 		memcpy(type, p, n);
@@ -380,13 +397,40 @@ fake_key(struct fake *f, int mon, struct rd *r)
 	fake_reply(mon, p && authkeys_find(&f->keys, type, p, n) ? PM_YES : PM_NO);
 }
 
+static void
+fake_sign(const struct hostkey *k, int mon, const struct rd *r)
+{
+	unsigned char answer[1 + HOSTKEY_SIGNATURE] = {PM_SIGNED};
+
+	if (hostkey_sign(k, r->p, r->n, answer + 1) == 0)
+		fd_send_msg(mon, answer, sizeof(answer), NULL, 0);
+}
+
+static void
+fake_verify(struct fake *f, int mon, struct rd *r)
+{
+	size_t n = rd_u16(r);
+	const unsigned char *sig = rd_bytes(r, n);
+	struct userauth u;
+	bool good = sig && userauth_parse(&u, r->p, r->n) == 0 &&
+	    authkeys_find(&f->keys, u.key_type, u.blob, u.blob_len) &&
+	    userauth_verify(&u, r->p, r->n, sig, n);
+
+	f->shared->failed += !good;
+	fake_reply(mon, good ? PM_YES : PM_NO);
+}
+
 static _Noreturn void
 fake_broker(struct fake *f, int mon)
 {
 	static unsigned char msg[PM_MAX];
+	struct hostkey key;
+	struct err e;
 	struct rd r;
 	ssize_t n;
 
+	if (hostkey_load(&key, f->hostkey, &e) < 0)
+		_exit(1);
 	/* Keepers are nobody's to wait for. */
 	signal(SIGCHLD, SIG_IGN);
 	while ((n = fd_recv_msg(mon, msg, sizeof(msg), NULL, NULL)) > 0) {
@@ -395,13 +439,14 @@ fake_broker(struct fake *f, int mon)
 		case PM_HEARTBEAT:
 			f->shared->beats++;
 			break;
+		case PM_SIGN:
+			fake_sign(&key, mon, &r);
+			break;
 		case PM_KEY:
-		case PM_AUTHED:
 			fake_key(f, mon, &r);
 			break;
-		case PM_AUTH_FAILED:
-			f->shared->failed++;
-			fake_reply(mon, PM_YES);
+		case PM_VERIFY:
+			fake_verify(f, mon, &r);
 			break;
 		case PM_OPEN:
 			fake_open(f, mon, &r);
@@ -428,7 +473,7 @@ fake_serve(struct fake *f, int sock, const char *user)
 			struct tp_server s = {.sock = sock,
 			    .monitor = mon[1],
 			    .user = user,
-			    .hostkey = f->hostkey,
+			    .hostkey = f->mask,
 			    .sandbox = &f->sandbox,
 			    .login_deadline = f->login_ns,
 			    .max_tries = f->max_tries,

@@ -22,9 +22,10 @@ int store_create(const char *state_dir, const char *id, int *lockfd, struct err 
 /* Undo store_create() for a session that never began; only an empty or unended directory. */
 int store_discard(const char *state_dir, const char *id, struct err *e);
 
-/* A unique prefix (>= 4) or whole id to the full id. ERR_NO_SESSION, ERR_AMBIGUOUS. */
-int store_resolve(
-    const char *state_dir, const char *prefix, char id[STORE_ID_LEN + 1], struct err *e);
+/* A unique prefix (>= 4) or whole id to the full id. ERR_NO_SESSION, ERR_AMBIGUOUS.  `user` not
+ * NULL: that user's are all there are. */
+int store_resolve(const char *state_dir, const char *prefix, const char *user,
+    char id[STORE_ID_LEN + 1], struct err *e);
 /* One session: id, state, user, target, started (ISO), verb, command (array, redacted), exit_code
  * (or null), signal, cause, duration_ms, size.  A damaged file yields state "damaged" and why. */
 json_t *store_show(const char *state_dir, const char *id, struct err *e);

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/json.h"
 #include "base/str.h"
 #include "record/store_priv.h"
 
@@ -80,8 +81,21 @@ ambiguous(const char *prefix, char (*found)[STORE_ID_LEN + 1], size_t n, struct 
 	return err_hint(e, "give more letters of the id");
 }
 
+static bool
+belongs(const char *state_dir, const char *id, const char *user)
+{
+	struct err e = {0};
+	json_t *shown = store_show(state_dir, id, &e);
+	const char *whose = shown ? json_str(shown, "user") : NULL;
+	bool yes = whose && strcmp(whose, user) == 0;
+
+	json_decref(shown);
+	return yes;
+}
+
 int
-store_resolve(const char *state_dir, const char *prefix, char id[STORE_ID_LEN + 1], struct err *e)
+store_resolve(const char *state_dir, const char *prefix, const char *user,
+    char id[STORE_ID_LEN + 1], struct err *e)
 {
 	char low[STORE_ID_LEN + 2], found[NAMED_MAX + 1][STORE_ID_LEN + 1];
 	size_t len = str_copy(low, prefix, sizeof(low)), n = 0;
@@ -99,7 +113,8 @@ store_resolve(const char *state_dir, const char *prefix, char id[STORE_ID_LEN + 
 	if (!dir)
 		return none ? unknown(low, "nothing is recorded here yet", e) : -1;
 	while (n <= NAMED_MAX && (d = readdir(dir))) {
-		if (strncmp(d->d_name, low, len) == 0 && store_id_valid(d->d_name))
+		if (strncmp(d->d_name, low, len) == 0 && store_id_valid(d->d_name) &&
+		    (!user || belongs(state_dir, d->d_name, user)))
 			str_copy(found[n++], d->d_name, sizeof(found[0]));
 	}
 	closedir(dir);

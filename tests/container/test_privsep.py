@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The process that parses network bytes can do nothing else."""
+import base64
 import os
 import pathlib
 import signal
@@ -63,7 +64,38 @@ def test_not_dumpable(connected):
     assert os.stat(f"/proc/{connected[1]}/fd").st_uid == 0, "its /proc belongs to its own uid"
 
 
-def test_nothing_of_the_host_key_in_the_keeper(connected, agent):
+def memory_has(pid, *needles):
+    """Which of the byte strings lie in what the process has mapped."""
+    found = set()
+    with open(f"/proc/{pid}/mem", "rb", buffering=0) as mem:
+        for line in pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines():
+            start, end = (int(x, 16) for x in line.split()[0].split("-"))
+            try:
+                mem.seek(start)
+                data = mem.read(end - start)
+            except (OSError, ValueError, OverflowError):  # [vvar] and the like
+                continue
+            found |= {n for n in needles if n in data}
+    return found
+
+
+def test_nothing_of_the_host_key_but_in_the_broker(connected, agent):
+    """Not its secret, nor a part of the file that holds it."""
+    b64 = "".join((agent.coral.state / "host_key").read_text().splitlines()[1:-1])
+    whole = base64.b64decode(b64)
+    blob = whole[whole.index(b"ssh-ed25519"):][15:47]
+    at = whole.rindex(blob) - 32
+    seed, text = whole[at:at + 32], b64[at * 4 // 3 + 4:][:32].encode()
+    needles = seed, seed[:16], seed[16:], text
+    transport, broker = connected[1], agent.proc.pid
+    keeper = list(wait_for("the keeper", agent.keepers).values())[0]
+    assert seed in memory_has(broker, seed), "this test would find it"
+    assert memory_has(transport, blob) == {blob}, "and the transport has the public half"
+    assert memory_has(transport, *needles) == set()
+    assert memory_has(keeper, *needles) == set()
+
+
+def test_no_network_in_the_keeper(connected, agent):
     """The keeper has no network socket: nothing to parse there."""
     keeper = list(wait_for("the keeper", agent.keepers).values())[0]
     inet = set()

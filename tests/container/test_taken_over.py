@@ -3,12 +3,14 @@
 The agent here is the real one, but for the transport's code (tests/hostile)."""
 import contextlib
 import os
+import pathlib
+import signal
 import struct
 
 import pytest
 
 from house.casts import Cast
-from house.coral import Key
+from house.coral import Key, children_of, status_of
 from house.taken import (
     ARG, EXEC, FR_BYE, FR_DATA, FR_END, FR_ERROR, FR_OPEN, FR_OPENED, FR_RESULT, FR_SIGNAL, FR_STDERR,
     FR_STDIN, FR_STDOUT, FR_WINCH, HOSTILE, ID, NAMESPACES, NO_RECORD, PID, PM_HEARTBEAT, PM_KEY, PM_NO,
@@ -396,6 +398,25 @@ def test_calls_that_fail(alice):
     # Memory that is executable, and a descriptor's owner, are death.
     with pytest.raises(Ended):
         alice.syscall(9, 0, 4096, 7, 0x22, 2 ** 64 - 1, 0)
+
+
+def test_a_question_that_nobody_reads(alice, taken, box):
+    """Its keeper waits for its reader, and ends when it is told to."""
+    alice.run(run_in(box.pid, "seq", "1", "400000"))
+    sid = taken.agent.coral.session_dirs()[0]
+    finished(taken.agent, sid)
+    alice.tell(PM_OPEN, struct.pack(">I", 9) + request(READ, (ID, sid)))
+    alice.order("R", alice.report("m")[1] - 1, b"\0")
+
+    def keeper():
+        return [p for p in children_of(taken.agent.proc.pid) if p != alice.pid and
+                pathlib.Path(f"/proc/{p}/comm").read_text() == "coral-keeper\n"]
+
+    pid = wait_for("the keeper", keeper)[0]
+    wait_for("it to wait", lambda: status_of(pid)["State"].split()[0] == "S")
+    os.kill(pid, signal.SIGTERM)
+    wait_for("its end", lambda: not alive(pid), 5)
+    assert "died" not in taken.agent.log()
 
 
 def test_a_flood_holds_nobody_up(alice, neighbour):

@@ -120,7 +120,7 @@ test_states(void)
 	ok(json_array_size(j) == 1 && strcmp(json_str(json_array_get(j, 0), "id"), a) == 0,
 	    "one user's only");
 	json_decref(j);
-	ok(store_resolve(rec_dir, b, id, &e) == 0 && strcmp(id, b) == 0, "a whole id resolves");
+	ok(store_resolve(rec_dir, b, NULL, id, &e) == 0 && strcmp(id, b) == 0, "a whole id resolves");
 	fd = store_open_cast(rec_dir, b, &e);
 	ok(fd >= 0, "its file opens");
 	fd_close(&fd);
@@ -175,13 +175,13 @@ test_damaged(void)
 	j = store_list(rec_dir, NULL, &e);
 	is_int(json_array_size(j), COUNT_OF(cases) + 1, "all are listed, and nothing else");
 	json_decref(j);
-	is_int(store_resolve(rec_dir, "01aa", id, &e), -1, "a shared prefix is ambiguous");
+	is_int(store_resolve(rec_dir, "01aa", NULL, id, &e), -1, "a shared prefix is ambiguous");
 	is_int(e.code, ERR_AMBIGUOUS, "and the error says so");
 	ok(strstr(e.why, cases[7].id) != NULL, "with the candidates");
-	ok(store_resolve(rec_dir, "01BB", id, &e) == 0 && id[2] == 'b',
+	ok(store_resolve(rec_dir, "01BB", NULL, id, &e) == 0 && id[2] == 'b',
 	    "a prefix in capitals is enough");
-	is_int(store_resolve(rec_dir, "01b", id, &e), -1, "three letters are too few");
-	is_int(store_resolve(rec_dir, "../../etc/passwd", id, &e), -1, "a path is no id");
+	is_int(store_resolve(rec_dir, "01b", NULL, id, &e), -1, "three letters are too few");
+	is_int(store_resolve(rec_dir, "../../etc/passwd", NULL, id, &e), -1, "a path is no id");
 	is_int(e.code, ERR_NO_SESSION, "and unknown");
 	is_int(
 	    store_open_cast(rec_dir, "../../../../../etc/passwd", &e), -1, "a path opens nothing");

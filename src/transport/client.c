@@ -37,6 +37,9 @@ client_wait(struct tp_client *c, const char *doing, struct err *e)
 	struct pollfd p = {.fd = c->sock};
 	int64_t left = c->deadline - clock_mono();
 
+	/* Some of libssh's calls say "again" of a connection that they found closed, and closed. */
+	if (!ssh_is_connected(c->ssh))
+		return client_lost(c, doing, e);
 	if (readahead_pending(p.fd))
 		return 0;
 	p.events = conn_interest(c->ssh);

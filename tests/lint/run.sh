@@ -91,6 +91,7 @@ point "clang has nothing to say" clang_warnings
 point "cppcheck has nothing to say" static_analysis
 point "shell scripts pass shellcheck" shell_scripts
 point "manual pages pass mandoc" manual_pages
+point "the broker's table is documented" tests/lint/privsep-table.sh
 point "Python files parse" python_files
 point "no private paths" no_private_paths
 echo "1..$number"

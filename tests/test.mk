@@ -36,7 +36,13 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(LIB)
 
 # coral with a transport that does whatever its peer says: for tests, and never installed.
 HOSTILE := $(BUILD)/hostile/coral
-hostile: $(HOSTILE)
+# And a client that breaks the rules of SSH.
+PEER := $(BUILD)/hostile/peer
+hostile: $(HOSTILE) $(PEER)
+$(PEER): tests/hostile/peer.c $(LIB)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=_ssh_buffer_pack -o $@ $< $(LDLIBS) $(quiet_ld)
 $(HOSTILE): tests/hostile/transport.c $(MAIN) $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)

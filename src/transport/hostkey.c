@@ -22,8 +22,8 @@ struct hostkey_secret {
 static struct hostkey_secret *
 new_secret(struct err *e)
 {
-	struct hostkey_secret *s = mmap(
-	    NULL, sizeof(*s), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct hostkey_secret *s =
+	    mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (s == MAP_FAILED || madvise(s, sizeof(*s), MADV_DONTFORK) < 0 ||
 	    madvise(s, sizeof(*s), MADV_DONTDUMP) < 0) {
@@ -49,8 +49,7 @@ hostkey_fini(struct hostkey *k)
 static EVP_PKEY *
 take_seed(const struct hostkey_secret *s, unsigned char public[HOSTKEY_PUBLIC])
 {
-	EVP_PKEY *key =
-	    EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, s->seed, HOSTKEY_SEED);
+	EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, s->seed, HOSTKEY_SEED);
 	size_t n = HOSTKEY_PUBLIC;
 
 	if (key && (EVP_PKEY_get_raw_public_key(key, public, &n) != 1 || n != HOSTKEY_PUBLIC)) {

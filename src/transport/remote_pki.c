@@ -8,10 +8,9 @@
 /* Of libssh 0.10, global there and in none of its headers. */
 struct ssh_signature_struct *__real_pki_sign_data(
     ssh_key key, int digest, const unsigned char *p, size_t n);
-int __real_ssh_pki_signature_verify(ssh_session s, struct ssh_signature_struct *sig, ssh_key key,
-    const unsigned char *p, size_t n);
-int ssh_pki_import_signature_blob(
-    ssh_string blob, ssh_key key, struct ssh_signature_struct **sig);
+int __real_ssh_pki_signature_verify(
+    ssh_session s, struct ssh_signature_struct *sig, ssh_key key, const unsigned char *p, size_t n);
+int ssh_pki_import_signature_blob(ssh_string blob, ssh_key key, struct ssh_signature_struct **sig);
 int ssh_pki_export_signature_blob(struct ssh_signature_struct *sig, ssh_string *blob);
 
 static const struct remote_pki *remote;
@@ -53,8 +52,8 @@ __wrap_pki_sign_data(ssh_key key, int digest, const unsigned char *p, size_t n)
 /* A signature that libssh finds wrong it meets with silence; so it finds none wrong, and who is
  * let in is decided after it, by what was verified elsewhere. */
 int
-__wrap_ssh_pki_signature_verify(ssh_session s, struct ssh_signature_struct *sig, ssh_key key,
-    const unsigned char *p, size_t n)
+__wrap_ssh_pki_signature_verify(
+    ssh_session s, struct ssh_signature_struct *sig, ssh_key key, const unsigned char *p, size_t n)
 {
 	ssh_string blob = NULL;
 

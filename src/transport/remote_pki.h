@@ -27,7 +27,7 @@ void remote_pki_set(const struct remote_pki *r); /* kept, not copied */
 struct ssh_signature_struct;
 struct ssh_signature_struct *__wrap_pki_sign_data(
     ssh_key key, int digest, const unsigned char *p, size_t n);
-int __wrap_ssh_pki_signature_verify(ssh_session s, struct ssh_signature_struct *sig, ssh_key key,
-    const unsigned char *p, size_t n);
+int __wrap_ssh_pki_signature_verify(
+    ssh_session s, struct ssh_signature_struct *sig, ssh_key key, const unsigned char *p, size_t n);
 
 #endif

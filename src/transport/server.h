@@ -28,15 +28,15 @@ int tp_sandbox_init(struct tp_sandbox *sb, const char *runtime_dir, struct err *
 void tp_sandbox_fini(struct tp_sandbox *sb);
 
 struct tp_server {
-	int sock;		 /* the connection; owned */
-	int monitor;		 /* SOCK_SEQPACKET to the broker; owned */
-	const char *user;	 /* known by socket credentials; NULL: must prove a key */
-	const char *hostkey;	 /* hostkey.h: the mask, which signs nothing */
+	int sock;	     /* the connection; owned */
+	int monitor;	     /* SOCK_SEQPACKET to the broker; owned */
+	const char *user;    /* known by socket credentials; NULL: must prove a key */
+	const char *hostkey; /* hostkey.h: the mask, which signs nothing */
 	const struct tp_sandbox *sandbox;
-	int64_t login_deadline;	 /* ns from now for authentication; also the broker's */
+	int64_t login_deadline; /* ns from now for authentication; also the broker's */
 	int max_tries;
 	int max_channels;
-	uint64_t rekey_bytes;	 /* 0: 1 GiB */
+	uint64_t rekey_bytes; /* 0: 1 GiB */
 };
 
 /* Runs the connection to its end in this process; never returns.  Call in a

@@ -129,8 +129,8 @@ srv_sign(void *arg, const unsigned char *hash, size_t n, unsigned char sig[HOSTK
 }
 
 void
-srv_verify(void *arg, const unsigned char *sig, size_t sig_len, const unsigned char *data,
-    size_t data_len)
+srv_verify(
+    void *arg, const unsigned char *sig, size_t sig_len, const unsigned char *data, size_t data_len)
 {
 	struct srv *s = arg;
 	struct buf b;

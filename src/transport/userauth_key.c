@@ -81,8 +81,8 @@ ec_key(struct rd *r)
 	if (build && curve && point && r->n == 0 && n == strlen("nistp256") &&
 	    memcmp(curve, "nistp", 5) == 0) {
 		memcpy(name + 2, curve + 5, 3);
-		if (OSSL_PARAM_BLD_push_utf8_string(
-			build, OSSL_PKEY_PARAM_GROUP_NAME, name, 0) == 1 &&
+		if (OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_GROUP_NAME, name, 0) ==
+			1 &&
 		    OSSL_PARAM_BLD_push_octet_string(
 			build, OSSL_PKEY_PARAM_PUB_KEY, point, point_len) == 1)
 			key = from_params("EC", build);
@@ -138,9 +138,8 @@ verify(EVP_PKEY *key, const char *digest, const unsigned char *data, size_t n,
     const unsigned char *sig, size_t sig_len)
 {
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	bool good = ctx &&
-	    EVP_DigestVerifyInit_ex(ctx, NULL, digest, NULL, NULL, key, NULL) == 1 &&
-	    EVP_DigestVerify(ctx, sig, sig_len, data, n) == 1;
+	bool good = ctx && EVP_DigestVerifyInit_ex(ctx, NULL, digest, NULL, NULL, key, NULL) == 1 &&
+		    EVP_DigestVerify(ctx, sig, sig_len, data, n) == 1;
 
 	EVP_MD_CTX_free(ctx);
 	return good;

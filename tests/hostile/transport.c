@@ -175,8 +175,7 @@ turn(void)
 	struct pollfd p[2 + STREAMS] = {{t.sock, POLLIN, 0}, {t.monitor, POLLIN, 0}};
 
 	for (int i = 0; i < t.nstreams; i++)
-		p[2 + i] =
-		    (struct pollfd){t.stream[i].deaf ? -1 : t.stream[i].fd, POLLIN, 0};
+		p[2 + i] = (struct pollfd){t.stream[i].deaf ? -1 : t.stream[i].fd, POLLIN, 0};
 	if (poll(p, 2 + (nfds_t)t.nstreams, BEAT_MS) == 0 && t.beats)
 		fd_send_msg(t.monitor, &beat, 1, NULL, 0);
 	if (p[1].revents)

@@ -120,7 +120,8 @@ test_states(void)
 	ok(json_array_size(j) == 1 && strcmp(json_str(json_array_get(j, 0), "id"), a) == 0,
 	    "one user's only");
 	json_decref(j);
-	ok(store_resolve(rec_dir, b, NULL, id, &e) == 0 && strcmp(id, b) == 0, "a whole id resolves");
+	ok(store_resolve(rec_dir, b, NULL, id, &e) == 0 && strcmp(id, b) == 0,
+	    "a whole id resolves");
 	fd = store_open_cast(rec_dir, b, &e);
 	ok(fd >= 0, "its file opens");
 	fd_close(&fd);

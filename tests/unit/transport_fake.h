@@ -42,7 +42,7 @@ struct fake_shared {
 };
 
 struct fake {
-	char dir[64]; /* scratch, removed at the end */
+	char dir[64];	   /* scratch, removed at the end */
 	char hostkey[128]; /* its file: the secret does not pass a fork */
 	char mask[HOSTKEY_TEXT], pub[512];
 	struct tp_sandbox sandbox;
@@ -77,8 +77,7 @@ fake_init(struct fake *f)
 	memset(f, 0, sizeof(*f));
 	str_copy(f->dir, "/tmp/coral-transport.XXXXXX", sizeof(f->dir));
 	if (!mkdtemp(f->dir) || chmod(f->dir, 0755) < 0 ||
-	    tp_sandbox_init(&f->sandbox, f->dir, &e) < 0 ||
-	    fake_new_key(f) < 0) {
+	    tp_sandbox_init(&f->sandbox, f->dir, &e) < 0 || fake_new_key(f) < 0) {
 		printf("Bail out! no scratch directory, sandbox or host key\n");
 		exit(1);
 	}
@@ -413,8 +412,8 @@ fake_verify(struct fake *f, int mon, struct rd *r)
 	const unsigned char *sig = rd_bytes(r, n);
 	struct userauth u;
 	bool good = sig && userauth_parse(&u, r->p, r->n) == 0 &&
-	    authkeys_find(&f->keys, u.key_type, u.blob, u.blob_len) &&
-	    userauth_verify(&u, r->p, r->n, sig, n);
+		    authkeys_find(&f->keys, u.key_type, u.blob, u.blob_len) &&
+		    userauth_verify(&u, r->p, r->n, sig, n);
 
 	f->shared->failed += !good;
 	fake_reply(mon, good ? PM_YES : PM_NO);

@@ -37,8 +37,8 @@ signs(const struct hostkey *k)
 	key = EVP_PKEY_new_raw_public_key(
 	    EVP_PKEY_ED25519, NULL, blob + HOSTKEY_BLOB - HOSTKEY_PUBLIC, HOSTKEY_PUBLIC);
 	good = hostkey_sign(k, hash, HOSTKEY_HASH, sig) == 0 &&
-	    EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, key) == 1 &&
-	    EVP_DigestVerify(ctx, sig, sizeof(sig), hash, HOSTKEY_HASH) == 1;
+	       EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, key) == 1 &&
+	       EVP_DigestVerify(ctx, sig, sizeof(sig), hash, HOSTKEY_HASH) == 1;
 	EVP_MD_CTX_free(ctx);
 	EVP_PKEY_free(key);
 	return good;

@@ -38,7 +38,20 @@ struct rt_facts {
  * project, as far as they can be learnt.  `infra`: it only holds a pod together. */
 void rt_learn(struct rt_ctx *c, int pd, const struct proc_stat *st, struct tgt *t, bool *infra);
 
+/*
+ * The file that the container of `t` was started from, when it is surely its own: a hostile
+ * container must not pick another's.  `pd` is /proc/PID of a process in it, `cg` its cgroups.
+ * New reference, or NULL; `path` names the file.
+ */
+enum rt_schema { RT_OCI, RT_RUNC };
+#define RT_PATH_MAX 1100
+json_t *rt_config(struct rt_ctx *c, int pd, const struct proc_cgroups *cg, const struct tgt *t,
+    enum rt_schema *schema, char path[RT_PATH_MAX]);
+
 /* Between the runtime_*.c files. */
+json_t *rt_bundle_config(
+    const struct rt_ctx *c, int pd, const struct tgt *t, char path[RT_PATH_MAX]);
+json_t *rt_runc_state(const struct rt_ctx *c, int pd, const struct tgt *t, char path[RT_PATH_MAX]);
 void rt_text(char *dst, size_t size, const char *src); /* harmless, cut */
 json_t *rt_json(const struct rt_ctx *c, const char *path, size_t max);
 /* Known keys of an object of strings; what is set already stays. */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/attr.h"
+#include "base/fd.h"
 #include "base/json.h"
 #include "base/str.h"
 #include "target/lex.h"
@@ -15,6 +16,7 @@
 #define CONFIG_MAX (1024 * 1024)
 #define STORAGE_MAX (4 * 1024 * 1024)
 #define DIR_SIZE 1024
+#define ANCESTORS_MAX 64
 
 void
 rt_take_conmon(const char *p, size_t n, struct rt_monitor *m)
@@ -75,20 +77,48 @@ ask_parent(const struct rt_ctx *c, const struct proc_stat *st, const char *id, s
 		shim_cwd(pd, id, m);
 }
 
+/* Among the ancestors of a process, the first that lives where the host's root is: a container
+ * can call a process of its own conmon, and give it any arguments. */
+static void
+ask_host(const struct rt_ctx *c, int pd, const char *id, struct rt_monitor *m)
+{
+	uint64_t host = c->host_pd < 0 ? 0 : proc_ns(c->host_pd, "mnt");
+	struct proc_stat st;
+	auto_close int up = -1;
+
+	if (!host || proc_read_stat(pd, &st) < 0)
+		return;
+	for (int i = 0; i < ANCESTORS_MAX && st.ppid > 1; i++) {
+		fd_close(&up);
+		up = proc_open(c->proc, st.ppid);
+		if (up >= 0 && proc_ns(up, "mnt") == host) {
+			ask_parent(c, &st, id, m);
+			return;
+		}
+		if (up < 0 || proc_read_stat(up, &st) < 0)
+			return;
+	}
+}
+
 void
 rt_take_bundle(const json_t *config, struct rt_facts *f)
 {
 	rt_labels(json_object_get(config, "annotations"), f);
 }
 
+static json_t *
+bundle_json(const struct rt_ctx *c, const char *dir, char path[RT_PATH_MAX])
+{
+	snprintf(path, RT_PATH_MAX, "%s/config.json", dir);
+	return rt_json(c, path, CONFIG_MAX);
+}
+
 static bool
 read_bundle(const struct rt_ctx *c, const char *dir, struct rt_facts *f)
 {
-	char path[DIR_SIZE + 16];
-	json_t *j;
+	char path[RT_PATH_MAX];
+	json_t *j = bundle_json(c, dir, path);
 
-	snprintf(path, sizeof(path), "%s/config.json", dir);
-	j = rt_json(c, path, CONFIG_MAX);
 	if (!j)
 		return false;
 	rt_take_bundle(j, f);
@@ -109,20 +139,57 @@ static const struct {
     {"podman", "/var/lib/containers/storage/vfs-containers/%s/userdata"},
 };
 
+/* The i-th place, or false when it is another runtime's. */
+static bool
+place(size_t i, const struct tgt *t, char dir[DIR_SIZE])
+{
+	const char *fmt = places[i].format, *at = strstr(fmt, "%s");
+
+	if (strcmp(places[i].runtime, t->runtime) != 0)
+		return false;
+	snprintf(dir, DIR_SIZE, "%.*s%s%s", (int)(at - fmt), fmt, t->id, at + 2);
+	return true;
+}
+
 static bool
 find_bundle(const struct rt_ctx *c, struct rt_facts *f, char dir[DIR_SIZE])
 {
-	for (size_t i = 0; i < COUNT_OF(places); i++) {
-		const char *fmt = places[i].format, *at = strstr(fmt, "%s");
-
-		if (strcmp(places[i].runtime, f->t->runtime) != 0)
-			continue;
-		snprintf(dir, DIR_SIZE, "%.*s%s%s", (int)(at - fmt), fmt, f->t->id, at + 2);
-		if (read_bundle(c, dir, f))
+	for (size_t i = 0; i < COUNT_OF(places); i++)
+		if (place(i, f->t, dir) && read_bundle(c, dir, f))
 			return true;
-	}
 	dir[0] = '\0';
 	return false;
+}
+
+/* DIR/ID or DIR/ID/userdata, and no other way to have the id in it. */
+static bool
+is_bundle_of(const char *dir, const char *id)
+{
+	const char *at = strrchr(dir, '/');
+	size_t n = strlen(id);
+
+	if (at && strcmp(at, "/userdata") == 0) {
+		while (at > dir && *--at != '/')
+			;
+		return strncmp(at + 1, id, n) == 0 && strcmp(at + 1 + n, "/userdata") == 0;
+	}
+	return at && strcmp(at + 1, id) == 0;
+}
+
+json_t *
+rt_bundle_config(const struct rt_ctx *c, int pd, const struct tgt *t, char path[RT_PATH_MAX])
+{
+	struct rt_monitor m = {.bundle = ""};
+	char dir[DIR_SIZE];
+	json_t *j = NULL;
+
+	ask_host(c, pd, t->id, &m);
+	if (*m.bundle && is_bundle_of(m.bundle, t->id))
+		j = bundle_json(c, m.bundle, path);
+	for (size_t i = 0; !j && i < COUNT_OF(places); i++)
+		if (place(i, t, dir))
+			j = bundle_json(c, dir, path);
+	return j;
 }
 
 /* DRIVER-containers/containers.json, two above ID/userdata: names and images of all. */

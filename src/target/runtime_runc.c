@@ -55,15 +55,20 @@ is_ours(const struct rt_ctx *c, int64_t init, const struct tgt *t)
 	return pd >= 0 && proc_ns(pd, "pid") == t->ns_pid;
 }
 
+static json_t *
+read_state(const struct rt_ctx *c, const char *name, char path[RT_PATH_MAX])
+{
+	snprintf(path, RT_PATH_MAX, "/run/runc/%s/state.json", name);
+	return rt_json(c, path, STATE_MAX);
+}
+
 static bool
 one_state(const struct rt_ctx *c, const char *name, struct rt_facts *f)
 {
-	char path[320];
-	json_t *j;
+	char path[RT_PATH_MAX];
+	json_t *j = read_state(c, name, path);
 	bool ours;
 
-	snprintf(path, sizeof(path), "/run/runc/%s/state.json", name);
-	j = rt_json(c, path, STATE_MAX);
 	ours = j && is_ours(c, json_int(j, "init_process_pid", 0), f->t);
 	if (ours)
 		rt_take_runc(j, f);
@@ -105,4 +110,33 @@ rt_runc(const struct rt_ctx *c, struct rt_facts *f)
 		if (d->d_name[0] != '.' && one_state(c, d->d_name, f))
 			break;
 	closedir(dir);
+}
+
+/* Of the very container: the pid namespace alone may be shared by several. */
+static bool
+is_same(const struct rt_ctx *c, int64_t init, int pd, const struct tgt *t)
+{
+	auto_close int one = -1;
+
+	if (init == t->pid)
+		return true;
+	if (!is_ours(c, init, t))
+		return false;
+	one = proc_open(c->proc, (pid_t)init);
+	return one >= 0 && proc_ns(one, "mnt") != 0 && proc_ns(one, "mnt") == proc_ns(pd, "mnt");
+}
+
+json_t *
+rt_runc_state(const struct rt_ctx *c, int pd, const struct tgt *t, char path[RT_PATH_MAX])
+{
+	json_t *j;
+
+	/* rt_take_runc() took the id from the file that named our process. */
+	if (!*t->id || strchr(t->id, '/') || t->id[0] == '.')
+		return NULL;
+	j = read_state(c, t->id, path);
+	if (j && is_same(c, json_int(j, "init_process_pid", 0), pd, t))
+		return j;
+	json_decref(j);
+	return NULL;
 }

@@ -50,6 +50,8 @@ struct enter {
 	    {"reason", 0, OPT_STR, "TEXT", "why, for the record", COMP_NONE, NULL},                \
 	    {"privileged", 0, OPT_FLAG, NULL, "with every capability, where policy permits",       \
 		COMP_NONE, NULL},                                                                  \
+	    {"seccomp", 0, OPT_STR, "auto|copy", "where the target's seccomp filter comes from",   \
+		COMP_WORDS, "auto copy"},                                                          \
 	    {"no-record", 0, OPT_FLAG, NULL, "do not record, where policy permits", COMP_NONE,     \
 		NULL},                                                                             \
 	    {"on-disconnect", 0, OPT_STR, "hangup|kill",                                           \

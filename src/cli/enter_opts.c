@@ -55,6 +55,19 @@ take_disconnect(struct request *r, const struct args *a, struct err *e)
 }
 
 static int
+take_seccomp(struct request *r, const struct args *a, struct err *e)
+{
+	const char *s = args_str(a, "seccomp");
+
+	r->seccomp_copy = s && strcmp(s, "copy") == 0;
+	if (!s || r->seccomp_copy || strcmp(s, "auto") == 0)
+		return 0;
+	err_set(e, ERR_USAGE, 0, "--seccomp cannot be %s", s);
+	err_why(e, "there are: auto, copy");
+	return err_hint(e, "--seccomp=copy, which interrupts the target, or leave it out");
+}
+
+static int
 take_status_fd(struct enter *en, const struct args *a, struct err *e)
 {
 	long long fd = args_int(a, "status-fd", -1);
@@ -125,7 +138,10 @@ enter_init(struct enter *en, const struct args *a, enum request_verb verb, struc
 		err_why(e, "both were given");
 		return err_hint(e, "leave one out");
 	}
-	return take_numbers(r, a, e) < 0 || take_disconnect(r, a, e) < 0 ? -1 : 0;
+	return take_numbers(r, a, e) < 0 || take_disconnect(r, a, e) < 0 ||
+		       take_seccomp(r, a, e) < 0
+		   ? -1
+		   : 0;
 }
 
 void

@@ -51,6 +51,8 @@ stamp_extras(json_t *j, const struct request *r)
 		json_object_set_new(j, "as_user", json_string(r->user));
 	if (r->privileged)
 		json_object_set_new(j, "privileged", json_true());
+	if (r->seccomp_copy)
+		json_object_set_new(j, "seccomp", json_string("copy"));
 	if (r->namespaces[0])
 		json_object_set_new(j, "namespaces", json_string(r->namespaces));
 	if (r->workdir[0])

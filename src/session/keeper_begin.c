@@ -58,6 +58,9 @@ make_plan(struct keeper *k, struct err *e)
 	    .user = r->user[0] ? r->user : NULL,
 	    .namespaces = r->namespaces,
 	    .privileged = r->privileged,
+	    .target = &k->target,
+	    .seccomp_copy = r->seccomp_copy,
+	    .block_tiocsti = !k->rules.allow_tiocsti,
 	    .tty = r->tty};
 
 	if (tgt_hold_open(&k->sys, &k->target, &k->hold, e) < 0)

@@ -59,6 +59,8 @@ rights_of(const struct policy_who *who, const struct policy_what *what, struct r
 		need(r, "privileged");
 	if (q->namespaces[0])
 		need(r, "namespaces");
+	if (q->seccomp_copy)
+		need(r, "seccomp");
 	if (q->no_record)
 		need(r, "no-record");
 	if (what->host)

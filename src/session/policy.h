@@ -35,6 +35,7 @@ struct policy_session {
 	bool record_output, record_input;
 	bool on_failure_block;	/* else kill */
 	uint64_t bulk_cap;
+	bool allow_tiocsti;
 	int64_t timeout_ns;	/* attended_max, 0 none */
 	enum request_disconnect disconnect; /* what holds for this session: HANGUP or KILL */
 	char would_deny[512];	/* defaults.mode audit: why enforce would have refused; else "" */

@@ -104,11 +104,15 @@ static int
 parse_defaults(struct policy *p, const json_t *d, struct err *e)
 {
 	const json_t *disc = json_object_get(d, "disconnect");
-	const char *mode = json_str(d, "mode");
+	const char *mode = json_str(d, "mode"), *tiocsti = json_str(d, "tiocsti");
 
 	if (mode && strcmp(mode, "enforce") != 0 && strcmp(mode, "audit") != 0)
 		return policy_bad("defaults", "mode", "is neither enforce nor audit", e);
 	p->audit_only = mode && strcmp(mode, "audit") == 0;
+	if (tiocsti && strcmp(tiocsti, "deny") != 0 && strcmp(tiocsti, "allow") != 0)
+		return policy_bad("defaults", "tiocsti", "is neither deny nor allow", e);
+	p->session[0].allow_tiocsti = p->session[1].allow_tiocsti =
+	    tiocsti && strcmp(tiocsti, "allow") == 0;
 	if (parse_record(p, json_object_get(d, "record"), e) < 0 ||
 	    parse_timeout(p, json_object_get(d, "timeout"), e) < 0 ||
 	    parse_disconnect(disc, "exec", &p->session[0].disconnect, e) < 0)

@@ -31,7 +31,7 @@ static const struct key approver_keys[] = {
     {"role", TEXT, true}, {"environments", TEXTS, false}, {0}};
 static const struct key defaults_keys[] = {{"mode", TEXT, false}, {"timeout", MAP, false},
     {"disconnect", MAP, false}, {"record", MAP, false}, {"idle", LATER, false},
-    {"tiocsti", LATER, false}, {"retention", LATER, false}, {0}};
+    {"tiocsti", TEXT, false}, {"retention", LATER, false}, {0}};
 static const struct key timeout_keys[] = {
     {"attended_max", ANY, false}, {"api_default", LATER, false}, {"api_max", LATER, false}, {0}};
 static const struct key disconnect_keys[] = {
@@ -40,7 +40,8 @@ static const struct key record_keys[] = {{"output", BOOL, false}, {"input", BOOL
     {"on_failure", TEXT, false}, {"bulk_cap", ANY, false}, {0}};
 
 static const char *const command_words[] = {"exec", "shell", "cp", "observe", "join", "watch",
-    "privileged", "user", "namespaces", "no-record", "host", "delete", "approve", "audit", NULL};
+    "privileged", "user", "namespaces", "seccomp", "no-record", "host", "delete", "approve",
+    "audit", NULL};
 
 int
 policy_bad(const char *where, const char *key, const char *why, struct err *e)

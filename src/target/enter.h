@@ -35,7 +35,10 @@ struct enter_want {
 	const char *workdir;	 /* NULL: the target's cwd, verified, else / */
 	const char *user;	 /* NULL: the target's; else NAME|UID[:GROUP] by the container's files */
 	const char *namespaces;	 /* NULL or "": all that differ; else "mnt,pid,..." */
-	bool privileged;	 /* keep the agent's capabilities */
+	bool privileged;	 /* keep the agent's capabilities, and no filter of the target */
+	const struct tgt *target; /* who it is, for its runtime's files; NULL: looked up */
+	bool seccomp_copy;	 /* its filters from the process itself, which that interrupts */
+	bool block_tiocsti;
 	bool tty;
 };
 

@@ -7,6 +7,7 @@
 #include <linux/ioprio.h>
 #include <linux/keyctl.h>
 #include <linux/magic.h>
+#include <linux/seccomp.h>
 #include <linux/securebits.h>
 #include <poll.h>
 #include <signal.h>
@@ -227,18 +228,25 @@ enter_root(const struct enter_job *job)
 		syscall(SYS_close, job->cwd);
 }
 
-static void
-set_caps(const struct enter_job *job)
+/* The sets themselves; `more` is permitted and effective besides. */
+static int
+put_caps(const struct enter_job *job, uint64_t more)
 {
 	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct d[2];
 
 	for (int w = 0; w < 2; w++) {
-		d[w].effective = (uint32_t)(job->caps[PROC_CAP_EFF] >> (32 * w));
-		d[w].permitted = (uint32_t)(job->caps[PROC_CAP_PRM] >> (32 * w));
+		d[w].effective = (uint32_t)((job->caps[PROC_CAP_EFF] | more) >> (32 * w));
+		d[w].permitted = (uint32_t)((job->caps[PROC_CAP_PRM] | more) >> (32 * w));
 		d[w].inheritable = (uint32_t)(job->caps[PROC_CAP_INH] >> (32 * w));
 	}
-	if (syscall(SYS_capset, &head, d) < 0)
+	return (int)syscall(SYS_capset, &head, d);
+}
+
+static void
+set_caps(const struct enter_job *job)
+{
+	if (put_caps(job, job->borrow_admin ? 1ULL << CAP_SYS_ADMIN : 0) < 0)
 		die(job, ENTER_CAPS, 0);
 	syscall(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	for (unsigned c = 0; c <= job->last_cap; c++) {
@@ -284,6 +292,24 @@ set_identity(const struct enter_job *job)
 		die(job, ENTER_NNP, 0);
 }
 
+/* The last thing: from here on only what the filters permit can be done. */
+static void
+install_filters(const struct enter_job *job)
+{
+	for (size_t i = 0; i < job->nfilters; i++) {
+		const struct enter_filter *f = &job->filters[i];
+		long rc = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, f->flags, &f->prog);
+
+		/* Kernels before 4.17 do not know the flags, and need none. */
+		if (rc < 0 && errno == EINVAL && f->flags)
+			rc = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &f->prog);
+		if (rc < 0)
+			die(job, ENTER_SECCOMP, (int)i);
+	}
+	if (job->borrow_admin && put_caps(job, 0) < 0)
+		die(job, ENTER_SECCOMP, (int)job->nfilters);
+}
+
 static _Noreturn void
 execute(const struct enter_job *job)
 {
@@ -324,6 +350,7 @@ stage2(void *arg)
 	    syscall(SYS_close_range, job->report + 1, ~0U, 0) < 0)
 		die(job, ENTER_FDS, 0);
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, SIGNALS / 8);
+	install_filters(job);
 	execute(job);
 }
 

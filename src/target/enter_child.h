@@ -8,6 +8,7 @@
  * and every kernel call is made directly: after setns(2) the C library's idea
  * of the world (files, locale, credentials of threads) is not ours any more.
  */
+#include <linux/filter.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -34,6 +35,7 @@ enum enter_stage {
 	ENTER_NNP,
 	ENTER_WORKDIR,
 	ENTER_CLONE,
+	ENTER_SECCOMP, /* extra: which of job.filters; nfilters: giving the capability back */
 	ENTER_TTY,
 	ENTER_STDIO,
 	ENTER_EXEC, /* extra: which of job.candidates */
@@ -49,7 +51,13 @@ struct enter_limit {
 	struct rlimit value;
 };
 
+struct enter_filter {
+	struct sock_fprog prog;
+	unsigned flags;
+};
+
 #define ENTER_CG_MAX 17
+#define ENTER_FILTERS_MAX 17
 #define ENTER_KEEP_MAX (ENTER_CG_MAX + 12)
 struct enter_job {
 	int report;   /* a pipe, close-on-exec: ends when the command runs */
@@ -90,6 +98,9 @@ struct enter_job {
 	uint64_t caps[PROC_CAPS];
 	unsigned last_cap;
 	bool no_new_privs;
+	struct enter_filter filters[ENTER_FILTERS_MAX]; /* oldest first */
+	size_t nfilters;
+	bool borrow_admin; /* to install them; given back before the command runs */
 	mode_t umask;
 	const char *workdir; /* NULL: cwd, else / */
 

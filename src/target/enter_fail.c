@@ -26,6 +26,7 @@ static const struct {
     [ENTER_SECUREBITS] = {"clear the securebits", CAP_BIT(CAP_SETPCAP)},
     [ENTER_NNP] = {"set no_new_privs", 0},
     [ENTER_WORKDIR] = {"change the working directory", 0},
+    [ENTER_SECCOMP] = {"install the seccomp filter", 0},
     [ENTER_CLONE] = {"start a process in the container", 0},
     [ENTER_TTY] = {"make the terminal the controlling one", 0},
     [ENTER_STDIO] = {"pass the standard streams on", 0},
@@ -83,6 +84,23 @@ fail_exec(const struct enter_plan *p, const struct enter_report *r, struct err *
 		err_why(e, "not in %s", shown);
 	}
 	return err_hint(e, "name a program that the container has, by its full path");
+}
+
+static int
+fail_seccomp(const struct enter_plan *p, const struct enter_report *r, struct err *e)
+{
+	if (r->extra == (int)p->job.nfilters)
+		err_why(
+		    e, "it forbids to give CAP_SYS_ADMIN back, which only installing it needed");
+	else if (r->sys == EACCES)
+		return caps_why(e, CAP_BIT(CAP_SYS_ADMIN));
+	else
+		err_why(e, "filter %d of %zu, %u instructions: %s", r->extra + 1, p->job.nfilters,
+		    r->extra >= 0 && (size_t)r->extra < p->job.nfilters
+			? (unsigned)p->job.filters[r->extra].prog.len
+			: 0,
+		    strerrordesc_np(r->sys));
+	return err_hint(e, "--privileged leaves the target's filter out");
 }
 
 static uint64_t
@@ -168,6 +186,8 @@ plan_failure(const struct enter_plan *p, const struct enter_report *r, struct er
 		return fail_cgroup(p, r, e);
 	if (r->stage == ENTER_SETNS)
 		return fail_setns(p, r, e);
+	if (r->stage == ENTER_SECCOMP)
+		return fail_seccomp(p, r, e);
 	if (r->stage == ENTER_CLONE && r->sys == EAGAIN)
 		return err_why(
 		    e, "the container's pids.max or its user's limit of processes is reached");

@@ -32,6 +32,12 @@ static void PRINTF_LIKE(5, 6) item(
 					 "why", safe, "allow", allow));
 }
 
+static void
+planned(json_t *items, const char *name, const struct plan_item *it)
+{
+	item(items, name, it->state, it->allow, "%s", it->why);
+}
+
 static json_t *
 entered(const struct enter_plan *p)
 {
@@ -125,13 +131,14 @@ say_identity(const struct enter_plan *p, json_t *items)
 	say_capabilities(p, items);
 	item(items, "securebits", DEFAULTED, "nothing: prctl(2) tells a process its own only",
 	    "0: the kernel does not show another process's");
-	item(items, "no_new_privs", CLONED, NULL, "%s", st->no_new_privs ? "set" : "not set");
-	if (st->seccomp == 0)
-		item(items, "seccomp", CLONED, NULL, "the target has no filter");
+	if (p->why_nnp[0])
+		item(items, "no_new_privs", DEFAULTED, "give the agent CAP_SYS_ADMIN", "%s",
+		    p->why_nnp);
 	else
-		item(items, "seccomp", DENIED, "nothing: this version installs no filter",
-		    "not cloned: the target has %d filter%s, the session none", st->seccomp_filters,
-		    st->seccomp_filters == 1 ? "" : "s");
+		item(items, "no_new_privs", CLONED, NULL, "%s",
+		    st->no_new_privs ? "set" : "not set");
+	planned(items, "seccomp", &p->say_seccomp);
+	planned(items, "tiocsti", &p->say_tiocsti);
 	item(items, "lsm", p->label_state,
 	    p->ctx.label.text[0] ? "leave --privileged out" : "run the agent without a label", "%s",
 	    p->why_label);

@@ -150,6 +150,8 @@ make(struct enter_plan *p, const struct enter_want *w, struct err *e)
 	    plan_identity(p, w, e) < 0)
 		return -1;
 	plan_limits(p);
+	if (plan_seccomp(p, w, e) < 0)
+		return -1;
 	if (plan_environment(p, w, e) < 0 || plan_command(p, w, e) < 0)
 		return -1;
 	p->job.pidfd = p->hold.pidfd;
@@ -199,6 +201,7 @@ enter_plan_free(struct enter_plan *p)
 	strv_fini(&p->argv);
 	strv_fini(&p->env);
 	strv_fini(&p->candidates);
+	sc_set_fini(&p->filters);
 	free(p->groups);
 	free(p->workdir);
 	fd_close(&p->root);

@@ -8,6 +8,7 @@
 #include "target/context.h"
 #include "target/enter.h"
 #include "target/enter_child.h"
+#include "target/seccomp.h"
 
 /* NULL-terminated strings, owned. */
 struct strv {
@@ -18,6 +19,15 @@ int strv_add(struct strv *s, const char *text); /* copies; -1 out of memory */
 /* "K=V" in place of the entry for K, or a new one. */
 int strv_set(struct strv *s, const char *key, const char *value);
 void strv_fini(struct strv *s);
+
+#define PLAN_CLONED "cloned"
+#define PLAN_DEFAULTED "defaulted"
+#define PLAN_DENIED "denied"
+/* One item of --explain. */
+struct plan_item {
+	const char *state, *allow; /* allow: what would make it cloned; NULL nothing to say */
+	char why[1400];
+};
 
 struct enter_plan {
 	struct tgt_sys sys;   /* its descriptor is the caller's */
@@ -45,6 +55,10 @@ struct enter_plan {
 	const char *label_state; /* as explained */
 	char why_label[LSM_LABEL_MAX + 128];
 	char notice[256];
+
+	struct sc_set filters; /* those of job, owned */
+	struct plan_item say_seccomp, say_tiocsti;
+	char why_nnp[128]; /* no_new_privs is set although the target has it not */
 };
 
 /* Which namespaces, or the rung below; and whose root. */
@@ -60,6 +74,8 @@ int plan_identity(struct enter_plan *p, const struct enter_want *w, struct err *
 void plan_limits(struct enter_plan *p);
 int plan_environment(struct enter_plan *p, const struct enter_want *w, struct err *e);
 int plan_command(struct enter_plan *p, const struct enter_want *w, struct err *e);
+/* The filters, after the identity: which depends on its capabilities. */
+int plan_seccomp(struct enter_plan *p, const struct enter_want *w, struct err *e);
 /* A regular file that someone may execute, looked up in the plan's root. */
 bool plan_is_program(const struct enter_plan *p, const char *path);
 /* Fill in e from what the child said. */

@@ -60,6 +60,7 @@ struct request {
 	uint64_t timeout_ms;  /* 0 = none */
 	enum request_disconnect on_disconnect;
 	bool privileged, no_record;
+	bool seccomp_copy; /* --seccomp=copy */
 	char reason[REQUEST_TEXT_MAX + 1];
 
 	char id[64];	/* a session id */

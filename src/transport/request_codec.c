@@ -31,6 +31,7 @@ enum tag {
 	TAG_REASON,
 	TAG_ID,
 	TAG_CLIENT,
+	TAG_SECCOMP_COPY,
 	TAG_COUNT
 };
 
@@ -69,6 +70,7 @@ static const struct field {
     STR(TAG_REASON, reason),
     STR(TAG_ID, id),
     STR(TAG_CLIENT, client),
+    FLAG(TAG_SECCOMP_COPY, seccomp_copy),
 };
 
 static int

@@ -18,7 +18,7 @@ static struct err last;
 struct ask {
 	enum request_verb verb;
 	const char *user, *roles, *service, *ns, *environment, *owner, *reason, *as, *line, *set;
-	bool root, privileged, no_record, net, host;
+	bool root, privileged, no_record, net, host, copy;
 };
 
 /* One decision; true when it is a yes. */
@@ -49,6 +49,7 @@ may_(const struct policy *p, const struct ask *a)
 	r.env = env;
 	r.envc = a->set != NULL;
 	r.privileged = a->privileged;
+	r.seccomp_copy = a->copy;
 	r.no_record = a->no_record;
 	argv[0] = (char *)"df";
 	argv[1] = (char *)(a->line ? a->line : "-h");
@@ -96,6 +97,9 @@ test_defaults(void)
 	ok(!may(p, REQ_EXEC, .privileged = true), "no --privileged");
 	ok(!may(p, REQ_EXEC, .no_record = true), "no --no-record");
 	ok(!may(p, REQ_EXEC, .net = true), "no --namespaces");
+	ok(!may(p, REQ_EXEC, .copy = true), "no --seccomp=copy");
+	ok(may(p, REQ_EXEC, .root = true, .copy = true), "but root");
+	ok(!rules.allow_tiocsti, "TIOCSTI is blocked, root's as well");
 	ok(!may(p, REQ_EXEC, .host = true), "no process of the host");
 	ok(!may(p, REQ_NONE) && !may(p, REQ_VERB_COUNT), "no verb, no right");
 	ok(may(p, REQ_EXEC, .root = true, .as = "0", .privileged = true, .no_record = true),
@@ -248,6 +252,24 @@ test_mode_audit(void)
 }
 
 static void
+test_seccomp(void)
+{
+	struct policy *p =
+	    parse("roles: [{name: r, permissions: [{commands: [exec, seccomp], services: [a]}]}]\n"
+		  "users: [{name: alice, role: r}]\ndefaults: {tiocsti: allow}\n");
+
+	if (!ok(p != NULL, "the right seccomp"))
+		return;
+	ok(may(p, REQ_EXEC, .service = "a", .copy = true), "granted");
+	ok(rules.allow_tiocsti, "tiocsti: allow");
+	ok(!may(p, REQ_EXEC, .service = "b", .copy = true), "not elsewhere");
+	policy_free(p);
+	p = parse("defaults: {tiocsti: deny}\n");
+	ok(p && may(p, REQ_EXEC, .root = true) && !rules.allow_tiocsti, "tiocsti: deny");
+	policy_free(p);
+}
+
+static void
 test_empty(void)
 {
 	struct policy *p = parse("# nothing\n");
@@ -296,7 +318,8 @@ static const struct {
     {"approvers: [{role: r}]\nusers: [{name: a, role: r, keys: ['" KEY "', '" KEY "']}]\n", "", ""},
     {"approvers: [{role: r, colour: red}]\n", "unknown key approvers.colour", ""},
     {"defaults: {idle: 30m}\n", "defaults.idle is not enforced", ""},
-    {"defaults: {tiocsti: deny}\n", "defaults.tiocsti is not enforced", ""},
+    {"defaults: {tiocsti: maybe}\n", "defaults.tiocsti is neither deny nor allow", ""},
+    {"defaults: {tiocsti: [deny]}\n", "defaults.tiocsti has a value of the wrong kind", ""},
     {"defaults: {retention: {agent: 30d}}\n", "defaults.retention is not enforced", ""},
     {"defaults: {timeout: {api_max: 300s}}\n", "timeout.api_max is not enforced", ""},
     {"defaults: {disconnect: {keep: 1h}}\n", "disconnect.keep is not enforced", ""},
@@ -383,6 +406,7 @@ main(void)
 	test_conditions();
 	test_argv();
 	test_mode_audit();
+	test_seccomp();
 	test_empty();
 	test_wrong();
 	test_file();

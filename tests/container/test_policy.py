@@ -84,7 +84,8 @@ def tcp(agent, person, home, key, box, *words):
 
 
 @pytest.mark.parametrize("flags,fact", [
-    (["-u", "0"], "user"), (["--privileged"], "privileged"), (["--no-record"], "record")])
+    (["-u", "0"], "user"), (["--privileged"], "privileged"), (["--no-record"], "record"),
+    (["--seccomp=copy"], "seccomp")])
 def test_more_than_the_target_is_roots_alone(reef, box, home, flags, fact):
     agent, people = reef(people=("alice",))
     done = tcp(agent, "alice", home, people["alice"].key, box, "exec", *flags, "--pid", box.pid,

@@ -239,7 +239,7 @@ plan_seccomp(struct enter_plan *p, const struct enter_want *w, struct err *e)
 	if (theirs(p, w, e) < 0)
 		return -1;
 	if (!w->block_tiocsti)
-		say(&p->say_tiocsti, PLAN_DEFAULTED, NULL, "allowed, as the policy says");
+		say(&p->say_tiocsti, PLAN_CLONED, NULL, "allowed, as the policy says");
 	else if (block_tty(p, e) < 0)
 		return -1;
 	else

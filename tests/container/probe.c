@@ -5,7 +5,8 @@
  *   probe sti            ioctl(2) with TIOCSTI, plain and not, by two ways in
  *   probe filter         give syncfs(2) errno 72, then wait
  *   probe euid           the effective uid
- *   probe eintr          how often epoll_wait(2) gave EINTR, at the first byte of input
+ *   probe eintr          keep in /eintr how often epoll_wait(2) gave EINTR
+ *   probe parent ...     wait, and a child as well
  *   probe trace PID      trace it until the input ends
  */
 #define _GNU_SOURCE
@@ -140,14 +141,18 @@ filter(void)
 static int
 eintr(void)
 {
-	struct epoll_event ev = {.events = EPOLLIN};
-	int ep = epoll_create1(0), seen = 0, n;
+	struct epoll_event ev;
+	int ep = epoll_create1(0);
 
-	epoll_ctl(ep, EPOLL_CTL_ADD, 0, &ev);
-	while ((n = epoll_wait(ep, &ev, 1, -1)) < 0 && errno == EINTR)
-		seen++;
-	printf("%d\n", seen);
-	return 0;
+	for (int seen = 0;; seen++) {
+		FILE *f = fopen("/eintr.new", "w");
+
+		if (!f || fprintf(f, "%d\n", seen) < 0 || fclose(f) != 0 ||
+		    rename("/eintr.new", "/eintr") < 0)
+			return 1;
+		if (epoll_wait(ep, &ev, 1, -1) >= 0 || errno != EINTR)
+			return 1;
+	}
 }
 
 static int
@@ -180,6 +185,9 @@ main(int argc, char **argv)
 		printf("%u\n", (unsigned)geteuid());
 	else if (strcmp(what, "eintr") == 0)
 		return eintr();
+	else if (strcmp(what, "parent") == 0)
+		for (fork();;)
+			pause();
 	else if (strcmp(what, "trace") == 0 && argc > 2)
 		return trace((pid_t)atol(argv[2]));
 	else

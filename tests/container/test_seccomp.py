@@ -280,25 +280,68 @@ def test_another_runtime_root_is_defaulted(runc, box_with, coral):
     assert got["syncfs"] == 71 and got["keyctl"] == 0
 
 
-def test_copy_interrupts(box_with, coral):
-    """The price of a copy, which the manual names: one EINTR, for who does not expect it."""
-    box = box_with(denying("keyctl"))
-    proc = coral.popen("exec", "--pid", box.pid, "--", "/probe", "eintr")
-    found = []
-    try:
-        def waiting():
-            found[:] = [p for p in box.processes()
-                        if b"eintr" in pathlib.Path(f"/proc/{p}/cmdline").read_bytes()]
-            return found and status_of(found[0])["State"].split()[0] == "S"
+def test_copy_interrupts_and_auto_does_not(box_with, coral):
+    """The price of a copy, which the manual names: one EINTR for who does not expect it."""
+    box = box_with(denying("keyctl"), args=["/probe", "eintr"])
+    seen = box.root / "eintr"
 
-        wait_for("the probe to wait", waiting)
-        assert coral.run("exec", "--pid", box.pid, "--", "/bin/true").code == 0
-        done = coral.run("exec", "--seccomp=copy", "--pid", found[0], "--", "/bin/true")
-        # A session's process is no target, and is not touched for the asking.
-        assert done.code == 125 and "session" in done.errtext, done
+    def waits():
+        return seen.exists() and status_of(box.pid)["State"].split()[0] == "S"
+
+    wait_for("the probe to wait", waits)
+    assert calls(coral, box)["keyctl"] == 71
+    assert seen.read_text() == "0\n"
+    assert calls(coral, box, "--seccomp=copy")["keyctl"] == 71
+    wait_for("the probe to wait again", lambda: seen.read_text() == "1\n" and waits())
+    assert is_well(box.pid)
+
+
+def test_a_container_cannot_choose_the_file(box_with, runc, coral):
+    """A process of its own called conmon, with arguments that point at a bundle of its making."""
+    cid = "ab" * 32
+    box = box_with(denying("keyctl"), engine=runc)
+    bundle = box.root / "vol" / cid / "userdata"
+    bundle.mkdir(parents=True)
+    (bundle / "config.json").write_text(json.dumps({"linux": {}}))
+    # Where the host would see it: the container's directory is the host's as well.
+    on_host = runc.base / box.name / "rootfs" / "vol" / cid / "userdata"
+    assert on_host.joinpath("config.json").exists()
+    shutil.copy(box.root / "probe", box.root / "conmon")
+    inner = subprocess.Popen(runc.exec_argv(box, "/conmon", "parent", "-b", on_host),
+                             stdin=subprocess.DEVNULL)
+    moved = []
+    try:
+        def child():
+            for pid in box.processes():
+                with contextlib.suppress(OSError):
+                    parent = status_of(pid)["PPid"].strip()
+                    if pathlib.Path(f"/proc/{parent}/comm").read_text() == "conmon\n":
+                        return pid
+            return None
+
+        pid = wait_for("the false conmon's child", child)
+        # It cannot name its cgroup libpod-ID by itself; root of the host does it here.
+        for line in pathlib.Path(f"/proc/{box.pid}/cgroup").read_text().splitlines():
+            _, names, path = line.split(":", 2)
+            top = pathlib.Path("/sys/fs/cgroup") / (names.removeprefix("name=") or "unified")
+            there = pathlib.Path(f"{top}{path}") / f"libpod-{cid}"
+            if names not in ("cpuset",) and path != "/" and there.parent.is_dir():
+                there.mkdir()
+                moved.append(there)
+                (there / "cgroup.procs").write_text(str(pid))
+        done = coral.run("exec", "--pid", pid, "-o", "json", "--", "/probe", "calls").json()
+        said = next(i for i in done["context"]["items"] if i["item"] == "seccomp")
+        assert said["state"] == "defaulted" and "surely its own" in said["why"], said
+        assert answers(done["stdout"])["userfaultfd"] == 1
     finally:
-        out, _ = proc.communicate(b"\n", 20)
-    assert out.split() == [b"0"]
+        for p in box.processes():
+            if p != box.pid:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(p, 9)
+        inner.wait(20)
+        for there in moved:
+            wait_for("the cgroup to empty", lambda t=there: not (t / "cgroup.procs").read_text())
+            there.rmdir()
 
 
 def test_traced_target_names_the_tracer(box_with, probe, coral):

@@ -2,6 +2,7 @@
 /* Filters of real processes: compared with runc's own, copied, installed, and tried. */
 #include "container.h"
 #include <linux/audit.h>
+#include <linux/capability.h>
 #include <pthread.h>
 #include <sys/ioctl.h>
 #include <sys/pidfd.h>
@@ -160,8 +161,9 @@ state_of_process(pid_t pid, int *tracer)
 	return st.state;
 }
 
+/* Let go, and after a moment as stopped or not as it was before. */
 static bool
-is_let_go(pid_t pid)
+is_let_go(pid_t pid, bool stopped)
 {
 	int64_t end = clock_mono() + 5 * NS_PER_S;
 	int tracer;
@@ -169,7 +171,7 @@ is_let_go(pid_t pid)
 
 	do {
 		s = state_of_process(pid, &tracer);
-		if (tracer == 0 && s != 't' && s != 'T')
+		if (tracer == 0 && s != 't' && (s == 'T') == stopped)
 			return true;
 		sched_yield();
 	} while (clock_mono() < end);
@@ -237,17 +239,12 @@ test_copy(void)
 	is_int(s.v[1].n, 1, "then the other");
 	is_int(s.v[1].flags, SECCOMP_FILTER_FLAG_LOG, "and its flag");
 	is_int(sc_set_eval(&s, &d), SECCOMP_RET_ERRNO | 77, "says what it said");
-	ok(is_let_go(pid), "the process goes on");
+	ok(is_let_go(pid, false), "the process goes on");
 	sc_set_fini(&s);
 	kill(pid, SIGSTOP);
 	waitpid(pid, NULL, WUNTRACED);
 	is_int(sc_copy(kit_sys.proc, pid, &s, &e), 0, "of a stopped one");
-	{
-		int tracer;
-
-		is_int(state_of_process(pid, &tracer), 'T', "which stays stopped");
-		is_int(tracer, 0, "and untraced");
-	}
+	ok(is_let_go(pid, true), "which stays stopped");
 	sc_set_fini(&s);
 	kill(pid, SIGCONT);
 	is_int(ptrace(PTRACE_SEIZE, pid, NULL, NULL), 0, "traced by us");
@@ -270,7 +267,7 @@ test_copy_stuck(void)
 	ok(sc_copy(kit_sys.proc, pid, &s, &e) < 0 && strstr(e.why, "within a second"),
 	    "one that cannot stop: %s", e.why);
 	ok(clock_mono() - before < 3 * NS_PER_S, "is given up soon");
-	ok(is_let_go(pid), "and let go");
+	ok(is_let_go(pid, false), "and let go");
 	/* The keeper dies while its helper waits. */
 	keeper = fork();
 	if (keeper == 0)
@@ -282,7 +279,7 @@ test_copy_stuck(void)
 	}
 	ok(tracer > 0, "it is held");
 	end_process(keeper);
-	ok(is_let_go(pid), "a keeper's death lets it go");
+	ok(is_let_go(pid, false), "a keeper's death lets it go");
 	end_process(pid);
 }
 
@@ -437,6 +434,44 @@ test_tty(void)
 	}
 }
 
+/* An agent that lacks the capability pays with no_new_privs, and says so. */
+static void
+test_without_admin(void)
+{
+	const char *argv[] = {"/bin/cat", "/proc/self/status", NULL};
+	pid_t target = fork(), pid;
+	int status = -1;
+
+	if (target == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			pause();
+	}
+	pid = fork();
+	if (pid == 0) {
+		struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+		struct __user_cap_data_struct d[2];
+		struct run r = {
+		    .want = {.argv = argv, .block_tiocsti = true}, .want_context = true};
+		char *said;
+
+		syscall(SYS_capget, &head, d);
+		d[0].effective &= ~(1U << CAP_SYS_ADMIN);
+		d[0].permitted &= ~(1U << CAP_SYS_ADMIN);
+		syscall(SYS_capset, &head, d);
+		if (kit_run(target, &r) < 0)
+			printf("# %s: %s\n", r.e.what, r.e.why);
+		said = json_dumps(r.context, 0);
+		_exit(strcmp(kit_line(r.out, "NoNewPrivs"), "\t1") != 0 ? 1
+		      : strcmp(kit_line(r.out, "Seccomp"), "\t2") != 0	 ? 2
+		      : !said || !strstr(said, "without CAP_SYS_ADMIN")	 ? 3
+									 : 0);
+	}
+	waitpid(pid, &status, 0);
+	is_int(status, 0, "no_new_privs, the filter, and a word about it");
+	end_process(target);
+}
+
 /* A target whose own filter leaves nothing to start: said before anything is. */
 static void
 test_forbidden(void)
@@ -493,6 +528,7 @@ main(void)
 	test_copy();
 	test_copy_stuck();
 	test_forbidden();
+	test_without_admin();
 	plain = box_run("plain", put_nothing);
 	t[0].pid = box_run("filtered", put_profile);
 	t[1].pid = box_run("nnp", put_profile_nnp);

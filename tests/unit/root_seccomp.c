@@ -463,9 +463,9 @@ test_without_admin(void)
 			printf("# %s: %s\n", r.e.what, r.e.why);
 		said = json_dumps(r.context, 0);
 		_exit(strcmp(kit_line(r.out, "NoNewPrivs"), "\t1") != 0 ? 1
-		      : strcmp(kit_line(r.out, "Seccomp"), "\t2") != 0	 ? 2
-		      : !said || !strstr(said, "without CAP_SYS_ADMIN")	 ? 3
-									 : 0);
+		      : strcmp(kit_line(r.out, "Seccomp"), "\t2") != 0	? 2
+		      : !said || !strstr(said, "without CAP_SYS_ADMIN") ? 3
+									: 0);
 	}
 	waitpid(pid, &status, 0);
 	is_int(status, 0, "no_new_privs, the filter, and a word about it");

@@ -24,7 +24,7 @@ ALLOWING = {"defaultAction": "SCMP_ACT_ALLOW",
 
 @pytest.fixture(scope="session")
 def probe(base):
-    path = base / "probe"
+    path = base / "seccomp-probe"
     run(["gcc", "-O1", "-static", "-no-pie", "-o", path,
          pathlib.Path(__file__).with_name("probe.c")])
     return path
@@ -350,7 +350,7 @@ def test_traced_target_names_the_tracer(box_with, probe, coral):
                           stdout=subprocess.PIPE) as tracer:
         assert tracer.stdout.readline() == b"tracing\n"
         done = coral.run("exec", "--seccomp=copy", "--pid", box.pid, "--", "/bin/true")
-        assert done.code == 125 and f"{tracer.pid} (probe)" in done.errtext, done
+        assert done.code == 125 and f"{tracer.pid} (seccomp-probe)" in done.errtext, done
         assert "why:" in done.errtext and "try:" in done.errtext
         # Without it nobody needs to trace.
         assert calls(coral, box)["keyctl"] == 71

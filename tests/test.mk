@@ -13,11 +13,13 @@ deps-build:
 
 # Everything; the last line is "N passed, N failed".
 check: deps
-	$(Q)$(TEST_LIB)/check.sh unit sanitized corpus lint container
+	$(Q)$(TEST_LIB)/check.sh unit sanitized corpus lint kernels container
 check-unit:
 	$(Q)$(TEST_LIB)/check.sh unit
 check-container: deps
 	$(Q)$(TEST_LIB)/check.sh container
+check-kernels: deps
+	$(Q)$(TEST_LIB)/check.sh kernels
 lint:
 	$(Q)$(TEST_LIB)/check.sh lint
 
@@ -69,4 +71,4 @@ install: all
 	for page in man/*.[1-8]; do d=$(datadir)/man/man$${page##*.}; \
 	  install -d $$d && install -m 0644 $$page $$d/ || exit 1; done
 
-.PHONY: deps deps-build check check-unit check-container lint fuzz fuzz-build hostile bench demo asciicasts install
+.PHONY: deps deps-build check check-unit check-container check-kernels lint fuzz fuzz-build hostile bench demo asciicasts install

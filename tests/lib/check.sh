@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Run suites and add them up:  check.sh SUITE...  (unit sanitized corpus lint container)
+# Run suites and add them up:  check.sh SUITE...  (unit sanitized corpus lint kernels container)
 # The last line is "N passed, N failed".  Logs stay in build/check.  With CI=true a skip is a
 # failure.
 set -uo pipefail
@@ -109,6 +109,11 @@ run_lint() {
 	tap lint tests/lint/run.sh
 }
 
+run_kernels() { # those that need root under Debian's own kernel, with the layouts this one lacks
+	build kernels all unit || return
+	tap kernels tests/kernels/v1.sh tests/kernels/v2.sh
+}
+
 run_container() {
 	build container all hostile || return
 	local log=$logs/container.log rc ok bad skip word
@@ -134,7 +139,7 @@ run_container() {
 [ $# -gt 0 ] || set -- unit
 for suite in "$@"; do
 	case $suite in
-	unit | sanitized | corpus | lint | container) "run_$suite" ;;
+	unit | sanitized | corpus | lint | kernels | container) "run_$suite" ;;
 	*) echo "check.sh: no such suite: $suite" >&2; exit 2 ;;
 	esac
 done

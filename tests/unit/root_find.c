@@ -60,12 +60,11 @@ clean(void)
 	rmdir(dir);
 }
 
-/* A container with namespaces and a v2 cgroup, called `service` in its environment. */
+/* A container with namespaces and a cgroup, called `service` in its environment. */
 static void
 start(int n, const char *service)
 {
-	struct clone_args args = {
-	    .flags = CLONE_INTO_CGROUP | CLONE_NEWPID | CLONE_NEWNS, .exit_signal = SIGCHLD};
+	struct clone_args args = {.flags = CLONE_NEWPID | CLONE_NEWNS, .exit_signal = SIGCHLD};
 	char path[300], name[100], *env[] = {name, NULL};
 	char *argv[] = {(char[]){"box"}, (char[]){"sleep"}, NULL};
 	int ready[2], cg;
@@ -74,14 +73,15 @@ start(int n, const char *service)
 	snprintf(name, sizeof(name), "SERVICE_NAME=%s-%d", service, (int)getpid());
 	box_dir(n, path, sizeof(path));
 	mkdir(path, 0755);
-	cg = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	strcat(path, "/cgroup.procs");
+	cg = open(path, O_WRONLY | O_CLOEXEC);
 	if (cg < 0 || pipe2(ready, O_CLOEXEC) < 0)
 		exit(99);
-	args.cgroup = (uint64_t)cg;
 	boxes[n] = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 	if (boxes[n] == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		execve("/proc/self/exe", argv, env);
+		if (write(cg, "0", 1) == 1)
+			execve("/proc/self/exe", argv, env);
 		_exit(1);
 	}
 	/* Ended by its exec: then its environment is its own. */
@@ -122,10 +122,18 @@ remembered(const char *service)
 	return true;
 }
 
+/* Of the cgroup tree that a target is known by. */
+static const char *
+tree(void)
+{
+	if (access("/sys/fs/cgroup/cgroup.procs", F_OK) == 0)
+		return "";
+	return access("/sys/fs/cgroup/unified", F_OK) == 0 ? "/unified" : "/freezer";
+}
+
 int
 main(int argc, char **argv)
 {
-	struct stat st;
 	char cache[100];
 	struct err e;
 
@@ -133,8 +141,7 @@ main(int argc, char **argv)
 		for (;;)
 			pause();
 	strcpy(dir, "/tmp/coral-find-XXXXXX");
-	snprintf(top, sizeof(top), "/sys/fs/cgroup%s/coral-find-%d",
-	    stat("/sys/fs/cgroup/unified", &st) == 0 ? "/unified" : "", (int)getpid());
+	snprintf(top, sizeof(top), "/sys/fs/cgroup%s/coral-find-%d", tree(), (int)getpid());
 	if (!mkdtemp(dir) || mkdir(top, 0755) < 0) {
 		perror(top);
 		return 99;

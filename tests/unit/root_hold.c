@@ -152,18 +152,23 @@ test_moved(void)
 
 	is_int(tgt_describe(&kit_sys, pid, &t, &e), 0, "a container's process is chosen");
 	ok(t.cgroup[0] != '\0' && hold(&t, &e) == 0, "and held, in %s", t.cgroup);
-	box_sh("for g in /sys/fs/cgroup/*/coral-test-%d-moved; do mkdir -p $g/inner && "
-	       "{ cat ${g%%/*}/cpuset.cpus >$g/inner/cpuset.cpus; cat ${g%%/*}/cpuset.mems "
-	       ">$g/inner/cpuset.mems; echo %d >$g/inner/cgroup.procs; } 2>/dev/null; done; true",
-	    (int)getpid(), (int)pid);
+	box_sh(
+	    "for g in /sys/fs/cgroup/coral-test-%d-moved /sys/fs/cgroup/*/coral-test-%d-moved; do "
+	    "[ -d $g ] && mkdir $g/inner && "
+	    "{ cat ${g%%/*}/cpuset.cpus >$g/inner/cpuset.cpus; cat ${g%%/*}/cpuset.mems "
+	    ">$g/inner/cpuset.mems; echo %d >$g/inner/cgroup.procs; } 2>/dev/null; done; true",
+	    (int)getpid(), (int)getpid(), (int)pid);
 	is_int(hold(&t, &e), 0, "in a cgroup below it is the container's still");
-	box_sh("for g in /sys/fs/cgroup/*; do echo %d >$g/cgroup.procs 2>/dev/null; done; true",
+	box_sh(
+	    "g=/sys/fs/cgroup; [ -e $g/cgroup.procs ] || g=$(echo $g/*); for g in $g; do echo %d "
+	    ">$g/cgroup.procs 2>/dev/null; done; true",
 	    (int)pid);
 	is_int(hold(&t, &e), -1, "out of it, it is not");
 	ok(e.code == ERR_TARGET_GONE && strstr(e.why, "selected"), "%s", e.why);
-	box_sh("for g in /sys/fs/cgroup/*/coral-test-%d-moved; do rmdir $g/inner; echo %d "
-	       ">$g/cgroup.procs; done 2>/dev/null; true",
-	    (int)getpid(), (int)pid);
+	box_sh(
+	    "for g in /sys/fs/cgroup/coral-test-%d-moved /sys/fs/cgroup/*/coral-test-%d-moved; do "
+	    "[ -d $g ] && rmdir $g/inner && echo %d >$g/cgroup.procs; done 2>/dev/null; true",
+	    (int)getpid(), (int)getpid(), (int)pid);
 }
 
 int

@@ -202,7 +202,11 @@ test_evil_script(pid_t target)
 	evil.want = (struct enter_want){.argv = argv, .tty = true};
 	is_int(kit_spawn(target, &evil, &from), 0, "#!/proc/self/exe is entered");
 	fd_nonblock(from, false);
-	ok(read(from, said, sizeof(said) - 1) > 0, "and runs");
+	for (size_t n = 0; n < sizeof(said) - 1 && !strchr(said, '\n'); n = strlen(said)) {
+		if (read(from, said + n, sizeof(said) - 1 - n) <= 0)
+			break;
+	}
+	ok(said[0], "and runs");
 	is_str(said, "1\r\n", "our binary, from the sealed file");
 	/* This program runs from the same file, so the kernel may say that first. */
 	sys = attack(evil.child.pid, end_evil);

@@ -45,6 +45,13 @@ struct seen {
 	bool alive, ours;
 };
 
+/* It came to us when its parent ended.  What is older than the leader is another child of ours. */
+static bool
+is_orphan(const struct enter_tree *t, const struct proc_stat *st)
+{
+	return t->reaps && st->ppid == getpid() && st->start >= t->leader_start;
+}
+
 static size_t
 look_at_all(const struct tgt_sys *s, const struct enter_tree *t, struct seen *out, size_t max)
 {
@@ -68,8 +75,7 @@ look_at_all(const struct tgt_sys *s, const struct enter_tree *t, struct seen *ou
 		    .pid = st.pid,
 		    .ppid = st.ppid,
 		    .alive = proc_alive(&st),
-		    .ours =
-			is_leader(t, &st) || same_audit(pd, t) || (t->reaps && st.ppid == getpid()),
+		    .ours = is_leader(t, &st) || same_audit(pd, t) || is_orphan(t, &st),
 		};
 	}
 	if (d)

@@ -100,6 +100,11 @@ unreadable(const struct tgt_hold *h, const char *file, struct err *e)
 		err_set(e, ERR_PRIVILEGE, sys, "cannot read /proc/%d/%s", (int)h->pid, file);
 		return caps_why(e, CAP_BIT(CAP_SYS_PTRACE));
 	}
+	if (sys == ETIMEDOUT) {
+		err_set(e, ERR_TIMEOUT, sys, "cannot read /proc/%d/%s", (int)h->pid, file);
+		err_why(e, "the process keeps its memory locked: a file system that it uses hangs");
+		return err_hint(e, "name another process of the container with --pid");
+	}
 	err_set(e, ERR_IO, sys, "cannot read /proc/%d/%s", (int)h->pid, file);
 	if (sys == EINVAL)
 		err_why(e, "it is not what the kernel writes there");

@@ -25,6 +25,9 @@
 int proc_open(int proc, pid_t pid);
 /* A whole file below dirfd into out[0..size); its length, or -1 (EFBIG when it does not fit). */
 ssize_t proc_read(int dirfd, const char *path, char *out, size_t size);
+/* The same for environ and cmdline, which a process can keep from being read: ETIMEDOUT after
+ * 250 ms.  What was not read then holds a thread and a descriptor for as long as we live. */
+ssize_t proc_read_memory(int pd, const char *path, char *out, size_t size);
 /* The number in the link ns/NAME, or 0 when it cannot be read. */
 uint64_t proc_ns(int pd, const char *name);
 

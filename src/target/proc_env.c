@@ -57,7 +57,8 @@ proc_parse_environ(const char *p, size_t n, char ***out, size_t *count)
 
 /* As much as there is, in memory of the caller's to free. */
 static ssize_t
-read_large(int pd, const char *path, size_t max, char **out)
+read_large(ssize_t (*reader)(int pd, const char *path, char *out, size_t size), int pd,
+    const char *path, size_t max, char **out)
 {
 	size_t size = 32 * 1024;
 	ssize_t n;
@@ -67,7 +68,7 @@ read_large(int pd, const char *path, size_t max, char **out)
 
 		if (!p)
 			return -1;
-		n = proc_read(pd, path, p, size);
+		n = reader(pd, path, p, size);
 		if (n >= 0) {
 			*out = p;
 			return n;
@@ -83,7 +84,7 @@ int
 proc_read_environ(int pd, char ***out, size_t *count)
 {
 	auto_free char *text = NULL;
-	ssize_t n = read_large(pd, "environ", PROC_ENVIRON_MAX, &text);
+	ssize_t n = read_large(proc_read_memory, pd, "environ", PROC_ENVIRON_MAX, &text);
 
 	*out = NULL;
 	*count = 0;
@@ -191,7 +192,7 @@ int
 proc_read_mountinfo(int pd, proc_mount_fn fn, void *arg)
 {
 	auto_free char *text = NULL;
-	ssize_t n = read_large(pd, "mountinfo", PROC_MOUNTINFO_MAX, &text);
+	ssize_t n = read_large(proc_read, pd, "mountinfo", PROC_MOUNTINFO_MAX, &text);
 
 	return n < 0 ? -1 : proc_parse_mountinfo(text, (size_t)n, fn, arg);
 }

@@ -223,7 +223,7 @@ is_pause(int pd, const char *comm)
 		return true;
 	if (strcmp(comm, "catatonit") != 0)
 		return false;
-	n = proc_read(pd, "cmdline", line, sizeof(line));
+	n = proc_read_memory(pd, "cmdline", line, sizeof(line));
 	/* As --init of a container it has a program after it. */
 	return n >= 3 && memcmp(line + n - 3, "-P", 3) == 0;
 }

@@ -39,7 +39,7 @@ static void
 conmon_args(int pd, struct rt_monitor *m)
 {
 	char text[16 * 1024];
-	ssize_t n = proc_read(pd, "cmdline", text, sizeof(text));
+	ssize_t n = proc_read_memory(pd, "cmdline", text, sizeof(text));
 
 	if (n > 0)
 		rt_take_conmon(text, (size_t)n, m);

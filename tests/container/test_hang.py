@@ -2,6 +2,7 @@
 """A container whose files never answer holds up nobody but itself, and not for long."""
 import os
 import pathlib
+import shutil
 import subprocess
 import time
 
@@ -24,8 +25,8 @@ def mute(mute_fuse):
     """Lay a file system that never answers over a directory of a container."""
     made = []
 
-    def lay(container, directory):
-        proc = subprocess.Popen([mute_fuse, str(container.pid), directory],
+    def lay(container, directory, *how):
+        proc = subprocess.Popen([mute_fuse, str(container.pid), directory, *how],
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
         made.append(proc)
         assert proc.stdout.readline() == b"mounted\n"
@@ -100,3 +101,36 @@ def test_the_client_that_gave_up(agent, make_box, mute):
     server.kill()
     wait_for("the keeper to end", lambda: not alive(keeper), 20)
     clean(agent, box)
+
+
+def readable(pid):
+    return subprocess.run(["timeout", "1", "cat", f"/proc/{pid}/cmdline"], check=False,
+                          stdout=subprocess.DEVNULL).returncode != 124
+
+
+def test_memory_that_nobody_can_read(agent, make_box, mute, base):
+    """ps(1) hangs on a process whose memory map is locked while a page does not come; finding and
+    entering others does not."""
+    run(["gcc", "-static", "-O2", "-pthread", "-o", base / "locked", HERE / "locked.c"])
+
+    def edit(_, root):
+        (root / "srv").mkdir(exist_ok=True)
+        shutil.copy(base / "locked", root / "bin/locked")
+
+    wait = "until [ -e /srv/page ]; do sleep 0.05; done; exec /bin/locked /srv/page"
+    box = make_box("locked", kind="busybox", args=["/bin/sh", "-c", wait], edit=edit)
+    server = mute(box, "/srv", "page")
+    assert server.stdout.readline() == b"asked\n"
+    wait_for("its memory to be locked", lambda: not readable(box.pid), 10)
+    try:
+        other = make_box("other", kind="busybox", env=[f"SERVICE_NAME=free-{box.pid}"])
+        begun = time.monotonic()
+        assert agent.coral.run("exec", f"free-{box.pid}", "--", "echo", "on").out == b"on\n"
+        listed = agent.coral.run("ps").out.decode()
+        assert other.name in listed and str(box.pid) in listed
+        done = agent.coral.run("exec", "--pid", box.pid, "--", "true")
+        assert done.code == 124 and "memory locked" in done.errtext, done
+        assert time.monotonic() - begun < 10
+    finally:
+        server.kill()
+        wait_for("it to be let go", lambda: readable(box.pid), 10)

@@ -315,7 +315,7 @@ def test_multiplexed_sessions(ssh, who, home):
             done = ssh(who, f"echo {n}", flags=("-S", str(control)))
             assert done.stdout == b"%d\n" % n
     finally:
-        master.terminate()
+        master.kill()  # a SIGTERM just before its poll(2) would wait for the next event
         master.wait()
 
 

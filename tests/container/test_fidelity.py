@@ -20,7 +20,7 @@ ALL = ENGINES | FIRST
 # Every difference there may be: keys, beside whom, why.  What is not here fails, and so does a
 # line that no container needs any more.
 ALLOWED = [
-    (r"cgroup\.unified", ALL, "a session has a cgroup of its own below the container's"),
+    (r"cgroup\.(unified|pids)", ALL, "a session has a cgroup of its own below the container's"),
     (r"oom_score_adj", ALL, "the larger of the first process's and 500: the session ends first"),
     (r"loginuid|sessionid", ALL, "engines leave them unset; here they tell sessions apart"),
     (r"keyring", ALL, "a keyring of the session's own; engines give the container's to each exec"),
@@ -55,6 +55,7 @@ def own_cgroup(theirs, ours):
 # Where a difference is allowed, but not any.
 BOUND = {
     "cgroup.unified": own_cgroup,
+    "cgroup.pids": own_cgroup,
     "oom_score_adj": lambda theirs, ours: int(ours) >= max(500, int(theirs)),
     "prctl.pdeathsig": lambda theirs, ours: (theirs, ours) == ("0", "9"),
     "keyring": lambda theirs, ours: ours.endswith(";_ses"),
@@ -275,8 +276,9 @@ def test_cgroups_that_are_mounted(coral, box, prefix, mine, short):
     first = {(line.split(":")[1] or "unified"): line.rstrip().split(":", 2)[2]
              for line in open(f"/proc/{box.pid}/cgroup", encoding="utf-8")}
     assert got[mine] == f"{first[mine]}/coral-{done['session_id']}"
-    joined = set(first) - {mine} - ({"unified"} if mine == "freezer" else set())
-    if mine == "freezer" or not short:
+    joined = set(first) - {mine, "pids"} - ({"unified"} if mine == "freezer" else set())
+    if mine == "freezer" or not short:  # and one to limit its processes
+        assert got["pids"] == f"{first['pids']}/coral-{done['session_id']}"
         assert {n: got[n] for n in joined} == {n: first[n] for n in joined}
     item = items_of(done["context"])["cgroup"]
     assert item["state"] == ("defaulted" if short else "cloned")

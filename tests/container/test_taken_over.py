@@ -299,7 +299,8 @@ def test_a_recording_needs_no_reader(alice, taken, box):
     _, stream, _ = alice.report("m")
     alice.order("R", stream - 1, b"\0")
     sid = wait_for("a recording", taken.agent.coral.session_dirs)[0]
-    wait_for("the output", lambda: b"err" in taken.agent.coral.cast_path(sid).read_bytes())
+    path = taken.agent.coral.cast_path(sid)
+    wait_for("the output", lambda: path.exists() and b"err" in path.read_bytes())
     alice.close()
     cast = finished(taken.agent, sid)
     assert cast.exact(1) == b"out\n" and cast.exact(2) == b"err"

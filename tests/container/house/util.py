@@ -37,6 +37,14 @@ def run(argv, timeout=60, check=True, **kw):
     return done
 
 
+def cmdline(pid):
+    """Its arguments, each with a NUL; nothing once it is gone."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
 def alive(pid):
     """Whether pid exists and is not a zombie."""
     try:

@@ -5,15 +5,36 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "cli/enter.h"
 #include "cli/table.h"
 
-/* Strings as they are, numbers in decimal, an argv as a shell line, null as "". */
+/* An argv as a shell line; numbers in decimal. */
+static void
+text_of_list(const json_t *list, char *out, size_t size)
+{
+	const char *argv[65];
+	char numbers[COUNT_OF(argv)][24];
+	size_t n = 0;
+
+	for (size_t i = 0; i < json_array_size(list) && n + 1 < COUNT_OF(argv); i++) {
+		const json_t *v = json_array_get(list, i);
+
+		if (json_is_string(v))
+			argv[n++] = json_string_value(v);
+		if (!json_is_integer(v))
+			continue;
+		snprintf(numbers[n], sizeof(numbers[n]), "%lld", (long long)json_integer_value(v));
+		argv[n] = numbers[n];
+		n++;
+	}
+	argv[n] = NULL;
+	str_quote_argv(out, size, argv);
+}
+
+/* Strings as they are, numbers in decimal, null as "". */
 static void
 text_of(const json_t *v, char *out, size_t size)
 {
-	const char *argv[65];
-	size_t n = 0;
-
 	out[0] = '\0';
 	if (json_is_string(v))
 		str_copy(out, json_string_value(v), size);
@@ -23,16 +44,8 @@ text_of(const json_t *v, char *out, size_t size)
 		snprintf(out, size, "%.3f", json_real_value(v));
 	else if (json_is_boolean(v))
 		str_copy(out, json_is_true(v) ? "yes" : "no", size);
-	else if (json_is_array(v)) {
-		for (size_t i = 0; i < json_array_size(v) && n + 1 < COUNT_OF(argv); i++) {
-			const char *s = json_string_value(json_array_get(v, i));
-
-			if (s)
-				argv[n++] = s;
-		}
-		argv[n] = NULL;
-		str_quote_argv(out, size, argv);
-	}
+	else if (json_is_array(v))
+		text_of_list(v, out, size);
 }
 
 static int
@@ -109,6 +122,26 @@ run_ls(const struct cmd *c, const struct args *a, int argc, char **argv, int das
 	return rc < 0 ? 1 : 0;
 }
 
+static void print_object(const json_t *obj, int indent);
+
+/* What --explain prints as it prints it, other objects one below the other. */
+static void
+print_objects(const json_t *list, int indent)
+{
+	const json_t *row;
+	size_t i;
+
+	if (json_object_get(json_array_get(list, 0), "item")) {
+		explain_items(stdout, indent, list);
+		return;
+	}
+	json_array_foreach(list, i, row)
+	{
+		printf("%*s-\n", indent, "");
+		print_object(row, indent + 2);
+	}
+}
+
 /* "key: value" lines, nested objects indented. */
 static void
 print_object(const json_t *obj, int indent)
@@ -124,6 +157,11 @@ print_object(const json_t *obj, int indent)
 		if (json_is_object(v)) {
 			printf("%*s%s:\n", indent, "", name);
 			print_object(v, indent + 2);
+			continue;
+		}
+		if (json_is_object(json_array_get(v, 0))) {
+			printf("%*s%s:\n", indent, "", name);
+			print_objects(v, indent + 2);
 			continue;
 		}
 		text_of(v, raw, sizeof(raw));

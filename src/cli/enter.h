@@ -88,6 +88,8 @@ void outcome_report(const struct enter *en, const struct client_result *res, con
 
 /* explain.c */
 void explain_print(const json_t *opened);
+/* The items of a context, `indent` columns to the right. */
+void explain_items(FILE *f, int indent, const json_t *items);
 
 /* choose.c: one of several, on the terminal. */
 bool choose_possible(void);

@@ -7,7 +7,7 @@
 
 #include "base/str.h"
 #include "cli/cmds.h"
-#include "pty/term.h"
+#include "cli/table.h"
 
 #define WIDTH_MIN 40
 #define WIDTH_MAX 100
@@ -15,38 +15,14 @@
 static int
 width_of(FILE *f)
 {
-	struct winsize ws;
-	int64_t cols = 80;
+	int64_t cols = table_columns(f);
 
-	if (isatty(fileno(f)) && term_size(fileno(f), &ws))
-		cols = ws.ws_col;
-	else if (getenv("COLUMNS"))
-		str_to_i64(getenv("COLUMNS"), 1, 10000, &cols);
-	return cols < WIDTH_MIN ? WIDTH_MIN : cols > WIDTH_MAX ? WIDTH_MAX : (int)cols;
-}
-
-/* `text` from column `at`, going on in column `indent`. */
-static void
-wrap(FILE *f, const char *text, int at, int indent, int width)
-{
-	bool first = true;
-
-	while (*text) {
-		int n = (int)strcspn(text, " ");
-
-		if (!first && at + 1 + n > width) {
-			fprintf(f, "\n%*s", indent, "");
-			at = indent;
-		} else if (!first) {
-			fputc(' ', f);
-			at++;
-		}
-		fwrite(text, 1, (size_t)n, f);
-		at += n;
-		text += n + (text[n] == ' ');
-		first = false;
+	if (cols == 0) {
+		cols = 80;
+		if (getenv("COLUMNS"))
+			str_to_i64(getenv("COLUMNS"), 1, 10000, &cols);
 	}
-	fputc('\n', f);
+	return cols < WIDTH_MIN ? WIDTH_MIN : cols > WIDTH_MAX ? WIDTH_MAX : (int)cols;
 }
 
 /* A term in the left column and its text in the right one. */
@@ -60,7 +36,7 @@ item(FILE *f, const char *term, const char *text, int left, int width)
 		n = 0;
 	}
 	fprintf(f, "%*s", left - n, "");
-	wrap(f, text, left, left, width);
+	table_wrap(f, text, left, left, width);
 }
 
 static void
@@ -106,7 +82,7 @@ help_one(FILE *f, const struct cmd *c)
 		fprintf(f, "coral %s %s\n\n", c->name, c->usage);
 	else
 		fprintf(f, "coral %s\n\n", c->name);
-	wrap(f, c->summary, 0, 0, width);
+	table_wrap(f, c->summary, 0, 0, width);
 	fputs("\nOptions:\n", f);
 	for (const struct opt *o = c->opts; o && o->name; o++)
 		option(f, o, left, width);
@@ -121,7 +97,7 @@ help_all(FILE *f)
 	int width = width_of(f);
 
 	fputs("Usage: coral COMMAND [flags] ...\n\n", f);
-	wrap(f,
+	table_wrap(f,
 	    "Enters running containers, as the process they would have started, and records it.", 0,
 	    0, width);
 	fputs("\nCommands:\n", f);

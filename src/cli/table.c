@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "pty/term.h"
 
 #define CELL_MAX 512
 
@@ -138,4 +139,35 @@ table_print(const struct table *t, FILE *f, int keep)
 		fputs("\033[0m", f);
 	for (size_t i = 0; i + (size_t)t->ncols <= t->n; i += (size_t)t->ncols)
 		print_row(f, t->cells + i, width, t->ncols);
+}
+
+int
+table_columns(FILE *f)
+{
+	struct winsize ws;
+
+	return isatty(fileno(f)) && term_size(fileno(f), &ws) ? ws.ws_col : 0;
+}
+
+void
+table_wrap(FILE *f, const char *text, int at, int indent, int width)
+{
+	bool first = true;
+
+	while (*text) {
+		int n = (int)strcspn(text, " ");
+
+		if (!first && at + 1 + n > width) {
+			fprintf(f, "\n%*s", indent, "");
+			at = indent;
+		} else if (!first) {
+			fputc(' ', f);
+			at++;
+		}
+		fwrite(text, 1, (size_t)n, f);
+		at += n;
+		text += n + (text[n] == ' ');
+		first = false;
+	}
+	fputc('\n', f);
 }

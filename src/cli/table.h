@@ -22,4 +22,9 @@ void table_set_colour(const char *mode);
 /* Whether colours and attributes are welcome on f (NO_COLOR, TERM=dumb, not a terminal). */
 bool table_colour(FILE *f);
 
+/* How wide the terminal is; 0: it is none. */
+int table_columns(FILE *f);
+/* `text` from column `at`, broken at blanks before `width` and going on in column `indent`. */
+void table_wrap(FILE *f, const char *text, int at, int indent, int width);
+
 #endif

@@ -173,12 +173,15 @@ def items_of(context):
 def explained_items(text):
     """{item: {state, why, allow}} from the table of --explain."""
     head, *rows = [line for line in text.splitlines() if line and not line.startswith("coral:")]
-    at = [head.index(name) for name in ("ITEM", "STATE", "WHY", "TO CLONE IT")]
+    at = [head.index(name) for name in ("ITEM", "STATE", "WHY")]
     found = {}
     for row in rows:
-        name, state, why, allow = [row[a:b].strip() for a, b in zip(at, [*at[1:], None])]
-        found[name] = {"item": name, "state": state, "why": why,
-                       "allow": None if allow == "-" else allow}
+        name, state, text = [row[a:b].strip() for a, b in zip(at, [*at[1:], None])]
+        if name:
+            last = found[name] = {"item": name, "state": state, "why": text, "allow": None}
+        else:
+            text = re.sub("^to clone it: ", "", text)
+            last["allow"] = re.sub("^nothing clones it: ", "nothing: ", text)
     return found
 
 

@@ -67,7 +67,8 @@ say_namespaces(const struct enter_plan *p, json_t *items)
 	else
 		item(items, "namespaces", left ? DEFAULTED : CLONED,
 		    "leave --namespaces out, or name them there too",
-		    left ? "not entered, as asked:%s" : "%s", left ? names : "all that differ");
+		    left ? "not entered, as asked:%s" : "%s",
+		    left ? names : "all that differ from the agent's");
 	if (!p->target_root)
 		item(items, "root", DEFAULTED, "name mnt in --namespaces",
 		    "the agent's: the mnt namespace is not entered");
@@ -82,8 +83,9 @@ say_namespaces(const struct enter_plan *p, json_t *items)
 		item(items, "cwd", DEFAULTED, "choose a directory with -w",
 		    "/: the target's cannot be used");
 	else
-		item(items, "cwd", CLONED, NULL, "%s, or / when it lies outside the root",
-		    p->ctx.cwd_name);
+		item(items, "cwd", CLONED, NULL, "%s%s", p->ctx.cwd_name,
+		    strcmp(p->ctx.cwd_name, "/") == 0 ? ""
+						      : ", or / when that lies outside the root");
 }
 
 static void
@@ -130,7 +132,7 @@ say_identity(const struct enter_plan *p, json_t *items)
 		item(items, "groups", p->as_user ? DEFAULTED : CLONED, "leave -u out", "%s", how);
 	say_capabilities(p, items);
 	item(items, "securebits", DEFAULTED, "nothing: prctl(2) tells a process its own only",
-	    "0: the kernel does not show another process's");
+	    "0, as with docker exec: the kernel does not show another process's");
 	if (p->why_nnp[0])
 		item(items, "no_new_privs", DEFAULTED, "give the agent CAP_SYS_ADMIN", "%s",
 		    p->why_nnp);

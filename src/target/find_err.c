@@ -104,12 +104,12 @@ list(const struct tgt_list *all, const struct tgt_list *l, struct err *e)
 		err_why(e, "\nand %zu more", l->n - LINES_MAX);
 }
 
-/* The name that was perhaps meant, or NULL. */
-static const char *
+/* Whose name was perhaps meant, or NULL. */
+static const struct tgt *
 nearest(const struct tgt_query *q, const struct tgt_list *all)
 {
 	const char *const asked[] = {q->word, q->service, q->container, q->pod};
-	const char *words[2 * LINES_MAX * 8 + 1];
+	const char *words[2 * LINES_MAX * 8 + 1], *name = NULL;
 	size_t n = 0;
 
 	for (size_t i = 0; i < all->n && n + 2 < COUNT_OF(words); i++) {
@@ -119,9 +119,12 @@ nearest(const struct tgt_query *q, const struct tgt_list *all)
 			words[n++] = all->v[i].container;
 	}
 	words[n] = NULL;
-	for (size_t i = 0; i < COUNT_OF(asked); i++)
+	for (size_t i = 0; i < COUNT_OF(asked) && !name; i++)
 		if (asked[i] && *asked[i])
-			return str_nearest(asked[i], words);
+			name = str_nearest(asked[i], words);
+	for (size_t i = 0; i < all->n && name; i++)
+		if (name == all->v[i].service || name == all->v[i].container)
+			return &all->v[i];
 	return NULL;
 }
 
@@ -215,7 +218,7 @@ near_misses(const struct tgt_query *q, const struct tgt_list *all, struct err *e
 	for (size_t i = 0; near.v && !said && i < all->n; i++)
 		if (goes_on(&all->v[i], q))
 			near.v[near.n++] = all->v[i];
-	said = said || say("names are matched whole; so begin:", all, &near, e);
+	said = said || say("names are matched whole; longer ones are:", all, &near, e);
 	tgt_list_fini(&near);
 	return said;
 }
@@ -224,8 +227,8 @@ int
 tgt_err_none(const struct tgt_query *q, const struct found *f, struct err *e)
 {
 	const struct tgt_list *all = &f->all;
-	const char *near = nearest(q, all);
-	char asked[320];
+	const struct tgt *near = nearest(q, all);
+	char asked[320], words[1024];
 
 	describe_query(q, asked, sizeof(asked));
 	if (all->n == 0)
@@ -242,7 +245,10 @@ tgt_err_none(const struct tgt_query *q, const struct found *f, struct err *e)
 		return -1;
 	err_why(e, "running are:");
 	list(all, all, e);
-	return near ? err_hint(e, "did you mean %.200s?", near) : err_hint(e, "coral ps");
+	if (!near)
+		return err_hint(e, "coral ps");
+	words_for(all, near, words, sizeof(words));
+	return err_hint(e, "%.200s", words);
 }
 
 int

@@ -38,8 +38,8 @@ choose_possible(void)
 	return isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
 }
 
-static bool
-word_means(const char *word, const json_t *row)
+bool
+choose_word_means(const char *word, const json_t *row)
 {
 	const char *id = text(row, "container_id");
 
@@ -64,7 +64,7 @@ may_mean(const struct request *r, const json_t *row)
 	       (!r->pod[0] || strcmp(r->pod, text(row, "pod")) == 0) &&
 	       (!r->ns[0] || strcmp(r->ns, text(row, "namespace")) == 0) &&
 	       (!r->container[0] || container_means(r->container, row)) &&
-	       (!r->word[0] || word_means(r->word, row));
+	       (!r->word[0] || choose_word_means(r->word, row));
 }
 
 /* The shortest name that no other candidate has; the container's id when there is none. */

@@ -58,6 +58,7 @@ prepare(struct enter *en, int argc, char **argv, int dashdash, struct err *e)
 	if (take_command(&en->req, argc - first, argv + first, dashdash >= 0, e) < 0 ||
 	    enter_tty(en, false, e) < 0)
 		return -1;
+	en->loose = dashdash < 0 && argc > 1 ? argv : NULL;
 	return enter_env(&en->req, en->args, e);
 }
 

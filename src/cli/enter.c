@@ -2,8 +2,10 @@
 #include "cli/enter.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/str.h"
 #include "transport/client.h"
 
 static void
@@ -60,6 +62,40 @@ choose(struct enter *en, const struct client_where *w, struct err *e)
 	return rc;
 }
 
+/* docker exec has no "--" between the container and the command. */
+static bool
+forgot_dashes(const struct enter *en, const struct client_where *w, struct err *e)
+{
+	bool not_there = e->code == ERR_NOT_FOUND, is_one = false;
+	auto_free char *line = NULL;
+	struct err ignored;
+	json_t *targets;
+	const json_t *row;
+	size_t i;
+
+	if (!en->loose || (!not_there && e->code != ERR_AMBIGUOUS))
+		return false;
+	targets = list_targets(w, &en->req, &ignored);
+	json_array_foreach(targets, i, row)
+	{
+		if (choose_word_means(en->loose[0], row))
+			is_one = true;
+	}
+	json_decref(targets);
+	line = is_one ? malloc(ERR_HINT_SIZE) : NULL;
+	if (!line)
+		return false;
+	if (not_there)
+		err_set(e, ERR_NOT_FOUND, 0, "%s", e->what);
+	else
+		err_set(e, ERR_AMBIGUOUS, 0, "no target was named");
+	err_why(
+	    e, "%.200s is one, but without -- it is the first word of the command", en->loose[0]);
+	str_quote_argv(line, ERR_HINT_SIZE, (const char *const *)(const void *)(en->loose + 1));
+	err_hint(e, "coral exec %.200s -- %.200s", en->loose[0], line);
+	return true;
+}
+
 static int
 attempt(struct enter *en, const struct client_where *w, struct client_result *res, struct err *e)
 {
@@ -86,7 +122,7 @@ enter_run(struct enter *en)
 	en->io.opened = on_opened;
 	en->io.arg = en;
 	rc = attempt(en, &agent.where, &res, &e);
-	if (rc < 0 && !res.result) {
+	if (rc < 0 && !forgot_dashes(en, &agent.where, &e) && !res.result) {
 		int chose = choose(en, &agent.where, &e);
 
 		if (chose == 1) {

@@ -15,6 +15,7 @@ struct enter {
 	struct client_io io;
 	bool as_json, explain;
 	int status_fd; /* or -1 */
+	char **loose;  /* the command, when its first word may be a forgotten target; or NULL */
 };
 
 /* Rows of both, to be followed by the verb's own. */
@@ -93,6 +94,7 @@ void explain_items(FILE *f, int indent, const json_t *items);
 
 /* choose.c: one of several, on the terminal. */
 bool choose_possible(void);
+bool choose_word_means(const char *word, const json_t *row);
 /* Asks for one of those that `r` may mean.  0: `r` names it; 1: given up; -1: there is nothing to
  * choose. */
 int choose_target(struct request *r, const json_t *targets);

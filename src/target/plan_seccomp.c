@@ -13,8 +13,6 @@
 #include "base/str.h"
 #include "target/runtime.h"
 
-#define COPY_HINT "--seccomp=copy reads them from the process"
-
 static void PRINTF_LIKE(4, 5)
     say(struct plan_item *it, const char *state, const char *allow, const char *fmt, ...)
 {
@@ -79,6 +77,14 @@ from_file(struct enter_plan *p, const struct tgt *t, bool *notifies, char path[R
 	return rc;
 }
 
+static const char *
+copy_hint(void)
+{
+	return sc_may_copy() ? "--seccomp=copy reads them from the process"
+			     : "run the agent on the host: it can read the runtime's files there, "
+			       "and copy from the process with --seccomp=copy";
+}
+
 static int
 builtin(struct enter_plan *p, struct err *e)
 {
@@ -103,7 +109,8 @@ by_file(struct enter_plan *p, const struct tgt *t, struct err *e)
 	const char *note;
 
 	if (!from_file(p, t, &notifies, path, why)) {
-		say(it, PLAN_DEFAULTED, COPY_HINT, "a built-in filter like the runtimes': %s", why);
+		say(it, PLAN_DEFAULTED, copy_hint(), "a built-in filter like the runtimes': %s",
+		    why);
 		return builtin(p, e);
 	}
 	note = notifies ? "; its supervisor is not there: those calls give ENOSYS" : "";
@@ -114,7 +121,7 @@ by_file(struct enter_plan *p, const struct tgt *t, struct err *e)
 		    "nothing: a supervisor answers for the process that it was started with",
 		    "from %s%s", path, note);
 	else
-		say(it, PLAN_DEFAULTED, COPY_HINT,
+		say(it, PLAN_DEFAULTED, copy_hint(),
 		    "%zu of %d, from %s: the application added its own%s", p->filters.n, theirs,
 		    path, note);
 	return 0;

@@ -95,6 +95,8 @@ size_t sc_stub(const struct sc_profile *p, struct sock_filter out[SC_STUB_MAX]);
  * does it and is waited for for at most a second; however it ends, the kernel
  * lets the process go.
  */
+/* Whether the kernel lets this process: only outside of containers, to root. */
+bool sc_may_copy(void);
 int sc_copy(int proc, pid_t pid, struct sc_set *out, struct err *e);
 
 /* EPERM for TIOCSTI and TIOCLINUX in ioctl(2), by every way into the kernel. */

@@ -118,6 +118,21 @@ tracer_of(int proc, pid_t pid, struct err *e)
 	return err_hint(e, "end the tracer first, or leave --seccomp=copy out");
 }
 
+bool
+sc_may_copy(void)
+{
+	return (caps_effective() & CAP_BIT(CAP_SYS_ADMIN)) && prctl(PR_GET_SECCOMP) == 0;
+}
+
+static int
+may_not(pid_t pid, struct err *e)
+{
+	err_set(e, ERR_PRIVILEGE, 0, "cannot copy the seccomp filter of process %d", (int)pid);
+	err_why(e, "the kernel tells it only to who has CAP_SYS_ADMIN outside of every container "
+		   "and no filter himself");
+	return err_hint(e, "leave --seccomp=copy out, or run the agent on the host");
+}
+
 static int
 explain(int proc, pid_t pid, const struct part *part, struct err *e)
 {
@@ -130,15 +145,14 @@ explain(int proc, pid_t pid, const struct part *part, struct err *e)
 		err_why(e, "it ended while its seccomp filter was read");
 		return err_hint(e, "coral ps lists what can be entered now");
 	}
+	if (sys == EACCES && part->during != SEIZE)
+		return may_not(pid, e);
 	err_set(e, sys == EPERM || sys == EACCES ? ERR_PRIVILEGE : ERR_LIMIT, sys,
 	    "cannot copy the seccomp filter of process %d", (int)pid);
 	if (sys == EFBIG)
 		err_why(e, "it has more than %d filters", SC_FILTERS_MAX);
 	else if (part->during == SEIZE && (sys == EPERM || sys == EACCES))
 		caps_why(e, CAP_BIT(CAP_SYS_PTRACE));
-	else if (sys == EACCES)
-		err_why(e, "the kernel tells it only to who has CAP_SYS_ADMIN outside of every "
-			   "container and no filter himself");
 	else if (sys == EINVAL || sys == EIO)
 		err_why(e, "this kernel does not tell: it lacks CONFIG_CHECKPOINT_RESTORE");
 	return err_hint(e, "leave --seccomp=copy out: the container's own filter is applied then");
@@ -199,6 +213,8 @@ sc_copy(int proc, pid_t pid, struct sc_set *out, struct err *e)
 	pid_t child, self = getpid();
 	siginfo_t si;
 
+	if (!sc_may_copy())
+		return may_not(pid, e);
 	if (tracer_of(proc, pid, e) < 0)
 		return -1;
 	if (pipe2(ends, O_CLOEXEC) < 0)

@@ -369,6 +369,8 @@ def test_docker_and_its_seccomp_profile(docker_pod):
     for which in ("CapPrm", "CapEff", "CapBnd"):
         assert int(got[which], 16) == int(want[which], 16) & ~lost, which
     assert re.search(r"(?m)^keyring +denied", done.errtext)
+    assert "--seccomp=copy reads" not in done.errtext
+    three_parts(pod.exec("true", flags=["--seccomp=copy"]), "CAP_SYS_ADMIN", "on the host")
     assert pod.exec("sh", "-c", "cat /etc/hostname").text == \
         (pod.target.root / "etc/hostname").read_text()
     done = pod.exec("sh", "-c", "setsid sleep 600 & exit 3")

@@ -114,7 +114,7 @@ cmd_unknown(int argc, char **argv, struct err *e)
 		err_set(e, ERR_USAGE, 0, argc > 1 ? "coral %s has no command %s" : "coral %s what?",
 		    argv[0], argc > 1 ? argv[1] : "");
 		err_why(e, "it has: %s", subs);
-		return err_hint(e, "coral help");
+		return err_hint(e, "coral %s %.*s --help", argv[0], (int)strcspn(subs, ","), subs);
 	}
 	near = str_nearest(argv[0], words);
 	err_set(e, ERR_USAGE, 0, "there is no command %s", argv[0]);

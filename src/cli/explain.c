@@ -46,7 +46,10 @@ explain_items(FILE *f, int indent, const json_t *items)
 
 	if (width == 0) /* One line each, for grep(1). */
 		width = INT_MAX;
-	json_array_foreach(items, i, row) print_item(f, indent, width, row);
+	json_array_foreach(items, i, row)
+	{
+		print_item(f, indent, width, row);
+	}
 }
 
 void

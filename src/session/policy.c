@@ -192,11 +192,10 @@ static int
 deny(const struct policy_who *who, const struct policy_what *what, const char *right,
     const char *why, struct err *e)
 {
-	err_set(e, ERR_DENIED, 0, "%s may not %s%s%s", who->user, right,
+	err_set(e, ERR_DENIED, 0, "%s lacks the right \"%s\"%s%s", who->user, right,
 	    what->service && what->service[0] ? " on " : "", what->service ? what->service : "");
 	err_why(e, "%s", why);
-	return err_hint(
-	    e, "ask whoever keeps policy.yaml on the agent for the right \"%s\"", right);
+	return err_hint(e, "ask whoever keeps policy.yaml on the agent for it");
 }
 
 static void

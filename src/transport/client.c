@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
@@ -27,6 +28,9 @@ client_lost(struct tp_client *c, const char *doing, struct err *e)
 	const char *text = ssh_get_error(c->ssh);
 
 	err_set(e, ERR_TRANSPORT, 0, "the connection was lost while %s", doing);
+	/* What libssh says of a socket at its end. */
+	if (text && strcmp(text, "Success") == 0)
+		text = NULL;
 	err_why(e, "%s", text && *text ? text : "the agent closed it");
 	return err_hint(e, "coral agent status, and the agent's log, say more");
 }
@@ -145,17 +149,33 @@ set_options(struct tp_client *c, const struct tp_client_opts *o, struct err *e)
 }
 
 static int
+refused(struct tp_client *c, bool local, struct err *e)
+{
+	client_lost(c, "shaking hands", e);
+	if (local)
+		err_hint(e, "such a socket serves root and the group coral: be one of them, or "
+			    "use --agent-addr HOST:PORT; the agent's log says more");
+	return -1;
+}
+
+static int
 handshake(struct tp_client *c, struct err *e)
 {
+	struct sockaddr_storage own = {.ss_family = AF_UNSPEC};
+	socklen_t len = sizeof(own);
+	bool local;
 	int rc;
 
+	/* Asked now: libssh may close a socket that it found dead. */
+	local =
+	    getsockname(c->sock, (struct sockaddr *)&own, &len) == 0 && own.ss_family == AF_UNIX;
 	ssh_set_blocking(c->ssh, 0);
 	while ((rc = ssh_connect(c->ssh)) == SSH_AGAIN) {
 		if (client_wait(c, "shaking hands", e) < 0)
-			return -1;
+			return ssh_is_connected(c->ssh) ? -1 : refused(c, local, e);
 	}
 	if (rc != SSH_OK)
-		return client_lost(c, "shaking hands", e);
+		return refused(c, local, e);
 	/* The event exists only now: add_session wants the session's own poll context. */
 	c->event = ssh_event_new();
 	if (!c->event || ssh_event_add_session(c->event, c->ssh) != SSH_OK)

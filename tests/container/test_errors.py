@@ -50,6 +50,15 @@ def test_no_such_target(either, box, flags, fact):
 def test_near_name_is_offered(coral, box):
     done = coral.run("exec", "--service", "harbur", "--", "true")
     assert done.code == 125 and "harbour" in done.errtext
+    assert done.errtext.splitlines()[-1].startswith("  try: -c harbour"), done
+
+
+def test_the_dashes_of_the_target_are_forgotten(coral, box):
+    """As docker exec is typed: the hint is what was meant, and works."""
+    done = coral.run("exec", "-c", box.name, box.name, "echo", "two words")
+    assert done.code == 127
+    three_parts(done, "first word of the command")
+    assert done.errtext.splitlines()[-1] == f"  try: coral exec {box.name} -- echo 'two words'"
 
 
 def test_no_privilege_names_the_capability(coral, box):

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import time
@@ -129,7 +130,7 @@ def test_asciinema_plays_every_recording(agent, box):
 
 def test_ls_show_rm(either, box):
     first = either.run("exec", "--pid", box.pid, "--", "sh", "-c", "exit 3")
-    either.run("exec", "--pid", box.pid, "--", "echo", "two")
+    either.run("exec", "--pid", box.pid, "-u", "app", "--", "echo", "two")
     assert first.code == 3
     listed = either.sessions()
     assert [s["exit_code"] for s in listed] == [0, 3]
@@ -140,7 +141,9 @@ def test_ls_show_rm(either, box):
     sid = listed[0]["id"]
     shown = either.run("sessions", "show", sid, "-o", "json").json()
     assert shown["id"] == sid and "two" in json.dumps(shown)
-    assert either.run("sessions", "show", sid[:20]).code == 0
+    shown = either.run("sessions", "show", sid[:20])
+    assert shown.code == 0 and re.search(r"(?m)^ +root +cloned +the target's$", shown.text), shown
+    assert re.search(r"(?m)^ +groups: 1000 2000$", shown.text), shown
     assert either.run("sessions", "rm", sid).code == 0
     assert [s["id"] for s in either.sessions()] == [listed[1]["id"]]
     assert not either.cast_path(sid).parent.exists()

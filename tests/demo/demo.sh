@@ -39,8 +39,15 @@ if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
 	bold=$'\e[1m' plain=$'\e[m'
 fi
 say() { printf '\n%s# %s%s\n' "$bold" "$*" "$plain"; }
-show() {
-	printf '%s$ %s%s\n' "$bold" "$*" "$plain"
+show() { # as it would be typed
+	local word line=
+	for word in "$@"; do
+		case $word in
+		*[!A-Za-z0-9_./:=-]*) word="'$word'" ;;
+		esac
+		line="$line $word"
+	done
+	printf '%s$%s%s\n' "$bold" "$line" "$plain"
 	"$@"
 }
 coral() { "$coral" "$@"; }

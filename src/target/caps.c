@@ -94,9 +94,12 @@ caps_why(struct err *e, uint64_t need)
 	uint64_t lack = need & ~caps_effective();
 	char text[1024], yaml[1100];
 
-	if (!lack)
-		return err_why(e, "every capability for it is here: a seccomp filter, a security "
-				  "module or the kernel's configuration forbids it");
+	if (!lack) {
+		err_why(e, "every capability for it is here: a seccomp filter, a security module "
+			   "or the kernel's configuration forbids it");
+		return err_hint(e, "run the agent where nothing confines it: on the host, or with "
+				   "seccomp and AppArmor unconfined");
+	}
 	err_why(e, "missing: %s", caps_names(text, sizeof(text), lack));
 	return err_hint(e, "run it as root, or give the agent %s, in its securityContext: %s", text,
 	    caps_yaml(yaml, sizeof(yaml), lack));

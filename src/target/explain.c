@@ -202,7 +202,7 @@ say_scheduling(const struct enter_plan *p, json_t *items)
 	    "nice %d, %s, the target's CPUs", j->nice,
 	    j->policy == SCHED_BATCH  ? "as a batch process"
 	    : j->policy == SCHED_IDLE ? "when idle"
-				      : "in turn");
+				      : "the ordinary policy");
 }
 
 static void

@@ -5,13 +5,14 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/pidfd.h>
 #include <unistd.h>
 
 #include "base/attr.h"
 #include "base/fd.h"
+#include "base/str.h"
 #include "target/caps.h"
 #include "target/proc.h"
 
@@ -86,6 +87,26 @@ still_in(int pd, const char *cgroup)
 	return false;
 }
 
+/* Until a runtime's own process executes the command it has rights that the container will not:
+ * no filter yet, every capability, even the host's root.  runc waits so between create and start.
+ */
+static bool
+is_runtimes(const struct proc_stat *st)
+{
+	return strncmp(st->comm, "runc:[", 6) == 0 || strcmp(st->comm, "crun") == 0;
+}
+
+static int
+not_started(struct err *e, const struct proc_stat *st)
+{
+	char comm[128];
+
+	str_vis(comm, sizeof(comm), st->comm);
+	err_set(e, ERR_DENIED, 0, "the container of process %d has not started", (int)st->pid);
+	err_why(e, "%s still sets it up, with rights that the container will not have", comm);
+	return err_hint(e, "start it first: runc start, docker start, podman start");
+}
+
 int
 tgt_hold_open(const struct tgt_sys *s, const struct tgt *t, struct tgt_hold *h, struct err *e)
 {
@@ -107,6 +128,10 @@ tgt_hold_open(const struct tgt_sys *s, const struct tgt *t, struct tgt_hold *h, 
 	}
 	if (!still_in(h->proc, t->cgroup)) {
 		gone(e, h->pid, "it is not in the container any more that it was selected in");
+		goto fail;
+	}
+	if (is_runtimes(&st)) {
+		not_started(e, &st);
 		goto fail;
 	}
 	/* Alive after its directory was opened: then both are the same process. */

@@ -174,6 +174,26 @@ def test_paused_is_refused_at_once(coral, make_box, runc):
     assert coral.run("exec", "--pid", box.pid, "--", "true").code == 0
 
 
+def test_created_and_not_started(coral, make_box, runc):
+    """Until its command runs, the runtime's own process waits there: with no new privileges the
+    filter is not installed yet, and the container would never be without it."""
+    def filtered(config, _):
+        config["process"]["noNewPrivileges"] = True
+        config["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+            {"names": ["syncfs"], "action": "SCMP_ACT_ERRNO"}]}
+
+    box = make_box("nascent", kind="busybox", edit=filtered, created=True)
+    assert status_of(box.pid)["Name"].strip().startswith("runc:[")
+    for flags in (["--pid", box.pid], ["--container", box.name]):
+        done = coral.run("exec", *flags, "--", "grep", "Seccomp", "/proc/self/status")
+        assert done.code != 0, done
+        three_parts(done, "has not started", "runc:[2:INIT]")
+    run(["runc", "--root", runc.state, "start", box.name])
+    wait_for("the command", lambda: status_of(box.pid)["Seccomp"].strip() == "2")
+    done = coral.run("exec", "--pid", box.pid, "--", "grep", "Seccomp:", "/proc/self/status")
+    assert done.code == 0 and done.text.split() == ["Seccomp:", "2"], done
+
+
 @pytest.mark.parametrize("how", [PTRACE_SEIZE, PTRACE_ATTACH], ids=["running", "stopped"])
 def test_traced(coral, make_box, how):
     box = make_box("traced", kind="busybox")

@@ -171,11 +171,58 @@ test_moved(void)
 	    (int)getpid(), (int)getpid(), (int)pid);
 }
 
+/* A process of that name, which waits. */
+static pid_t
+start_called(const char *name)
+{
+	int ends[2];
+	pid_t pid;
+	char c;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -1;
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		prctl(PR_SET_NAME, name);
+		close(ends[1]);
+		for (;;)
+			pause();
+	}
+	close(ends[1]);
+	ok(read(ends[0], &c, 1) == 0, "%s is there", name);
+	close(ends[0]);
+	return pid;
+}
+
+/* A runtime's process has rights that its container's processes never have. */
+static void
+test_not_started(void)
+{
+	static const char *const names[] = {"runc:[1:CHILD]", "runc:[2:INIT]", "crun"};
+	struct tgt t;
+	struct err e = {0};
+	pid_t pid;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		pid = start_called(names[i]);
+		ok(tgt_describe(&kit_sys, pid, &t, &e) == 0, "%s is chosen", names[i]);
+		is_int(hold(&t, &e), -1, "and refused");
+		ok(e.code == ERR_DENIED && strstr(e.why, names[i]), "%s", e.why);
+		end_one(pid);
+	}
+	pid = start_called("runc");
+	is_int(tgt_describe(&kit_sys, pid, &t, &e), 0, "one called runc is chosen");
+	is_int(hold(&t, &e), 0, "and held: its user may run runc");
+	end_one(pid);
+}
+
 int
 main(void)
 {
 	kit_start();
 	test_reused();
+	test_not_started();
 	test_gone();
 	test_moved();
 	return done_testing();

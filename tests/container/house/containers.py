@@ -78,7 +78,7 @@ class Runc:
         self.state = base / "runc"
         self.state.mkdir(parents=True, exist_ok=True)
 
-    def start(self, stem="checkout", kind="full", args=None, env=(), edit=None):
+    def start(self, stem="checkout", kind="full", args=None, env=(), edit=None, created=False):
         name = unique(stem)
         bundle = self.base / name
         bundle.mkdir()
@@ -92,7 +92,8 @@ class Runc:
         pidfile = bundle / "pid"
         # runc's children keep its output open: give them a file, not our pipe.
         with open(bundle / "log", "w", encoding="utf-8") as log:
-            done = subprocess.run(["runc", "--root", self.state, "run", "-d", "--bundle", bundle,
+            done = subprocess.run(["runc", "--root", self.state,
+                                   *(["create"] if created else ["run", "-d"]), "--bundle", bundle,
                                    "--pid-file", pidfile, name], stdin=subprocess.DEVNULL,
                                   stdout=log, stderr=log, timeout=30, check=False)
         if done.returncode:

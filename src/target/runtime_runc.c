@@ -41,18 +41,35 @@ rt_take_runc(const json_t *state, struct rt_facts *f)
 	}
 }
 
-/* The container's first process is ours, or shares a pid namespace of its own with us. */
-static bool
-is_ours(const struct rt_ctx *c, int64_t init, const struct tgt *t)
+/* /proc/PID of the container's first process, or -1.  A state that was left behind names a number
+ * that somebody else's process may have now: when it began tells them apart. */
+static int
+open_init(const struct rt_ctx *c, const json_t *state)
 {
+	int64_t init = json_int(state, "init_process_pid", 0);
+	int64_t start = json_int(state, "init_process_start", -1);
+	struct proc_stat st;
 	auto_close int pd = -1;
 
-	if (init == t->pid)
-		return true;
-	if (init <= 1 || init > INT32_MAX || !t->ns_pid || t->ns_pid == c->host_ns_pid)
-		return false;
+	if (init <= 1 || init > INT32_MAX)
+		return -1;
 	pd = proc_open(c->proc, (pid_t)init);
-	return pd >= 0 && proc_ns(pd, "pid") == t->ns_pid;
+	if (pd < 0 || proc_read_stat(pd, &st) < 0 || (start >= 0 && st.start != (uint64_t)start))
+		return -1;
+	return steal_fd(&pd);
+}
+
+/* It is our process, or shares a pid namespace of its own with us. */
+static bool
+is_ours(const struct rt_ctx *c, const json_t *state, const struct tgt *t)
+{
+	auto_close int pd = open_init(c, state);
+
+	if (pd < 0)
+		return false;
+	if (json_int(state, "init_process_pid", 0) == t->pid)
+		return true;
+	return t->ns_pid && t->ns_pid != c->host_ns_pid && proc_ns(pd, "pid") == t->ns_pid;
 }
 
 static json_t *
@@ -69,7 +86,7 @@ one_state(const struct rt_ctx *c, const char *name, struct rt_facts *f)
 	json_t *j = read_state(c, name, path);
 	bool ours;
 
-	ours = j && is_ours(c, json_int(j, "init_process_pid", 0), f->t);
+	ours = j && is_ours(c, j, f->t);
 	if (ours)
 		rt_take_runc(j, f);
 	json_decref(j);
@@ -114,15 +131,15 @@ rt_runc(const struct rt_ctx *c, struct rt_facts *f)
 
 /* Of the very container: the pid namespace alone may be shared by several. */
 static bool
-is_same(const struct rt_ctx *c, int64_t init, int pd, const struct tgt *t)
+is_same(const struct rt_ctx *c, const json_t *state, int pd, const struct tgt *t)
 {
 	auto_close int one = -1;
 
-	if (init == t->pid)
-		return true;
-	if (!is_ours(c, init, t))
+	if (!is_ours(c, state, t))
 		return false;
-	one = proc_open(c->proc, (pid_t)init);
+	if (json_int(state, "init_process_pid", 0) == t->pid)
+		return true;
+	one = open_init(c, state);
 	return one >= 0 && proc_ns(one, "mnt") != 0 && proc_ns(one, "mnt") == proc_ns(pd, "mnt");
 }
 
@@ -135,7 +152,7 @@ rt_runc_state(const struct rt_ctx *c, int pd, const struct tgt *t, char path[RT_
 	if (!*t->id || strchr(t->id, '/') || t->id[0] == '.')
 		return NULL;
 	j = read_state(c, t->id, path);
-	if (j && is_same(c, json_int(j, "init_process_pid", 0), pd, t))
+	if (j && is_same(c, j, pd, t))
 		return j;
 	json_decref(j);
 	return NULL;

@@ -252,6 +252,13 @@ plain_runc(void)
 	is_int(tgt_find(&sys, &q, &t, NULL, &e), 0, "  by a pid in the inner cgroup");
 	is_str(t.container, "box-1", "  the same container");
 	is_int(find_word("box", &t, &e), -ERR_NO_TARGET, "  its id is a name: no prefix of it");
+	/* Left behind by runc kill: another container's process has the number since. */
+	standin_file("host/run/runc/box-1/state.json",
+	    "{\"id\":\"box-1\",\"init_process_pid\":510,\"init_process_start\":1,\"config\":{}}");
+	is_int(find_word("box-1", &t, &e), -ERR_NO_TARGET, "a state of an earlier process");
+	standin_file("host/run/runc/box-1/state.json",
+	    "{\"id\":\"box-1\",\"init_process_pid\":510,\"init_process_start\":100}");
+	is_int(find_word("box-1", &t, &e), 510, "the state of this one");
 	is_int(find_word("nginx.service", &t, &e), -ERR_NO_TARGET, "a systemd unit is none");
 }
 

@@ -45,11 +45,14 @@ struct seen {
 	bool alive, ours;
 };
 
-/* It came to us when its parent ended.  What is older than the leader is another child of ours. */
+/* It came to us when its parent ended.  What is older than the leader is another child of ours;
+ * of those that began within the same tick, the one with the lower number. */
 static bool
 is_orphan(const struct enter_tree *t, const struct proc_stat *st)
 {
-	return t->reaps && st->ppid == getpid() && st->start >= t->leader_start;
+	return t->reaps && st->ppid == getpid() &&
+	       (st->start > t->leader_start ||
+		   (st->start == t->leader_start && st->pid > t->leader));
 }
 
 static size_t

@@ -292,7 +292,7 @@ set_identity(const struct enter_job *job)
 		die(job, ENTER_NNP, 0);
 }
 
-/* The last thing: from here on only what the filters permit can be done. */
+/* From here on only what the filters permit can be done. */
 static void
 install_filters(const struct enter_job *job)
 {
@@ -331,7 +331,11 @@ execute(const struct enter_job *job)
 	die(job, ENTER_EXEC, at);
 }
 
-/* In the container's sight from its first moment: with nothing but what the command gets. */
+/* What is called from the clone on, plan_seccomp.c asks the filters for.
+ *
+ * In the container's sight from its first moment, and not dumpable; but who has CAP_SYS_PTRACE in
+ * our user namespace may seize it all the same.  So it has nothing but what the command gets; where
+ * the filters forbid what is left to do they come last, and what they need is held until then. */
 static int
 stage2(void *arg)
 {
@@ -350,7 +354,8 @@ stage2(void *arg)
 	    syscall(SYS_close_range, job->report + 1, ~0U, 0) < 0)
 		die(job, ENTER_FDS, 0);
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, SIGNALS / 8);
-	install_filters(job);
+	if (!job->filters_first)
+		install_filters(job);
 	execute(job);
 }
 
@@ -365,8 +370,11 @@ enter_child(const struct enter_job *job)
 		die(job, ENTER_FDS, 0);
 	set_limits(job);
 	enter_namespaces(job);
+	stay_hidden();
 	enter_root(job);
 	set_identity(job);
+	if (job->filters_first)
+		install_filters(job);
 	if (!(job->ns & CLONE_NEWPID))
 		stage2((void *)(uintptr_t)job);
 	/* A pid namespace takes effect on children: the command is one more, and CLONE_PARENT makes

@@ -100,7 +100,8 @@ struct enter_job {
 	bool no_new_privs;
 	struct enter_filter filters[ENTER_FILTERS_MAX]; /* oldest first */
 	size_t nfilters;
-	bool borrow_admin; /* to install them; given back before the command runs */
+	bool filters_first; /* before the container sees us: they permit what is left to do */
+	bool borrow_admin;  /* to install them; given back before the command runs */
 	mode_t umask;
 	const char *workdir; /* NULL: cwd, else / */
 

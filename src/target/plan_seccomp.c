@@ -3,13 +3,17 @@
 #include "target/plan.h"
 
 #include <errno.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 
-#include "base/log.h"
+#include "base/attr.h"
 #include "base/str.h"
 #include "target/runtime.h"
 
@@ -210,6 +214,34 @@ hand_over(struct enter_plan *p)
 	}
 }
 
+/* What enter_child.c calls behind install_filters(), as it calls it. */
+static bool
+permit_the_rest(const struct sc_set *s)
+{
+	const uint64_t pointer = 0x7ffd0000a000;
+	const struct {
+		int nr;
+		uint64_t args[6];
+	} rest[] = {
+	    {SYS_clone, {CLONE_VM | CLONE_PARENT | SIGCHLD, pointer}},
+	    {SYS_write, {3, pointer, sizeof(struct enter_report)}},
+	    {SYS_exit_group, {0}},
+	    {SYS_prctl, {PR_SET_DUMPABLE}},
+	    {SYS_prctl, {PR_SET_PDEATHSIG, SIGKILL}},
+	    {SYS_setsid, {0}},
+	    {SYS_ioctl, {3, TIOCSCTTY}},
+	    {SYS_dup3, {3, 2}},
+	    {SYS_close_range, {4, ~0U}},
+	    {SYS_rt_sigprocmask, {SIG_SETMASK, pointer, 0, 8}},
+	};
+
+	for (size_t i = 0; i < COUNT_OF(rest); i++) {
+		if (!sc_set_permits_call(s, rest[i].nr, rest[i].args))
+			return false;
+	}
+	return true;
+}
+
 /* Without no_new_privs the kernel asks for CAP_SYS_ADMIN where we are then: seccomp(2). */
 static int
 how_to_install(struct enter_plan *p, struct err *e)
@@ -232,6 +264,7 @@ how_to_install(struct enter_plan *p, struct err *e)
 		return forbidden("capset", e);
 	if (!sc_set_permits(&p->filters, SYS_execve))
 		return forbidden("execve", e);
+	p->job.filters_first = permit_the_rest(&p->filters);
 	return 0;
 }
 

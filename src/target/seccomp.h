@@ -44,6 +44,8 @@ uint32_t sc_eval(const struct sc_filter *f, const struct seccomp_data *d);
 uint32_t sc_set_eval(const struct sc_set *s, const struct seccomp_data *d);
 /* Whether a call of our own architecture would go on, as far as its arguments do not matter. */
 bool sc_set_permits(const struct sc_set *s, int nr);
+/* The same with these arguments. */
+bool sc_set_permits_call(const struct sc_set *s, int nr, const uint64_t args[6]);
 /* It asks a supervisor, who will not be there: those calls give ENOSYS. */
 bool sc_set_notifies(const struct sc_set *s);
 

@@ -178,16 +178,25 @@ sc_set_eval(const struct sc_set *s, const struct seccomp_data *d)
 }
 
 bool
-sc_set_permits(const struct sc_set *s, int nr)
+sc_set_permits_call(const struct sc_set *s, int nr, const uint64_t args[6])
 {
-	/* As a pointer, a small number or a length may look. */
 	struct seccomp_data d = {.nr = nr, .arch = OWN_ARCH, .instruction_pointer = 0x401000};
 	uint32_t r;
 
-	for (size_t i = 0; i < 6; i++)
-		d.args[i] = 0x7ffd0000a000 + 64 * i;
+	memcpy(d.args, args, sizeof(d.args));
 	r = sc_set_eval(s, &d) & SECCOMP_RET_ACTION_FULL;
 	return r == SECCOMP_RET_ALLOW || r == SECCOMP_RET_LOG;
+}
+
+bool
+sc_set_permits(const struct sc_set *s, int nr)
+{
+	uint64_t args[6];
+
+	/* As a pointer, a small number or a length may look. */
+	for (size_t i = 0; i < 6; i++)
+		args[i] = 0x7ffd0000a000 + 64 * i;
+	return sc_set_permits_call(s, nr, args);
 }
 
 bool

@@ -139,6 +139,41 @@ has_controller(const char *list, const char *name)
 	return false;
 }
 
+/* In v1 a hierarchy of its own, else a program of the v2 cgroup. */
+static bool
+has_device_rules(const struct proc_cgroups *target, const struct proc_cgroup *g)
+{
+	for (size_t i = 0; i < target->n; i++) {
+		if (has_controller(target->v[i].controllers, "devices"))
+			return &target->v[i] == g;
+	}
+	return !g->controllers[0];
+}
+
+static bool
+is_joined(const struct cg *c, const struct proc_cgroup *g)
+{
+	for (size_t i = 0; i < c->nv1; i++) {
+		if (strcmp(c->v1[i].name, g->controllers) == 0)
+			return true;
+	}
+	return !g->controllers[0] && c->target2 >= 0;
+}
+
+static bool
+binds_devices(const struct cg *c, const struct proc_cgroups *target, const struct proc_cgroups *own)
+{
+	for (size_t i = 0; i < target->n; i++) {
+		const struct proc_cgroup *g = &target->v[i];
+		const char *ours = path_in(own, g->controllers);
+
+		if (has_device_rules(target, g))
+			return is_joined(c, g) || (ours && strcmp(ours, g->path) == 0);
+	}
+	/* A kernel without cgroups has no rules either. */
+	return true;
+}
+
 static void
 open_v1(const struct cg_fs *fs, const struct proc_cgroup *g, const struct proc_cgroups *own,
     struct cg *c)
@@ -224,6 +259,7 @@ cg_open(const struct cg_fs *fs, const struct proc_cgroups *target, const struct 
 		not_mounted(&(struct proc_cgroup){.controllers = "", .path = path2}, own, c);
 	if (c->nv1 || c->target2 >= 0)
 		c->have = true;
+	c->devices = binds_devices(c, target, own);
 	if (!c->have)
 		short_of(c, "no cgroup file system at", fs->v1[0] ? fs->v1 : CG_ROOT, 0);
 }

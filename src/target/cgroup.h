@@ -45,6 +45,7 @@ struct cg {
 	char freezer_root[CG_PATH_MAX]; /* top of its hierarchy, where nothing freezes */
 	char oom_file[CG_PATH_MAX + 32];
 	bool have;     /* the target's cgroup is joined somewhere, or is ours already */
+	bool devices;  /* so is the one that has its device rules */
 	char why[256]; /* what is short of a child of the target's cgroup; "" nothing */
 };
 

@@ -15,6 +15,10 @@
 #define DEFAULTED "defaulted"
 #define DENIED "denied"
 
+#define CG_PLACE                                                                                   \
+	"mount the host's cgroup file system at " CG_ROOT                                          \
+	", writable, in the agent's place, and its cgroup namespace"
+
 /* What is not cloned has `allow`: what would make it so, or why nothing does. */
 static void PRINTF_LIKE(5, 6) item(
     json_t *items, const char *name, const char *state, const char *allow, const char *fmt, ...)
@@ -99,6 +103,8 @@ say_capabilities(const struct enter_plan *p, json_t *items)
 	} else if (p->privileged) {
 		item(items, "capabilities", DEFAULTED, "leave --privileged out",
 		    "every one that can be given, as asked");
+	} else if (p->why_caps[0] && !p->foreign_ids && !p->by_chroot && !p->cg.devices) {
+		item(items, "capabilities", DENIED, CG_PLACE, "%s", p->why_caps);
 	} else if (p->by_chroot && p->why_caps[0]) {
 		item(items, "capabilities", DENIED,
 		    "share the namespaces, or give the agent CAP_SYS_ADMIN", "%s", p->why_caps);
@@ -217,10 +223,7 @@ say_limits(const struct enter_plan *p, json_t *items)
 	    p->why_limits[0] ? p->why_limits : "the target's");
 	say_environment(p, items);
 	if (p->cg.why[0])
-		item(items, "cgroup", p->cg.have ? DEFAULTED : DENIED,
-		    "mount the host's cgroup file system at " CG_ROOT
-		    ", writable, in the agent's place, and its cgroup namespace",
-		    "%s", p->cg.why);
+		item(items, "cgroup", p->cg.have ? DEFAULTED : DENIED, CG_PLACE, "%s", p->cg.why);
 	else
 		item(items, "cgroup", CLONED, NULL, "the target's limits apply");
 	snprintf(oom, sizeof(oom), "%d", p->ctx.oom_score_adj);

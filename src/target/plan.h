@@ -64,7 +64,7 @@ struct enter_plan {
 /* Which namespaces, or the rung below; and whose root. */
 int plan_namespaces(struct enter_plan *p, const struct enter_want *w, struct err *e);
 /* Capabilities that would act on what is not the target's: in namespaces that the rung below
- * leaves out, nobody there gave them. */
+ * leaves out, nobody there gave them; on devices, where its device rules are out of reach. */
 uint64_t plan_foreign_caps(const struct enter_plan *p);
 /* The security label.  One that cannot be taken over is a refusal. */
 int plan_label(struct enter_plan *p, const struct enter_want *w, struct err *e);

@@ -123,8 +123,10 @@ plan_foreign_caps(const struct enter_plan *p)
 {
 	uint64_t set = 0;
 
+	/* Who may enter namespaces may have any device, and the rules that it has are the
+	 * session's. */
 	if (!p->by_chroot)
-		return 0;
+		return p->cg.devices ? 0 : CAP_BIT(CAP_MKNOD);
 	if (p->ctx.differs & CLONE_NEWNET)
 		set |= CAP_BIT(CAP_NET_ADMIN) | CAP_BIT(CAP_NET_RAW) |
 		       CAP_BIT(CAP_NET_BIND_SERVICE) | CAP_BIT(CAP_NET_BROADCAST);

@@ -184,6 +184,51 @@ test_layouts(void)
 	free(c);
 }
 
+/* Whether the target's device rules will be the session's. */
+static void
+test_devices(void)
+{
+	static const struct {
+		const char *target, *own, *what;
+		bool bound;
+	} cases[] = {
+	    {"9:devices:/box\n0::/box\n", "9:devices:/\n0::/\n", "v1, joined", true},
+	    {"9:devices:/off\n0::/box\n", "9:devices:/\n0::/\n", "v1, out of reach", false},
+	    {"9:devices:/off\n0::/box\n", "9:devices:/off\n0::/\n", "v1, the agent's own", true},
+	    {"9:cpu:/box\n0::/box\n", "9:cpu:/\n0::/\n", "v2, joined", true},
+	    {"9:cpu:/box\n0::/../box\n", "9:cpu:/\n0::/\n", "v2, out of reach", false},
+	    {"0::/\n", "0::/\n", "v2, the agent's own", true},
+	};
+	char dir[] = "/tmp/coral-dev-XXXXXX", v2[64], cmd[64];
+	struct proc_cgroups *t = calloc(1, sizeof(*t)), *o = calloc(1, sizeof(*o));
+	struct cg *c = calloc(1, sizeof(*c));
+	struct cg_fs fs = {.v2 = ""};
+
+	if (!mkdtemp(dir))
+		return;
+	str_copy(fs.v1, dir, sizeof(fs.v1));
+	make_dir(dir, "devices");
+	make_dir(dir, "devices/box");
+	make_dir(dir, "cpu");
+	make_dir(dir, "cpu/box");
+	make_dir(dir, "unified");
+	make_dir(dir, "unified/box");
+	snprintf(v2, sizeof(v2), "%s/unified", dir);
+	str_copy(fs.v2, v2, sizeof(fs.v2));
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		proc_parse_cgroups(cases[i].target, strlen(cases[i].target), t);
+		proc_parse_cgroups(cases[i].own, strlen(cases[i].own), o);
+		cg_open(&fs, t, o, c);
+		ok(c->devices == cases[i].bound, "device rules: %s", cases[i].what);
+		cg_close(c);
+	}
+	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
+	is_int(system(cmd), 0, "clean");
+	free(t);
+	free(o);
+	free(c);
+}
+
 int
 main(void)
 {
@@ -192,5 +237,6 @@ main(void)
 	test_tree_json();
 	test_env();
 	test_layouts();
+	test_devices();
 	return done_testing();
 }

@@ -5,7 +5,9 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/attr.h"
 #include "base/fd.h"
+#include "base/str.h"
 
 const char *
 json_str(const json_t *obj, const char *key)
@@ -19,6 +21,23 @@ json_int(const json_t *obj, const char *key, int64_t def)
 	const json_t *v = json_object_get(obj, key);
 
 	return json_is_integer(v) ? (int64_t)json_integer_value(v) : def;
+}
+
+json_t *
+json_text(const char *s)
+{
+	json_t *j = json_string(s);
+	auto_free char *vis = NULL;
+	size_t size;
+
+	if (j || !s)
+		return j;
+	size = 8 * strlen(s) + 1;
+	vis = malloc(size);
+	if (!vis)
+		return NULL;
+	str_vis(vis, size, s);
+	return json_string(vis);
 }
 
 /* Brackets outside strings; whether they pair up is for the parser to say. */

@@ -14,6 +14,10 @@
 const char *json_str(const json_t *obj, const char *key);
 int64_t json_int(const json_t *obj, const char *key, int64_t def);
 
+/* A string of whatever bytes: what is not UTF-8, which JSON cannot hold, is shown as str_vis() has
+ * it.  NULL for a NULL, or without memory. */
+json_t *json_text(const char *s);
+
 /*
  * One object or array in p[0..n), nothing after it.  The caller caps n.
  * Nesting is checked before the parser, which recurses, sees it; a key that is

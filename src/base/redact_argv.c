@@ -4,28 +4,18 @@
 #include <string.h>
 
 #include "base/attr.h"
-#include "base/str.h"
+#include "base/json.h"
 
 static json_t *
 redact_one(const char *arg, const char *prev)
 {
 	size_t size = 3 * strlen(arg) + 32;
-	auto_free char *text = malloc(size), *vis = NULL;
-	json_t *j;
+	auto_free char *text = malloc(size);
 
 	if (!text)
 		return NULL;
 	redact_arg(text, size, arg, prev);
-	j = json_string(text);
-	if (j)
-		return j;
-	/* Not UTF-8, which JSON cannot hold. */
-	size = 8 * strlen(text) + 1;
-	vis = malloc(size);
-	if (!vis)
-		return NULL;
-	str_vis(vis, size, text);
-	return json_string(vis);
+	return json_text(text);
 }
 
 json_t *

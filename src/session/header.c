@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/redact.h"
 
 /* -e values are secrets more often than not: the names say what was changed. */
@@ -14,8 +15,11 @@ env_names(const struct request *r)
 {
 	json_t *names = json_array();
 
-	for (size_t i = 0; i < r->envc; i++)
-		json_array_append_new(names, json_stringn(r->env[i], strcspn(r->env[i], "=")));
+	for (size_t i = 0; i < r->envc; i++) {
+		auto_free char *name = strndup(r->env[i], strcspn(r->env[i], "="));
+
+		json_array_append_new(names, json_text(name));
+	}
 	return names;
 }
 
@@ -25,21 +29,21 @@ agent_facts(const struct keeper *k)
 	struct utsname u = {0};
 
 	uname(&u);
-	return json_pack("{s:s, s:s, s:s}", "version", CORAL_VERSION, "host", u.nodename,
-	    "environment", k->start->conf->environment);
+	return json_pack("{s:s, s:o, s:o}", "version", CORAL_VERSION, "host", json_text(u.nodename),
+	    "environment", json_text(k->start->conf->environment));
 }
 
 static json_t *
 who_facts(const struct keeper *k)
 {
 	const struct policy_who *w = &k->start->who;
-	json_t *j = json_pack(
-	    "{s:s, s:s, s:s}", "name", w->user, "from", k->start->peer, "client", k->req->client);
+	json_t *j = json_pack("{s:o, s:o, s:o}", "name", json_text(w->user), "from",
+	    json_text(k->start->peer), "client", json_text(k->req->client));
 
 	if (w->uid != (uid_t)-1)
 		json_object_set_new(j, "uid", json_integer(w->uid));
 	if (w->roles[0])
-		json_object_set_new(j, "roles", json_string(w->roles));
+		json_object_set_new(j, "roles", json_text(w->roles));
 	return j;
 }
 
@@ -48,17 +52,17 @@ static void
 stamp_extras(json_t *j, const struct request *r)
 {
 	if (r->user[0])
-		json_object_set_new(j, "as_user", json_string(r->user));
+		json_object_set_new(j, "as_user", json_text(r->user));
 	if (r->privileged)
 		json_object_set_new(j, "privileged", json_true());
 	if (r->seccomp_copy)
 		json_object_set_new(j, "seccomp", json_string("copy"));
 	if (r->namespaces[0])
-		json_object_set_new(j, "namespaces", json_string(r->namespaces));
+		json_object_set_new(j, "namespaces", json_text(r->namespaces));
 	if (r->workdir[0])
-		json_object_set_new(j, "workdir", json_string(r->workdir));
+		json_object_set_new(j, "workdir", json_text(r->workdir));
 	if (r->reason[0])
-		json_object_set_new(j, "reason", json_string(r->reason));
+		json_object_set_new(j, "reason", json_text(r->reason));
 	if (r->envc > 0)
 		json_object_set_new(j, "env_set", env_names(r));
 }
@@ -84,7 +88,7 @@ session_header(const struct keeper *k, const char *const *argv)
 		"{s:b, s:b}", "output", k->rules.record_output, "input", k->rules.record_input));
 	stamp_extras(j, k->req);
 	if (k->rules.would_deny[0])
-		json_object_set_new(j, "policy_would_deny", json_string(k->rules.would_deny));
+		json_object_set_new(j, "policy_would_deny", json_text(k->rules.would_deny));
 	json_object_set(j, "context", k->context);
 	return j;
 }
@@ -158,8 +162,9 @@ session_result(const struct keeper *k)
 	if (k->failure.code != ERR_NONE) {
 		code = err_exit_exec(k->failure.code);
 		json_object_set_new(j, "error",
-		    json_pack("{s:s, s:s, s:s, s:s}", "code", err_name(k->failure.code), "what",
-			k->failure.what, "why", k->failure.why, "hint", k->failure.hint));
+		    json_pack("{s:s, s:o, s:o, s:o}", "code", err_name(k->failure.code), "what",
+			json_text(k->failure.what), "why", json_text(k->failure.why), "hint",
+			json_text(k->failure.hint)));
 	} else if (strcmp(k->cause, "timeout") == 0) {
 		code = 124;
 	} else if (k->leader_gone && WIFEXITED(k->wait_status)) {

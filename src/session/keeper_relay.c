@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "session/header.h"
 #include "session/keeper_int.h"
@@ -145,7 +146,7 @@ timeout_fired(void *arg)
 void
 keeper_notice(struct keeper *k, const char *text)
 {
-	json_t *facts = json_pack("{s:s}", "text", text);
+	json_t *facts = json_pack("{s:o}", "text", json_text(text));
 
 	frame_put(&k->out, FR_NOTICE, text, strlen(text));
 	if (k->cast)

@@ -12,11 +12,11 @@ import pytest
 from house.casts import Cast
 from house.coral import Key, children_of, status_of
 from house.taken import (
-    ARG, EXEC, FR_BYE, FR_DATA, FR_END, FR_ERROR, FR_OPEN, FR_OPENED, FR_RESULT, FR_SIGNAL, FR_STDERR,
-    FR_STDIN, FR_STDOUT, FR_WINCH, HOSTILE, ID, NAMESPACES, NO_RECORD, PID, PM_HEARTBEAT, PM_KEY, PM_NO,
-    PM_OPEN, PM_SIGN, PM_SIGNED, PM_STREAM, PM_VERIFY, PM_YES, PRIVILEGED, READ, REMOVE, SERVICE,
-    SESSIONS, SHOW, USER, Ended, Signer, Taken, fds_of, frame, request, run_in, short, signed_data,
-    string)
+    ARG, CLIENT, ENV, EXEC, FR_BYE, FR_DATA, FR_END, FR_ERROR, FR_OPEN, FR_OPENED, FR_RESULT, FR_SIGNAL,
+    FR_STDERR, FR_STDIN, FR_STDOUT, FR_WINCH, HOSTILE, ID, NAMESPACES, NO_RECORD, PID, PM_HEARTBEAT,
+    PM_KEY, PM_NO, PM_OPEN, PM_SIGN, PM_SIGNED, PM_STREAM, PM_VERIFY, PM_YES, PRIVILEGED, READ, REASON,
+    REMOVE, SECCOMP, SERVICE, SESSIONS, SHOW, USER, WORKDIR, Ended, Signer, Taken, fds_of, frame,
+    request, run_in, short, signed_data, string)
 from house.util import alive, wait_for
 
 POLICY = """roles:
@@ -231,14 +231,26 @@ def test_its_person_may_work(alice, taken, box):
 
 
 @pytest.mark.parametrize("extra", [
-    [(USER, "0")], [(PRIVILEGED, b"\x01")], [(NO_RECORD, b"\x01")], [(NAMESPACES, "mnt")]],
-    ids=["user", "privileged", "no-record", "namespaces"])
+    [(USER, "0")], [(PRIVILEGED, b"")], [(NO_RECORD, b"")], [(NAMESPACES, "mnt")], [(SECCOMP, b"")]],
+    ids=["user", "privileged", "no-record", "namespaces", "seccomp"])
 def test_no_more_than_its_person_may(alice, taken, box, neighbour, extra):
     other = neighbour()
     before = taken.agent.coral.session_dirs()
-    kinds, out, _ = alice.run(run_in(box.pid, "id", extra=extra))
-    assert kinds == [FR_ERROR] and out == b""
+    kinds, out, why = alice.run(run_in(box.pid, "id", extra=extra))
+    assert kinds == [FR_ERROR] and out == b"" and b"alice may not" in why
     assert taken.agent.coral.session_dirs() == before and lives(other)
+
+
+def test_its_person_is_named_whatever_it_sends(alice, taken, box):
+    """JSON holds no such bytes: the whole of what they stand in must not be lost for them."""
+    noise = b"\xff\x9b\n"
+    kinds, _, _ = alice.run(run_in(box.pid, "id", extra=[
+        (CLIENT, noise), (REASON, noise), (ENV, noise + b"=1"), (WORKDIR, "/")]))
+    assert kinds[-1] == FR_RESULT
+    coral = finished(taken.agent).coral
+    assert coral["user"]["name"] == "alice" and "127.0.0.1" in coral["user"]["from"]
+    assert coral["user"]["client"] == coral["reason"] == "\\xff\\x9b\\x0a"
+    assert coral["env_set"] == ["\\xff\\x9b\\x0a"] and coral["workdir"] == "/"
 
 
 def test_no_other_target(taken, box, bare):

@@ -48,6 +48,18 @@ test_parse(void)
 }
 
 static void
+test_text(void)
+{
+	json_t *j =
+	    json_pack("{s:o,s:o}", "a", json_text("reef \xc3\xa9"), "b", json_text("\xff\n"));
+
+	is_str(json_str(j, "a"), "reef \xc3\xa9", "text as it is");
+	is_str(json_str(j, "b"), "\\xff\\x0a", "what is none is shown, not lost");
+	ok(json_text(NULL) == NULL, "nothing of nothing");
+	json_decref(j);
+}
+
+static void
 test_print(void)
 {
 	json_t *j = json_pack("{s:i}", "a", 1);
@@ -68,6 +80,7 @@ int
 main(void)
 {
 	test_parse();
+	test_text();
 	test_print();
 	return done_testing();
 }

@@ -24,6 +24,7 @@ CFLAGS += -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-protot
 CFLAGS += -fstack-protector-strong -fno-strict-aliasing
 # libssh always as an archive: what it signs and verifies goes by way of remote_pki.c.
 LDFLAGS += -Wl,--wrap=pki_sign_data,--wrap=ssh_pki_signature_verify
+LDFLAGS += -Wl,--wrap=ssh_pki_import_signature_blob,--wrap=ssh_pki_import_pubkey_blob
 LDLIBS = -Wl,--start-group $(LIB) -l:libssh.a -lcrypto -lz -ljansson -lyaml -lvterm -ltermkey -lunibilium \
   -lreadline -ltinfo -lseccomp -Wl,--end-group -lpthread -ldl
 ifeq ($(DEV),1)

@@ -25,6 +25,9 @@ struct remote_pki {
 void remote_pki_set(const struct remote_pki *r); /* kept, not copied */
 
 struct ssh_signature_struct;
+int __wrap_ssh_pki_import_pubkey_blob(ssh_string blob, ssh_key *key);
+int __wrap_ssh_pki_import_signature_blob(
+    ssh_string blob, ssh_key key, struct ssh_signature_struct **sig);
 struct ssh_signature_struct *__wrap_pki_sign_data(
     ssh_key key, int digest, const unsigned char *p, size_t n);
 int __wrap_ssh_pki_signature_verify(

@@ -24,9 +24,10 @@ def peer(net_agent, key, box):
     assert start("switch-user")[-2].endswith("reef"), "the agent serves on"
 
 
-def test_bad_signature(peer, net_agent):
+@pytest.mark.parametrize("mode", ["bad-signature", "no-signature", "no-key"])
+def test_bad_signature(peer, net_agent, mode):
     """Each is answered at once, and counted: six, and no more."""
-    lines = peer("bad-signature")
+    lines = peer(mode)
     denied = [int(line.split()[1]) for line in lines if line.startswith("denied")]
     assert 5 <= len(denied) <= 6 and max(denied) < 1000, lines
     assert lines[-1] == "lost"

@@ -29,10 +29,16 @@ int __wrap__ssh_buffer_pack(struct ssh_buffer_struct *b, const char *format, siz
 int ssh_buffer_pack_va(struct ssh_buffer_struct *b, const char *format, size_t argc, va_list args);
 int ssh_packet_send(ssh_session s);
 
+ssh_string __real_ssh_pki_do_sign(
+    ssh_session s, struct ssh_buffer_struct *data, const ssh_key k, int digest);
+ssh_string __wrap_ssh_pki_do_sign(
+    ssh_session s, struct ssh_buffer_struct *data, const ssh_key k, int digest);
+
 static ssh_session ssh;
 static ssh_key key;
 static struct {
 	bool no_packets;
+	const char *signature, *public; /* in place of one */
 	struct ssh_buffer_struct *out;
 	unsigned channel;
 } raw;
@@ -46,6 +52,19 @@ __wrap__ssh_buffer_pack(struct ssh_buffer_struct *b, const char *format, size_t 
 
 	va_start(args, argc);
 	va_copy(copy, args);
+	/* RFC 4252 section 7 */
+	if (strcmp(format, "bsssbsS") == 0 && raw.public) {
+		unsigned type = va_arg(copy, unsigned);
+		char *user = va_arg(copy, char *), *service = va_arg(copy, char *);
+		char *method = va_arg(copy, char *);
+		unsigned has_signature = va_arg(copy, unsigned);
+		ssh_string other = ssh_string_from_char(raw.public);
+
+		rc = __real__ssh_buffer_pack(b, format, argc, type, user, service, method,
+		    has_signature, va_arg(copy, char *), other, CANARY);
+		ssh_string_free(other);
+		goto out;
+	}
 	if (open || request) {
 		unsigned type = va_arg(copy, unsigned);
 		char *kind = open ? va_arg(copy, char *) : NULL;
@@ -65,6 +84,14 @@ out:
 	va_end(copy);
 	va_end(args);
 	return rc;
+}
+
+ssh_string
+__wrap_ssh_pki_do_sign(ssh_session s, struct ssh_buffer_struct *data, const ssh_key k, int digest)
+{
+	if (raw.signature)
+		return ssh_string_from_char(raw.signature);
+	return __real_ssh_pki_do_sign(s, data, k, digest);
 }
 
 static int
@@ -214,7 +241,9 @@ main(int argc, char **argv)
 		fprintf(stderr, "peer PORT KEY MODE USER: %s\n", ssh ? ssh_get_error(ssh) : "");
 		return 1;
 	}
-	if (strcmp(mode, "bad-signature") == 0)
+	raw.signature = strcmp(mode, "no-signature") == 0 ? "driftwood" : NULL;
+	raw.public = strcmp(mode, "no-key") == 0 ? "driftwood" : NULL;
+	if (strcmp(mode, "bad-signature") == 0 || raw.signature || raw.public)
 		bad_signature();
 	else if (strcmp(mode, "switch-user") == 0)
 		switch_user(argv[4]);

@@ -17,7 +17,7 @@ static struct err last;
 
 struct ask {
 	enum request_verb verb;
-	const char *user, *roles, *service, *ns, *environment, *owner, *reason, *as, *line, *set;
+	const char *user, *roles, *service, *ns, *environment, *owner, *reason, *as, *line, *set, *dir;
 	bool root, privileged, no_record, net, host, copy;
 };
 
@@ -45,6 +45,7 @@ may_(const struct policy *p, const struct ask *a)
 	snprintf(r.user, sizeof(r.user), "%s", a->as ? a->as : "");
 	snprintf(r.namespaces, sizeof(r.namespaces), "%s", a->net ? "net" : "");
 	r.verb = a->verb;
+	snprintf(r.workdir, sizeof(r.workdir), "%s", a->dir ? a->dir : "");
 	env[0] = (char *)a->set;
 	r.env = env;
 	r.envc = a->set != NULL;
@@ -230,6 +231,7 @@ test_argv(void)
 	ok(!may(p, REQ_EXEC, .line = "-h", .set = "PATH=/tmp"), "another program of that name");
 	ok(!may(p, REQ_EXEC, .line = "-h", .set = "LD_PRELOAD=/tmp/x.so"), "other code in it");
 	ok(may(p, REQ_EXEC, .line = "-h", .set = "LC_ALL=C.UTF-8"), "a locale");
+	ok(!may(p, REQ_EXEC, .line = "-h", .dir = "/tmp"), "the same words in another directory");
 	ok(!may(p, REQ_EXEC, .line = large), "too long to compare: no");
 	free(large);
 	policy_free(p);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <seccomp.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -91,7 +92,8 @@ add_bounded(scmp_filter_ctx ctx)
 {
 	static const int fcntls[] = {F_GETFL, F_SETFL, F_GETFD, F_SETFD};
 	const struct scmp_arg_cmp not_exec = {2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0};
-	const struct scmp_arg_cmp tcp = {1, SCMP_CMP_EQ, IPPROTO_TCP, 0};
+	const struct scmp_arg_cmp nodelay[] = {
+	    {1, SCMP_CMP_EQ, IPPROTO_TCP, 0}, {2, SCMP_CMP_EQ, TCP_NODELAY, 0}};
 	int rc;
 
 	rc = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, &not_exec);
@@ -102,9 +104,9 @@ add_bounded(scmp_filter_ctx ctx)
 
 		rc = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1, &cmd);
 	}
-	/* libssh sets TCP_NODELAY itself. */
+	/* libssh sets it itself.  Others, as TCP_ULP, are whole parts of the kernel. */
 	if (rc == 0)
-		rc = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(setsockopt), 1, &tcp);
+		rc = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(setsockopt), 2, nodelay);
 	return rc;
 }
 

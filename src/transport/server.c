@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
@@ -178,6 +179,7 @@ tp_server_main(struct tp_server *conf)
 	struct srv *s = calloc(1, sizeof(*s));
 	struct err e;
 
+	prctl(PR_SET_NAME, "coral-transport");
 	if (!s)
 		_exit(1);
 	s->conf = conf;

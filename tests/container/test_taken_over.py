@@ -413,6 +413,15 @@ def test_calls_that_fail(alice):
         alice.syscall(9, 0, 4096, 7, 0x22, 2 ** 64 - 1, 0)
 
 
+@pytest.mark.parametrize("level, name", [(6, 31), (6, 19), (1, 26)], ids=["ulp", "repair", "filter"])
+def test_socket_options_that_kill_it(alice, level, name):
+    """libssh sets TCP_NODELAY; what else there is leads into more of the kernel."""
+    value = 0
+    alice.syscall(54, 0, 6, 1, value, 4)
+    with pytest.raises(Ended):
+        alice.syscall(54, 0, level, name, value, 4)
+
+
 def test_a_question_that_nobody_reads(alice, taken, box):
     """Its keeper waits for its reader, and ends when it is told to."""
     alice.run(run_in(box.pid, "seq", "1", "400000"))

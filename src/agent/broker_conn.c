@@ -121,7 +121,7 @@ watch(struct conn *c)
 		loop_timer_set(l, &c->t_login, BROKER_LOGIN_NS, login_late, c);
 }
 
-void
+struct conn *
 broker_conn_start(struct broker *b, int sock, const struct policy_who *who, const char *peer)
 {
 	struct conn *c = calloc(1, sizeof *c);
@@ -150,11 +150,12 @@ broker_conn_start(struct broker *b, int sock, const struct policy_who *who, cons
 	if (!who)
 		b->unauthed++;
 	watch(c);
-	return;
+	return c;
 fail:
 	log_err("cannot serve %s: %s", peer, strerror(errno));
 	fd_close(&pair[0]);
 	fd_close(&pair[1]);
 	close(sock);
 	free(c);
+	return NULL;
 }

@@ -15,13 +15,15 @@
 #define BROKER_LOGIN_NS (20 * NS_PER_S)
 #define BROKER_SILENCE_NS (10 * NS_PER_S) /* a transport that hangs is killed */
 #define BROKER_TRIES 6
-#define BROKER_ASKED 64 /* messages before authentication, heartbeats and all */
+#define BROKER_ASKED 64	   /* messages before authentication, heartbeats and all */
 #define BROKER_CHANNELS 16 /* sessions at once on one connection */
 #define BROKER_SESSIONS 4096
 #define BROKER_CONNS 1024
 /* Unauthenticated connections over TCP: random early drop from START, none over FULL. */
-#define BROKER_STARTUPS_START 10
+#define BROKER_STARTUPS_START 20
 #define BROKER_STARTUPS_FULL 60
+/* And of one address, so that it alone keeps nobody else out. */
+#define BROKER_STARTUPS_EACH 10
 
 enum conn_state { CONN_PREAUTH = 1, CONN_AUTHED = 2 };
 
@@ -34,6 +36,7 @@ struct conn {
 	enum conn_state state;
 	struct policy_who who;
 	char peer[80];
+	unsigned char source[8]; /* over TCP; of one machine or site */
 	pid_t pid;
 	int pidfd, monitor;
 	struct loop_src *pid_src, *monitor_src;
@@ -77,8 +80,9 @@ int broker_listen_unix(struct broker *b, struct err *e);
 int broker_listen_tcp(struct broker *b, struct err *e);
 void broker_unlisten(struct broker *b);
 
-/* broker_conn.c: takes sock; `who` NULL: must prove a key. */
-void broker_conn_start(struct broker *b, int sock, const struct policy_who *who, const char *peer);
+/* broker_conn.c: takes sock; `who` NULL: must prove a key.  NULL: it failed, and said so. */
+struct conn *broker_conn_start(
+    struct broker *b, int sock, const struct policy_who *who, const char *peer);
 void broker_conn_end(struct conn *c, const char *why);
 
 /* broker_table.c: one message from a transport. */

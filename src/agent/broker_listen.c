@@ -72,12 +72,40 @@ peer_text(const struct sockaddr_storage *ss, char *out, size_t size)
 	}
 }
 
+/* An IPv6 host has a /64 to choose its addresses from. */
+static void
+source_of(const struct sockaddr_storage *ss, unsigned char out[8])
+{
+	const struct in6_addr *v6 = &((const struct sockaddr_in6 *)ss)->sin6_addr;
+	const void *v4 = &((const struct sockaddr_in *)ss)->sin_addr;
+
+	memset(out, 0, 8);
+	if (ss->ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(v6))
+		memcpy(out + 4, v6->s6_addr + 12, 4);
+	else if (ss->ss_family == AF_INET6)
+		memcpy(out, v6->s6_addr, 8);
+	else
+		memcpy(out + 4, v4, 4);
+}
+
+static bool
+too_many_of(const struct broker *b, const unsigned char source[8])
+{
+	size_t n = 0;
+
+	for (const struct conn *c = b->conns; c; c = c->next)
+		n += c->state == CONN_PREAUTH && memcmp(c->source, source, 8) == 0;
+	return n >= BROKER_STARTUPS_EACH;
+}
+
 static void
 accept_tcp(void *arg, short revents)
 {
 	struct broker *b = arg;
 	struct sockaddr_storage ss = {0};
 	socklen_t len = sizeof ss;
+	unsigned char source[8];
+	struct conn *c;
 	char peer[80];
 	int one = 1;
 	int sock = accept4(b->tcp_sock, (struct sockaddr *)&ss, &len, SOCK_CLOEXEC);
@@ -86,14 +114,17 @@ accept_tcp(void *arg, short revents)
 	if (sock < 0)
 		return;
 	peer_text(&ss, peer, sizeof peer);
-	if (b->conn_count >= BROKER_CONNS || too_many_startups(b)) {
+	source_of(&ss, source);
+	if (b->conn_count >= BROKER_CONNS || too_many_of(b, source) || too_many_startups(b)) {
 		log_warn("dropped %s: too many connections that are not authenticated", peer);
 		close(sock);
 		return;
 	}
 	setsockopt(sock, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 	setsockopt(sock, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
-	broker_conn_start(b, sock, NULL, peer);
+	c = broker_conn_start(b, sock, NULL, peer);
+	if (c)
+		memcpy(c->source, source, sizeof c->source);
 }
 
 int

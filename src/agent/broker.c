@@ -169,6 +169,8 @@ watch_signals(struct broker *b, struct err *e)
 		sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	/* A limit on file sizes is an error to tell, as a full disk is. */
+	signal(SIGXFSZ, SIG_IGN);
 	b->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (b->signal_fd < 0)
 		return err_set(e, ERR_INTERNAL, errno, "cannot watch for signals");

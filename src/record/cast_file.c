@@ -59,6 +59,8 @@ cast_failed(struct cast_writer *w, int sys, const char *doing, struct err *e)
 	err_why(e, "%s %s: %s", doing, w->name, strerror(sys));
 	if (sys == ENOSPC || sys == EDQUOT)
 		return err_hint(e, "free space where recordings are kept (coral sessions rm ID)");
+	if (sys == EFBIG)
+		return err_hint(e, "raise the limit on file sizes: ulimit -f, LimitFSIZE=");
 	return -1;
 }
 

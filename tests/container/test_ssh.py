@@ -199,8 +199,23 @@ def test_forwarding_is_refused(ssh, who, flags):
         proc.communicate()
 
 
-def test_agent_and_x11_are_not_given(ssh, who):
-    done = ssh(who, "echo [$SSH_AUTH_SOCK$DISPLAY]", flags=("-A", "-X"))
+def test_agent_and_x11_are_not_given(ssh, who, home):
+    """Asked for with all that ssh needs to ask: an agent of its own, and a display."""
+    sock = home / "ssh-agent.sock"
+    keys = subprocess.Popen(["ssh-agent", "-D", "-a", sock], stdout=subprocess.DEVNULL)
+    try:
+        wait_for("ssh's own agent", sock.exists)
+        argv = ssh.argv(who, "echo [$SSH_AUTH_SOCK$DISPLAY]", flags=("-A", "-Y", "-v"))
+        done = subprocess.run([w.replace("LogLevel=ERROR", "LogLevel=DEBUG1") for w in argv],
+                              env={**ssh.env(), "SSH_AUTH_SOCK": str(sock), "DISPLAY": ":9"},
+                              capture_output=True, timeout=60, check=False)
+    finally:
+        keys.terminate()
+        keys.wait()
+    said = done.stderr.decode()
+    assert "Requesting X11 forwarding" in said and "X11 forwarding request failed" in said, said
+    assert "Requesting authentication agent forwarding" in said
+    assert "client_request_agent" not in said and "auth-agent@openssh.com" not in said
     assert done.stdout == b"[]\n"
 
 

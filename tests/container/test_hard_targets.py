@@ -274,11 +274,12 @@ def test_environment_beyond_bounds(coral):
         three_parts(done, f"/proc/{pid}/environ")
 
 
-def test_passwd_is_no_file(coral, make_box):
+def test_passwd_is_no_file(coral, make_box, home):
     """FIFO, device, two gigabytes, a link to the host's: bounded, inside the root, no hang."""
     box = make_box("liar", kind="busybox")
     passwd = box.root / "etc/passwd"
-    link = pathlib.Path("/etc/shadow")
+    link = home / "passwd"  # the host's: it would do, if the link led there
+    link.write_text("root:x:0:0:root:/root:/bin/sh\n")
 
     def sparse():
         with open(passwd, "wb") as f:
@@ -287,8 +288,8 @@ def test_passwd_is_no_file(coral, make_box):
     makers = {"fifo": lambda: os.mkfifo(passwd), "sparse": sparse,
               "device": lambda: os.mknod(passwd, 0o20666, os.makedev(1, 5)),
               "host": lambda: passwd.symlink_to(link),
-              "up": lambda: passwd.symlink_to("../../../../../../etc/shadow"),
-              "magic": lambda: passwd.symlink_to("/proc/self/root/etc/shadow"),
+              "up": lambda: passwd.symlink_to(f"../../../../../..{link}"),
+              "magic": lambda: passwd.symlink_to(f"/proc/self/root{link}"),
               "loop": lambda: passwd.symlink_to("passwd"), "directory": passwd.mkdir}
     for kind, make in makers.items():
         passwd.rmdir() if passwd.is_dir() else passwd.unlink(missing_ok=True)

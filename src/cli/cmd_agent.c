@@ -71,7 +71,7 @@ reseal(struct err *e)
 		argv[n++] = p;
 	argv[n] = NULL;
 	return n == 0 ? err_set(e, ERR_INTERNAL, errno, "cannot read my own command line")
-		      : self_seal_exec(argv, e);
+		      : self_seal_exec(argv, true, e);
 }
 
 static int

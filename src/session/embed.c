@@ -24,7 +24,7 @@ become_agent(int sock, int status)
 	snprintf(numbers[1], sizeof numbers[1], "%d", status);
 	fd_cloexec(sock, false);
 	fd_cloexec(status, false);
-	self_seal_exec(argv, &e);
+	self_seal_exec(argv, false, &e);
 	embed_fail(status, &e);
 	_exit(125);
 }

@@ -89,11 +89,12 @@ still_in(int pd, const char *cgroup)
 
 /* Until a runtime's own process executes the command it has rights that the container will not:
  * no filter yet, every capability, even the host's root.  runc waits so between create and start.
+ * A container may call its processes so too, but its first one has executed something.
  */
 static bool
 is_runtimes(const struct proc_stat *st)
 {
-	return strncmp(st->comm, "runc:[", 6) == 0 || strcmp(st->comm, "crun") == 0;
+	return st->forked && (strncmp(st->comm, "runc:[", 6) == 0 || strcmp(st->comm, "crun") == 0);
 }
 
 static int

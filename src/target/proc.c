@@ -10,7 +10,9 @@
 #include "base/attr.h"
 #include "target/lex.h"
 
-#define PF_KTHREAD 0x00200000 /* linux/sched.h */
+/* linux/sched.h */
+#define PF_FORKNOEXEC 0x00000040
+#define PF_KTHREAD 0x00200000
 
 static int
 invalid(void)
@@ -102,6 +104,7 @@ stat_fields(struct lex l, struct proc_stat *out)
 			if (!lex_whole(&f, UINT32_MAX, &v))
 				return invalid();
 			out->kthread = v & PF_KTHREAD;
+			out->forked = v & PF_FORKNOEXEC;
 		} else if (field == 22) {
 			if (!lex_whole(&f, UINT64_MAX, &out->start))
 				return invalid();

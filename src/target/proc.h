@@ -37,6 +37,7 @@ struct proc_stat {
 	char comm[64];	/* as it is: up to the LAST ')' of the line */
 	int tty;	/* device number of the controlling terminal */
 	bool kthread;	/* a thread of the kernel's own */
+	bool forked;	/* and has not executed a program since */
 	uint64_t start; /* field 22, clock ticks since boot */
 };
 int proc_parse_stat(const char *p, size_t n, struct proc_stat *out);

@@ -123,10 +123,14 @@ self_seal_open(struct err *e)
 }
 
 int
-self_seal_exec(char *const argv[], struct err *e)
+self_seal_exec(char *const argv[], bool in_memory, struct err *e)
 {
-	auto_close int fd = self_seal_open(e);
+	auto_close int copy = in_memory ? self_seal_copy(e) : -1;
+	auto_close int fd = -1;
 
+	if (copy >= 0)
+		syscall(SYS_execveat, copy, "", argv, environ, AT_EMPTY_PATH);
+	fd = self_seal_open(e);
 	if (fd < 0)
 		return -1;
 	syscall(SYS_execveat, fd, "", argv, environ, AT_EMPTY_PATH);

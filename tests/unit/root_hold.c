@@ -195,6 +195,29 @@ start_called(const char *name)
 	return pid;
 }
 
+static pid_t
+start_disguised(void)
+{
+	int ends[2];
+	pid_t pid;
+	char c;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -1;
+	pid = fork();
+	if (pid == 0) {
+		dup2(ends[1], 1);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		execl("/bin/busybox", "sh", "-c",
+		    "echo 'runc:[2:INIT]' >/proc/$$/comm; echo; kill -STOP $$", NULL);
+		_exit(1);
+	}
+	close(ends[1]);
+	ok(read(ends[0], &c, 1) == 1, "a disguise");
+	close(ends[0]);
+	return pid;
+}
+
 /* A runtime's process has rights that its container's processes never have. */
 static void
 test_not_started(void)
@@ -215,6 +238,11 @@ test_not_started(void)
 	is_int(tgt_describe(&kit_sys, pid, &t, &e), 0, "one called runc is chosen");
 	is_int(hold(&t, &e), 0, "and held: its user may run runc");
 	end_one(pid);
+	pid = start_disguised();
+	is_int(tgt_describe(&kit_sys, pid, &t, &e), 0, "a program that calls itself runc:[2:INIT]");
+	is_int(hold(&t, &e), 0, "keeps nobody out: it was executed");
+	end_one(pid);
+	waitpid(pid, NULL, 0);
 }
 
 int

@@ -28,7 +28,7 @@ reexec(const char *how, char *self)
 	struct err e = {0};
 
 	if (strcmp(how, "mount") == 0)
-		self_seal_exec(argv, &e);
+		self_seal_exec(argv, false, &e);
 	else
 		syscall(SYS_execveat, self_seal_copy(&e), "", argv, environ, AT_EMPTY_PATH);
 	err_print(2, &e);
@@ -261,7 +261,7 @@ main(int argc, char **argv)
 	if (argc > 1)
 		return reexec(argv[1], argv[0]);
 	if (!self_is_sealed()) {
-		self_seal_exec(argv, &e);
+		self_seal_exec(argv, false, &e);
 		err_print(2, &e);
 		return 1;
 	}

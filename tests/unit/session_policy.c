@@ -17,7 +17,8 @@ static struct err last;
 
 struct ask {
 	enum request_verb verb;
-	const char *user, *roles, *service, *ns, *environment, *owner, *reason, *as, *line, *set, *dir;
+	const char *user, *roles, *service, *ns, *environment, *owner, *reason, *as, *line, *set,
+	    *dir;
 	bool root, privileged, no_record, net, host, copy;
 };
 
@@ -117,30 +118,31 @@ test_defaults(void)
 	policy_free(p);
 }
 
-static const char example[] = "roles:\n"
-			      "  - name: developer\n"
-			      "    permissions:\n"
-			      "      - environments: [dev, staging]\n"
-			      "        commands: [exec, shell, cp, observe]\n"
-			      "  - name: sre\n"
-			      "    permissions:\n"
-			      "      - environments: [production]\n"
-			      "        services: [\"checkout*\"]\n"
-			      "        commands: [exec, shell]\n"
-			      "        require_approval: {count: 1, from: [security]}\n"
-			      "        require_mfa: true\n"
-			      "        require_reason: true\n"
-			      "        approval_ttl: 1h\n"
-			      "users:\n"
-			      "  - {name: alice, role: developer}\n"
-			      "  - {name: bob, role: sre, keys: [\"" KEY "\"]}\n"
-			      "approvers:\n"
-			      "  - {role: security, environments: [production]}\n"
-			      "defaults:\n"
-			      "  mode: enforce\n"
-			      "  timeout: {attended_max: 0}\n"
-			      "  disconnect: {shell: hangup, exec: kill}\n"
-			      "  record: {output: true, input: false, on_failure: kill, bulk_cap: 1KiB}\n";
+static const char example[] =
+    "roles:\n"
+    "  - name: developer\n"
+    "    permissions:\n"
+    "      - environments: [dev, staging]\n"
+    "        commands: [exec, shell, cp, observe]\n"
+    "  - name: sre\n"
+    "    permissions:\n"
+    "      - environments: [production]\n"
+    "        services: [\"checkout*\"]\n"
+    "        commands: [exec, shell]\n"
+    "        require_approval: {count: 1, from: [security]}\n"
+    "        require_mfa: true\n"
+    "        require_reason: true\n"
+    "        approval_ttl: 1h\n"
+    "users:\n"
+    "  - {name: alice, role: developer}\n"
+    "  - {name: bob, role: sre, keys: [\"" KEY "\"]}\n"
+    "approvers:\n"
+    "  - {role: security, environments: [production]}\n"
+    "defaults:\n"
+    "  mode: enforce\n"
+    "  timeout: {attended_max: 0}\n"
+    "  disconnect: {shell: hangup, exec: kill}\n"
+    "  record: {output: true, input: false, on_failure: kill, bulk_cap: 1KiB}\n";
 
 static void
 test_example(void)
@@ -315,8 +317,8 @@ static const struct {
     {"approvers: [{role: r}]\nusers: [{name: a, role: r, keys: [nonsense]}]\n", "", ""},
     {"approvers: [{role: r}]\nusers: [{name: a, role: r, keys: [\"" KEY "\\n" KEY "\"]}]\n",
 	"users.keys holds", ""},
-    {"approvers: [{role: r}]\nusers: [{name: a, role: r, keys: ['roles=\"x\" " KEY "']}]\n",
-	"", ""},
+    {"approvers: [{role: r}]\nusers: [{name: a, role: r, keys: ['roles=\"x\" " KEY "']}]\n", "",
+	""},
     {"approvers: [{role: r}]\nusers: [{name: a, role: r, keys: ['" KEY "', '" KEY "']}]\n", "", ""},
     {"approvers: [{role: r, colour: red}]\n", "unknown key approvers.colour", ""},
     {"defaults: {idle: 30m}\n", "defaults.idle is not enforced", ""},

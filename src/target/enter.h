@@ -24,6 +24,7 @@ struct tgt_hold {
 	int proc; /* O_PATH of /proc/PID */
 	int root; /* O_PATH of its root */
 };
+/* Waits up to 2 s for a container whose runtime still sets it up. */
 int tgt_hold_open(const struct tgt_sys *s, const struct tgt *t, struct tgt_hold *h, struct err *e);
 void tgt_hold_close(struct tgt_hold *h);
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,10 +12,14 @@
 #include <unistd.h>
 
 #include "base/attr.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/str.h"
 #include "target/caps.h"
 #include "target/proc.h"
+
+#define START_WAIT (2 * NS_PER_S)
+#define START_LOOK_MS 5
 
 static int
 gone(struct err *e, pid_t pid, const char *why)
@@ -108,40 +113,49 @@ not_started(struct err *e, const struct proc_stat *st)
 	return err_hint(e, "start it first: runc start, docker start, podman start");
 }
 
+/* 0; 1: it is a runtime's still; -1. */
+static int
+open_once(const struct tgt_sys *s, const struct tgt *t, struct tgt_hold *h, struct proc_stat *st,
+    struct err *e)
+{
+	*h = (struct tgt_hold){
+	    .pid = t->pid, .start = t->start, .pidfd = -1, .proc = -1, .root = -1};
+	if (open_all(s, h, e) < 0)
+		return -1;
+	if (proc_read_stat(h->proc, st) < 0 || !proc_alive(st))
+		return gone(e, h->pid, "it exited");
+	if (st->start != t->start)
+		return gone(e, h->pid, "another process has its number now");
+	if (!still_in(h->proc, t->cgroup))
+		return gone(
+		    e, h->pid, "it is not in the container any more that it was selected in");
+	if (is_runtimes(st))
+		return 1;
+	/* Alive after its directory was opened: then both are the same process. */
+	if (pidfd_send_signal(h->pidfd, 0, NULL, 0) < 0 && errno == ESRCH)
+		return gone(e, h->pid, "it exited");
+	return 0;
+}
+
 int
 tgt_hold_open(const struct tgt_sys *s, const struct tgt *t, struct tgt_hold *h, struct err *e)
 {
-	struct proc_stat st;
+	int64_t until = clock_mono() + START_WAIT;
+	struct proc_stat st = {.start = 0};
+	int rc;
 
-	*h = (struct tgt_hold){
-	    .pid = t->pid, .start = t->start, .pidfd = -1, .proc = -1, .root = -1};
+	*h = (struct tgt_hold){.pidfd = -1, .proc = -1, .root = -1};
 	if (check_numbering(s, e) < 0)
 		return -1;
-	if (open_all(s, h, e) < 0)
-		goto fail;
-	if (proc_read_stat(h->proc, &st) < 0 || !proc_alive(&st)) {
-		gone(e, h->pid, "it exited");
-		goto fail;
+	/* A container that was started just now: its root may be another in a moment. */
+	while ((rc = open_once(s, t, h, &st, e)) > 0 && clock_mono() < until) {
+		tgt_hold_close(h);
+		poll(NULL, 0, START_LOOK_MS);
 	}
-	if (st.start != t->start) {
-		gone(e, h->pid, "another process has its number now");
-		goto fail;
-	}
-	if (!still_in(h->proc, t->cgroup)) {
-		gone(e, h->pid, "it is not in the container any more that it was selected in");
-		goto fail;
-	}
-	if (is_runtimes(&st)) {
+	if (rc == 0)
+		return 0;
+	if (rc > 0)
 		not_started(e, &st);
-		goto fail;
-	}
-	/* Alive after its directory was opened: then both are the same process. */
-	if (pidfd_send_signal(h->pidfd, 0, NULL, 0) < 0 && errno == ESRCH) {
-		gone(e, h->pid, "it exited");
-		goto fail;
-	}
-	return 0;
-fail:
 	tgt_hold_close(h);
 	return -1;
 }

@@ -237,7 +237,7 @@ def test_no_more_than_its_person_may(alice, taken, box, neighbour, extra):
     other = neighbour()
     before = taken.agent.coral.session_dirs()
     kinds, out, why = alice.run(run_in(box.pid, "id", extra=extra))
-    assert kinds == [FR_ERROR] and out == b"" and b"alice may not" in why
+    assert kinds == [FR_ERROR] and out == b"" and b"alice lacks the right" in why
     assert taken.agent.coral.session_dirs() == before and lives(other)
 
 

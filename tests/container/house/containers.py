@@ -55,12 +55,13 @@ class Container:
         """Every cgroup below the container's own, in all hierarchies."""
         found = []
         for line in pathlib.Path(f"/proc/{self.pid}/cgroup").read_text().splitlines():
-            _, names, path = line.split(":", 2)
-            name = names.removeprefix("name=") if names else "unified"
+            _, controllers, path = line.split(":", 2)
+            name = controllers.removeprefix("name=") if controllers else "unified"
             for mount in (f"/sys/fs/cgroup/{name}", "/sys/fs/cgroup"):
                 top = pathlib.Path(mount + path)
                 if path != "/" and top.is_dir():
-                    found += [str(p) for p in top.rglob("*") if p.is_dir()]
+                    # Unlike rglob() it passes over what goes while it looks.
+                    found += [os.path.join(d, n) for d, names, _ in os.walk(top) for n in names]
                     break
         return sorted(found)
 

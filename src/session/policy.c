@@ -47,6 +47,25 @@ rights_of(const struct policy_who *who, const struct policy_what *what, struct r
 	case REQ_REMOVE:
 		need(r, "delete");
 		break;
+	case REQ_ATTACH:
+		/* In somebody's place; who may do no more than share it has join. */
+		if (!own)
+			need(r, "attach");
+		break;
+	case REQ_WATCH:
+		if (!own)
+			need(r, "watch");
+		break;
+	case REQ_JOIN:
+		if (!own)
+			need(r, "join");
+		break;
+	case REQ_KILL:
+	case REQ_FREEZE:
+	case REQ_THAW:
+		if (!own)
+			need(r, "moderate");
+		break;
 	case REQ_NONE:
 	case REQ_PS:
 	case REQ_VERB_COUNT:

@@ -15,6 +15,12 @@ static const struct shape {
     [FR_WINCH] = {true, 8, 8},
     [FR_SIGNAL] = {true, 1, 16},
     [FR_BYE] = {true, 0, 0},
+    [FR_PING] = {true, 0, 0},
+    [FR_DETACH] = {true, 0, 0},
+    [FR_HANGUP] = {true, 0, 0},
+    [FR_KEYBOARD] = {true, 0, 0},
+    [FR_WHO] = {true, 0, 0},
+    [FR_REPAINT] = {true, 0, 0},
     [FR_OPENED] = {true, 2, FRAME_DATA_MAX},
     [FR_STDOUT] = {true, 1, FRAME_DATA_MAX},
     [FR_STDERR] = {true, 1, FRAME_DATA_MAX},
@@ -24,6 +30,10 @@ static const struct shape {
     [FR_ERROR] = {true, 1, ERR_WIRE_MAX},
     [FR_DATA] = {true, 1, FRAME_DATA_MAX},
     [FR_END] = {true, 0, 0},
+    [FR_RESUMED] = {true, 8, 8},
+    [FR_SCREEN] = {true, 1, FRAME_DATA_MAX},
+    [FR_LEFT] = {true, 2, FRAME_DATA_MAX},
+    [FR_RECEIVED] = {true, 8, 8},
 };
 
 static bool

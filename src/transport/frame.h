@@ -33,6 +33,12 @@ enum frame_type {
 	FR_WINCH,     /* u16 rows, cols, xpixel, ypixel */
 	FR_SIGNAL,    /* name without SIG: "INT" */
 	FR_BYE,	      /* result seen; empty */
+	FR_PING,      /* answered by FR_RECEIVED at once; empty */
+	FR_DETACH,    /* leave, and let the session go on; empty */
+	FR_HANGUP,    /* leave, and end the session; empty */
+	FR_KEYBOARD,  /* ask for the keyboard, take it back, or give it to who asked; empty */
+	FR_WHO,	      /* who is attached, as notices; empty */
+	FR_REPAINT,   /* the whole screen anew; empty */
 	/* agent to client */
 	FR_OPENED = 32, /* JSON: session_id, target, pid, context, notice */
 	FR_STDOUT,
@@ -43,6 +49,11 @@ enum frame_type {
 	FR_ERROR,  /* err_encode(); the last frame */
 	FR_DATA,   /* bytes of an answer (ps, sessions, read, ...) */
 	FR_END,	   /* the answer is complete; empty; the last frame */
+	FR_RESUMED, /* u64: bytes that arrived from the client; in place of FR_OPENED */
+	FR_SCREEN, /* bytes for the terminal that are not the command's: a repaint */
+	FR_LEFT,   /* JSON: why this client is let go while the session goes on; the last frame */
+	/* both */
+	FR_RECEIVED = 64, /* u64: bytes of the other's stream that arrived, see coral-protocol(7) */
 };
 
 struct frame {

@@ -13,6 +13,12 @@ static const char *const verbs[REQ_VERB_COUNT] = {
     [REQ_SHOW] = "show",
     [REQ_READ] = "read",
     [REQ_REMOVE] = "remove",
+    [REQ_ATTACH] = "attach",
+    [REQ_WATCH] = "watch",
+    [REQ_JOIN] = "join",
+    [REQ_KILL] = "kill",
+    [REQ_FREEZE] = "freeze",
+    [REQ_THAW] = "thaw",
 };
 
 const char *

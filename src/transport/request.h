@@ -23,6 +23,12 @@ enum request_verb {
 	REQ_SHOW,     /* id; answer: JSON object: header and end of one recording */
 	REQ_READ,     /* id; answer: the bytes of the recording */
 	REQ_REMOVE,   /* id; answer: JSON object */
+	REQ_ATTACH,   /* id: the caller's own session again; or, with token, this connection anew */
+	REQ_WATCH,    /* id: look on */
+	REQ_JOIN,     /* id: look on, and have the keyboard when it is given */
+	REQ_KILL,     /* id; answer: JSON object */
+	REQ_FREEZE,   /* id; answer: JSON object */
+	REQ_THAW,     /* id; answer: JSON object */
 	REQ_VERB_COUNT
 };
 
@@ -64,6 +70,9 @@ struct request {
 	char reason[REQUEST_TEXT_MAX + 1];
 
 	char id[64];	/* a session id */
+	bool resumable;	 /* the client keeps count: tell it a token */
+	char token[65];	 /* of the connection that was lost, from FR_OPENED */
+	uint64_t received; /* bytes of the agent's stream that arrived on it */
 	char client[64]; /* "coral 0.1.0", "ssh": what asked; for the record only */
 };
 

@@ -32,6 +32,9 @@ enum tag {
 	TAG_ID,
 	TAG_CLIENT,
 	TAG_SECCOMP_COPY,
+	TAG_RESUMABLE,
+	TAG_TOKEN,
+	TAG_RECEIVED,
 	TAG_COUNT
 };
 
@@ -71,6 +74,9 @@ static const struct field {
     STR(TAG_ID, id),
     STR(TAG_CLIENT, client),
     FLAG(TAG_SECCOMP_COPY, seccomp_copy),
+    FLAG(TAG_RESUMABLE, resumable),
+    STR(TAG_TOKEN, token),
+    OTHER(TAG_RECEIVED, "received"),
 };
 
 static int
@@ -124,6 +130,8 @@ put_other(const struct request *r, struct buf *out, enum tag tag)
 		return size ? put_uint(out, tag, size, 8) : 0;
 	case TAG_TIMEOUT:
 		return r->timeout_ms ? put_uint(out, tag, r->timeout_ms, 8) : 0;
+	case TAG_RECEIVED:
+		return r->received ? put_uint(out, tag, r->received, 8) : 0;
 	case TAG_DISCONNECT:
 		return r->on_disconnect ? put_uint(out, tag, r->on_disconnect, 1) : 0;
 	default:
@@ -276,6 +284,8 @@ get_other(struct request *r, enum tag tag, const unsigned char *p, size_t n, str
 		return rc;
 	case TAG_TIMEOUT:
 		return get_uint(name, p, n, 8, INT64_MAX / 1000000, &r->timeout_ms, e);
+	case TAG_RECEIVED:
+		return get_uint(name, p, n, 8, UINT64_MAX, &r->received, e);
 	case TAG_DISCONNECT:
 		rc = get_uint(name, p, n, 1, REQ_DISC_KILL, &v, e);
 		r->on_disconnect = (enum request_disconnect)v;

@@ -54,6 +54,8 @@ int cast_event(struct cast_writer *w, int64_t t, const char *kind, const json_t 
 int cast_end(struct cast_writer *w, int64_t t, json_t *result, struct err *e);
 /* fdatasync when something is unsynced and the last was a second ago or more; cheap otherwise. */
 int cast_sync(struct cast_writer *w, int64_t t, bool now, struct err *e);
+/* Bytes of the file that hold whole events: cast_flush() first, for what is carried. */
+uint64_t cast_offset(const struct cast_writer *w);
 /* Bytes of a stream taken so far, and its SHA-256 so far as hex (may be called at any time). */
 uint64_t cast_count(const struct cast_writer *w, enum cast_stream st);
 void cast_digest(const struct cast_writer *w, enum cast_stream st, char hex[65]);

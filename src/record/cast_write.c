@@ -242,6 +242,12 @@ cast_event(struct cast_writer *w, int64_t t, const char *kind, const json_t *fac
 }
 
 uint64_t
+cast_offset(const struct cast_writer *w)
+{
+	return w->size;
+}
+
+uint64_t
 cast_count(const struct cast_writer *w, enum cast_stream st)
 {
 	return w->count[st];

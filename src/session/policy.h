@@ -29,7 +29,7 @@ struct policy_what {
 	/* the target, all may be "" */
 	const char *service, *ns, *environment, *pod, *container;
 	bool host;		  /* it is in no container: a process of the agent's own system */
-	const char *session_user; /* SHOW, READ, REMOVE: whose session */
+	const char *session_user; /* SHOW, READ, REMOVE, ATTACH ...: whose session */
 };
 struct policy_session {
 	bool record_output, record_input;
@@ -37,7 +37,9 @@ struct policy_session {
 	uint64_t bulk_cap;
 	bool allow_tiocsti;
 	int64_t timeout_ns;	/* attended_max, 0 none */
-	enum request_disconnect disconnect; /* what holds for this session: HANGUP or KILL */
+	enum request_disconnect disconnect; /* what holds for this session: never DEFAULT */
+	int64_t keep_ns; /* how long a detached session is kept */
+	int64_t idle_ns; /* without a key typed; 0 none */
 	char would_deny[512];	/* defaults.mode audit: why enforce would have refused; else "" */
 };
 /* The keys in the policy's own user list, as authorized_keys text (borrowed; "" when none). */

@@ -169,6 +169,7 @@ policy_new(void)
 	static const struct policy_session defaults = {.record_output = true,
 	    .on_failure_block = true,
 	    .bulk_cap = BULK_CAP,
+	    .keep_ns = 3600 * NS_PER_S,
 	    .disconnect = REQ_DISC_KILL};
 	struct policy *p = calloc(1, sizeof *p);
 

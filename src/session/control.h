@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CORAL_SESSION_CONTROL_H
+#define CORAL_SESSION_CONTROL_H
+
+/*
+ * The door of a running session: RUNTIME_DIR/live/ID.sock, SOCK_SEQPACKET, in a
+ * directory that only the agent's user may enter.  Who asked is decided by the
+ * caller, a fork of the broker that has checked the policy; the keeper believes
+ * only callers of its own uid.  One question a connection: who, the request,
+ * and for attach, watch and join the stream to the client as a descriptor; one
+ * answer.  Works across a restart of the broker.
+ */
+#include <jansson.h>
+#include "base/conf.h"
+#include "base/err.h"
+#include "session/policy.h"
+#include "transport/request.h"
+
+struct control_ask {
+	struct policy_who who;
+	char peer[80];	    /* as keeper_start's */
+	struct request req; /* attach, watch, join, kill, freeze, thaw; sessions: its status */
+	int stream;	    /* to the client, or -1 */
+};
+void control_ask_fini(struct control_ask *a); /* closes the stream where it was not taken */
+
+/* In the keeper.  Non-blocking listening socket; removed by control_close(). */
+int control_listen(const struct conf *c, const char *id, struct err *e);
+void control_close(const struct conf *c, const char *id, int *fd);
+/* One question: a descriptor for the answer, or -1 (nobody, or nobody who may ask).  Waits 1 s at
+ * most for a caller to say what it wants. */
+int control_accept(int fd, struct control_ask *a);
+/* One of both; closes fd. */
+void control_answer(int fd, const json_t *answer, const struct err *refused);
+
+/* In a fork of the broker: ask session `id`.  Its answer (new reference), or NULL: refused, ended
+ * (ERR_NO_SESSION) or silent for 5 s.  The stream stays the caller's to close. */
+json_t *control_call(
+    const struct conf *c, const char *id, const struct control_ask *a, struct err *e);
+
+#endif

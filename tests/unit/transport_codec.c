@@ -46,7 +46,7 @@ test_frames(void)
 	is_int(peek_bytes("\2\0\0", 3), 0, "half a head");
 	is_int(peek_bytes("\2\0\0\3ab", 6), 0, "half a payload");
 	is_int(peek_bytes("\0\0\0\0", 4), -1, "type 0");
-	is_int(peek_bytes("\7", 1), -1, "an unknown type, on its first byte");
+	is_int(peek_bytes("\15", 1), -1, "an unknown type, on its first byte");
 	is_int(peek_bytes("\xff", 1), -1, "a type beyond all");
 	is_int(peek_bytes("\2\1\0\1", 4), -1, "too long for its type, before it arrives");
 	is_int(peek_bytes("\1\4\0\1", 4), -1, "a request too long");

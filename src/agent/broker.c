@@ -207,6 +207,7 @@ broker_init(struct broker *b, const struct conf *c, struct err *e)
 	if (prepare_dirs(c, e) < 0 || load_policy(b, e) < 0 || load_hostkey(b, e) < 0 ||
 	    tp_sandbox_init(&b->sandbox, c->runtime_dir, e) < 0)
 		return -1;
+	tp_server_prepare();
 	return watch_signals(b, e);
 }
 

@@ -171,9 +171,9 @@ test_moved(void)
 	    (int)getpid(), (int)getpid(), (int)pid);
 }
 
-/* A process of that name, which waits. */
+/* A child that becomes something; back once that has written a byte. */
 static pid_t
-start_called(const char *name)
+start_as(void (*become)(const char *name), const char *name)
 {
 	int ends[2];
 	pid_t pid;
@@ -184,38 +184,34 @@ start_called(const char *name)
 	pid = fork();
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		prctl(PR_SET_NAME, name);
+		dup2(ends[1], 1);
 		close(ends[1]);
-		for (;;)
-			pause();
+		become(name);
+		_exit(1);
 	}
 	close(ends[1]);
-	ok(read(ends[0], &c, 1) == 0, "%s is there", name);
+	ok(read(ends[0], &c, 1) == 1, "%s is there", name);
 	close(ends[0]);
 	return pid;
 }
 
-static pid_t
-start_disguised(void)
+/* A process of that name, which waits. */
+static void
+called(const char *name)
 {
-	int ends[2];
-	pid_t pid;
-	char c;
+	prctl(PR_SET_NAME, name);
+	if (write(1, "", 1) != 1)
+		return;
+	for (;;)
+		pause();
+}
 
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return -1;
-	pid = fork();
-	if (pid == 0) {
-		dup2(ends[1], 1);
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		execl("/bin/busybox", "sh", "-c",
-		    "echo 'runc:[2:INIT]' >/proc/$$/comm; echo; kill -STOP $$", NULL);
-		_exit(1);
-	}
-	close(ends[1]);
-	ok(read(ends[0], &c, 1) == 1, "a disguise");
-	close(ends[0]);
-	return pid;
+/* One that was executed under another name. */
+static void
+disguised(const char *name)
+{
+	execl("/bin/busybox", "sh", "-c", "echo \"$0\" >/proc/$$/comm; echo; kill -STOP $$", name,
+	    NULL);
 }
 
 /* A runtime's process has rights that its container's processes never have. */
@@ -228,17 +224,17 @@ test_not_started(void)
 	pid_t pid;
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		pid = start_called(names[i]);
+		pid = start_as(called, names[i]);
 		ok(tgt_describe(&kit_sys, pid, &t, &e) == 0, "%s is chosen", names[i]);
 		is_int(hold(&t, &e), -1, "and refused");
 		ok(e.code == ERR_DENIED && strstr(e.why, names[i]), "%s", e.why);
 		end_one(pid);
 	}
-	pid = start_called("runc");
+	pid = start_as(called, "runc");
 	is_int(tgt_describe(&kit_sys, pid, &t, &e), 0, "one called runc is chosen");
 	is_int(hold(&t, &e), 0, "and held: its user may run runc");
 	end_one(pid);
-	pid = start_disguised();
+	pid = start_as(disguised, "runc:[2:INIT]");
 	is_int(tgt_describe(&kit_sys, pid, &t, &e), 0, "a program that calls itself runc:[2:INIT]");
 	is_int(hold(&t, &e), 0, "keeps nobody out: it was executed");
 	end_one(pid);

@@ -54,7 +54,6 @@ why_from_sys(struct err *e)
 	*why_mark(e) = 1;
 }
 
-/* Each of the three formats aside first: an argument may be a part of `e` itself. */
 /* What to do about it when nobody knows better. */
 static const struct {
 	int sys;
@@ -103,19 +102,30 @@ usual_hint(enum err_code code, int sys)
 	return hints_code[code] ? hints_code[code] : "";
 }
 
+static void put(char *to, size_t size, const char *fmt, va_list ap) PRINTF_LIKE(3, 0);
+
+/* By way of a copy: an argument may be a part of the error itself. */
+static void
+put(char *to, size_t size, const char *fmt, va_list ap)
+{
+	int saved = errno;
+	char text[ERR_WHY_SIZE];
+
+	vsnprintf(text, sizeof(text), fmt, ap);
+	str_copy(to, text, size);
+	errno = saved;
+}
+
 int
 err_set(struct err *e, enum err_code code, int sys, const char *fmt, ...)
 {
-	int saved = errno;
-	char text[ERR_WHAT_SIZE];
 	va_list ap;
 
 	if (!e)
 		return -1;
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	put(e->what, sizeof(e->what), fmt, ap);
 	va_end(ap);
-	str_copy(e->what, text, sizeof(e->what));
 	e->code = code;
 	e->sys = sys;
 	e->why[0] = '\0';
@@ -123,45 +133,35 @@ err_set(struct err *e, enum err_code code, int sys, const char *fmt, ...)
 	str_copy(e->hint, usual_hint(code, sys), sizeof(e->hint));
 	if (sys)
 		why_from_sys(e);
-	errno = saved;
 	return -1;
 }
 
 int
 err_why(struct err *e, const char *fmt, ...)
 {
-	int saved = errno;
-	char text[ERR_WHY_SIZE];
 	size_t len;
 	va_list ap;
 
 	if (!e)
 		return -1;
+	len = *why_mark(e) ? 0 : strlen(e->why);
+	*why_mark(e) = '\0';
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	put(e->why + len, sizeof(e->why) - len, fmt, ap);
 	va_end(ap);
-	if (*why_mark(e))
-		e->why[0] = *why_mark(e) = '\0';
-	len = strlen(e->why);
-	str_copy(e->why + len, text, sizeof(e->why) - len);
-	errno = saved;
 	return -1;
 }
 
 int
 err_hint(struct err *e, const char *fmt, ...)
 {
-	int saved = errno;
-	char text[ERR_HINT_SIZE];
 	va_list ap;
 
 	if (!e)
 		return -1;
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	put(e->hint, sizeof(e->hint), fmt, ap);
 	va_end(ap);
-	str_copy(e->hint, text, sizeof(e->hint));
-	errno = saved;
 	return -1;
 }
 

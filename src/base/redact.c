@@ -56,6 +56,15 @@ hide(struct scan *sc, const char *from, const char *end)
 	skip_to(sc, end);
 }
 
+static bool
+hide_value(struct scan *sc, const char *from, const char *end)
+{
+	if (end == from)
+		return false;
+	hide(sc, from, end);
+	return true;
+}
+
 /* scheme://user:password@ at p: remember where the password is. */
 static void
 find_url(struct scan *sc)
@@ -133,10 +142,7 @@ try_assignment(struct scan *sc, const char *after, struct redact_quote op)
 		end = redact_close(from, op);
 	else
 		end = redact_word(from, sc->quote);
-	if (end == from)
-		return false;
-	hide(sc, from, end);
-	return true;
+	return hide_value(sc, from, end);
 }
 
 /* Name: value, and "name": value. */
@@ -171,10 +177,7 @@ try_header(struct scan *sc, const char *after, struct redact_quote op)
 	} else {
 		end = redact_word(from, sc->quote);
 	}
-	if (end == from)
-		return false;
-	hide(sc, from, end);
-	return true;
+	return hide_value(sc, from, end);
 }
 
 /* --password-stdin and the like take no value. */
@@ -193,10 +196,7 @@ try_flag(struct scan *sc, const char *after)
 	if (from == after || !flag_has_value(sc->p, (size_t)(after - sc->p)))
 		return false;
 	end = redact_word(from, sc->quote);
-	if (end == from)
-		return false;
-	hide(sc, from, end);
-	return true;
+	return hide_value(sc, from, end);
 }
 
 /* What a secret name at p names, hidden. */

@@ -65,17 +65,8 @@ prepare(struct enter *en, int argc, char **argv, int dashdash, struct err *e)
 static int
 run_exec(const struct cmd *c, const struct args *a, int argc, char **argv, int dashdash)
 {
-	struct enter en;
-	struct err e;
-	int rc;
-
 	(void)c;
-	if (enter_init(&en, a, REQ_EXEC, &e) < 0 || prepare(&en, argc, argv, dashdash, &e) < 0)
-		rc = enter_fail(&en, &e);
-	else
-		rc = enter_run(&en);
-	enter_fini(&en);
-	return rc;
+	return enter_main(a, REQ_EXEC, prepare, argc, argv, dashdash);
 }
 
 static const struct opt exec_opts[] = {

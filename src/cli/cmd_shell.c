@@ -2,8 +2,9 @@
 #include "cli/enter.h"
 
 static int
-prepare(struct enter *en, int argc, char **argv, struct err *e)
+prepare(struct enter *en, int argc, char **argv, int dashdash, struct err *e)
 {
+	(void)dashdash;
 	if (argc > 1) {
 		err_set(e, ERR_USAGE, 0, "coral shell does not take \"%s\"", argv[1]);
 		err_why(e, "it takes one target, and runs no command");
@@ -17,18 +18,8 @@ prepare(struct enter *en, int argc, char **argv, struct err *e)
 static int
 run_shell(const struct cmd *c, const struct args *a, int argc, char **argv, int dashdash)
 {
-	struct enter en;
-	struct err e;
-	int rc;
-
 	(void)c;
-	(void)dashdash;
-	if (enter_init(&en, a, REQ_SHELL, &e) < 0 || prepare(&en, argc, argv, &e) < 0)
-		rc = enter_fail(&en, &e);
-	else
-		rc = enter_run(&en);
-	enter_fini(&en);
-	return rc;
+	return enter_main(a, REQ_SHELL, prepare, argc, argv, dashdash);
 }
 
 static const struct opt shell_opts[] = {

@@ -18,13 +18,6 @@ on_opened(void *arg, const json_t *opened)
 		explain_print(opened);
 }
 
-int
-enter_fail(const struct enter *en, const struct err *e)
-{
-	outcome_report(en, NULL, e);
-	return cmd_fail_exec(e);
-}
-
 /* The targets, asked on a connection of its own: a channel carries one request. */
 static json_t *
 list_targets(const struct client_where *w, const struct request *of, struct err *e)
@@ -110,8 +103,8 @@ attempt(struct enter *en, const struct client_where *w, struct client_result *re
 	return rc;
 }
 
-int
-enter_run(struct enter *en)
+static int
+run(struct enter *en)
 {
 	struct client_result res;
 	struct cmd_agent agent;
@@ -138,4 +131,22 @@ enter_run(struct enter *en)
 	code = rc < 0 ? cmd_fail_exec(&e) : res.exit_code;
 	client_result_fini(&res);
 	return code;
+}
+
+int
+enter_main(const struct args *a, enum request_verb verb, enter_words *words, int argc, char **argv,
+    int dashdash)
+{
+	struct enter en;
+	struct err e;
+	int rc;
+
+	if (enter_init(&en, a, verb, &e) < 0 || words(&en, argc, argv, dashdash, &e) < 0) {
+		outcome_report(&en, NULL, &e);
+		rc = cmd_fail_exec(&e);
+	} else {
+		rc = run(&en);
+	}
+	enter_fini(&en);
+	return rc;
 }

@@ -66,6 +66,12 @@ struct enter {
 		    COMP_NONE, NULL                                                                \
 	}
 
+/* Puts a command's words into the request. */
+typedef int enter_words(struct enter *en, int argc, char **argv, int dashdash, struct err *e);
+/* All of coral exec or coral shell: prints what is to be printed, and returns the exit status. */
+int enter_main(const struct args *a, enum request_verb verb, enter_words *words, int argc,
+    char **argv, int dashdash);
+
 /* Settings and flags to a request; io is filled but for what the verb decides.  Pair with
  * enter_fini() also after -1. */
 int enter_init(struct enter *en, const struct args *a, enum request_verb verb, struct err *e);
@@ -74,10 +80,6 @@ void enter_fini(struct enter *en);
 int enter_target(struct enter *en, const char *word, struct err *e);
 /* Decides tty, size, raw mode; `by_default` where no flag says anything. */
 int enter_tty(struct enter *en, bool by_default, struct err *e);
-/* Everything else; prints what is to be printed, and returns the exit status. */
-int enter_run(struct enter *en);
-/* The same for an error before that: also tells --status-fd and -o json. */
-int enter_fail(const struct enter *en, const struct err *e);
 
 /* enter_env.c: --env-file, then --env. */
 int enter_env(struct request *r, const struct args *a, struct err *e);

@@ -8,8 +8,8 @@
  *   M  send the bytes to the broker, with a descriptors
  *   S  send the bytes on stream a          D  the same, with 8 descriptors
  *   H  shut stream a down for writing      C  close it
- *   R  read stream a, if the byte is 1     B  send heartbeats, if a is 1
- *   Y  make the system call: u64 number and six arguments
+ *   R  read stream a, if the byte is 1: the next one too, before it comes
+ *   B  send heartbeats, if a is 1          Y  make the system call: u64 number, six arguments
  *
  *   m  the broker's message, a-1 the stream that came with it
  *   s  bytes of stream a                   e  its end
@@ -106,6 +106,8 @@ order(char op, uint32_t a, size_t n)
 		t.beats = a;
 	else if (op == 'Y')
 		order_syscall(n);
+	else if (fd && op == 'R')
+		t.stream[a].deaf = n < 1 || !t.bytes[0];
 	else if (!fd || *fd < 0)
 		report_errno(EBADF);
 	else if (op == 'S' || op == 'D')
@@ -114,8 +116,6 @@ order(char op, uint32_t a, size_t n)
 		shutdown(*fd, SHUT_WR);
 	else if (op == 'C')
 		fd_close(fd);
-	else if (op == 'R')
-		t.stream[a].deaf = n < 1 || !t.bytes[0];
 }
 
 static void

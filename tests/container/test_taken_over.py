@@ -321,11 +321,13 @@ def test_a_recording_needs_no_reader(alice, taken, box):
 def test_a_stream_that_is_closed_at_once(alice, taken, box, neighbour):
     """Between the request and the entry: nothing runs on without a record of its end."""
     other = neighbour()
+    calm = set(children_of(taken.agent.proc.pid))
     for _ in range(5):
         before = set(taken.agent.coral.session_dirs())
         stream = alice.open(run_in(box.pid, "sh", "-c", "echo begun; exec sleep 1000"))
         alice.order("C", stream)
-        wait_for("no keeper but the neighbour's", lambda: set(taken.agent.keepers()) == {other.sid}
+        wait_for("no keeper but the neighbour's", lambda: set(
+            children_of(taken.agent.proc.pid)) == calm and set(taken.agent.keepers()) == {other.sid}
                  and box.processes().count(box.pid) == 1 and len(box.processes()) <= 2, 20)
         for sid in set(taken.agent.coral.session_dirs()) - before:
             assert finished(taken.agent, sid).end["cause"] == "disconnected"

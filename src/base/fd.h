@@ -26,6 +26,14 @@ ssize_t fd_read_full(int fd, void *p, size_t n);
  */
 int fd_read_file(int dirfd, const char *path, size_t max, struct buf *out);
 
+/*
+ * A file in dirfd with these bytes, mode 0600, in the place of what is called so: who opens it has
+ * the old or the new one, whole.  Nothing is synced: for what can be made again.  Of two at once
+ * the last one stays.  dirfd must be the caller's alone to write.  0, or -1 with errno: the old
+ * one is as it was.
+ */
+int fd_replace_file(int dirfd, const char *name, const void *p, size_t n);
+
 /* A close-on-exec AF_UNIX pair; `type` SOCK_STREAM or SOCK_SEQPACKET.
  * Buffers are raised to `bufsize` bytes where the kernel allows (0: leave). */
 int fd_socketpair(int type, int bufsize, int pair[2]);

@@ -7,7 +7,6 @@
  */
 #include "target/seccomp.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <seccomp.h>
 #include <stdio.h>
@@ -122,21 +121,13 @@ save(int dir, const char *name, const unsigned char key[SHA256_SIZE], const stru
 {
 	unsigned char sum[SHA256_SIZE];
 	size_t bytes = f->n * sizeof(*f->insn);
-	auto_close int fd = -1;
 	struct buf b;
-	char tmp[64];
 
-	snprintf(tmp, sizeof(tmp), ".%s.%d", name, (int)getpid());
 	buf_init(&b, HEAD + BODY_MAX);
 	if (digest(f->insn, bytes, sum) == 0 && buf_put(&b, MAGIC, 8) == 0 &&
 	    buf_put(&b, key, SHA256_SIZE) == 0 && buf_put(&b, sum, SHA256_SIZE) == 0 &&
 	    buf_put_u32(&b, (uint32_t)bytes) == 0 && buf_put(&b, f->insn, bytes) == 0)
-		fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd >= 0 &&
-	    (fd_write_all(fd, buf_head(&b), b.len) < 0 || renameat(dir, tmp, dir, name) < 0))
-		unlinkat(dir, tmp, 0);
-	else if (fd < 0 && errno == EEXIST)
-		unlinkat(dir, tmp, 0); /* a dead process' that had our pid */
+		fd_replace_file(dir, name, buf_head(&b), b.len);
 	buf_fini(&b);
 }
 

@@ -50,6 +50,44 @@ test_read_file(void)
 	buf_fini(&b);
 }
 
+static void
+test_replace_file(void)
+{
+	char left[64], longest[256];
+	struct stat st;
+	struct buf b;
+	int old, fd;
+
+	is_int(fd_replace_file(dirfd_, "kept", "first", 5), 0, "where there was none");
+	ok(fstatat(dirfd_, "kept", &st, 0) == 0 && (st.st_mode & 07777) == 0600, "mode 0600");
+	old = openat(dirfd_, "kept", O_RDONLY | O_CLOEXEC);
+	is_int(fd_replace_file(dirfd_, "kept", "second one", 10), 0, "replaced");
+	buf_init(&b, 100);
+	ok(read(old, longest, sizeof(longest)) == 5, "who had opened it has the old one, whole");
+	read_file("kept", 99, &b);
+	is_str(buf_cstr(&b), "second one", "the new one");
+	snprintf(left, sizeof(left), ".kept.%d", (int)getpid());
+	fd = openat(dirfd_, left, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	is_int(fd_replace_file(dirfd_, "kept", "third", 5), 0,
+	    "what a dead process left is no matter");
+	ok(faccessat(dirfd_, left, F_OK, 0) < 0, "  and gone");
+	symlinkat("kept", dirfd_, "way");
+	is_int(fd_replace_file(dirfd_, "way", "fourth", 6), 0, "a link is replaced, not followed");
+	buf_clear(&b);
+	read_file("kept", 99, &b);
+	is_str(buf_cstr(&b), "third", "  what it named is as it was");
+	mkdirat(dirfd_, "full", 0700);
+	ok(fd_replace_file(dirfd_, "full", "x", 1) < 0 && errno == EISDIR, "not a directory");
+	snprintf(left, sizeof(left), ".full.%d", (int)getpid());
+	ok(faccessat(dirfd_, left, F_OK, 0) < 0, "  and nothing stays aside");
+	memset(longest, 'x', sizeof(longest) - 1);
+	longest[sizeof(longest) - 1] = '\0';
+	ok(fd_replace_file(dirfd_, longest, "x", 1) < 0 && errno == ENAMETOOLONG, "a long name");
+	close(old);
+	close(fd);
+	buf_fini(&b);
+}
+
 static size_t
 open_count(void)
 {
@@ -178,6 +216,7 @@ main(void)
 		return 1;
 	dirfd_ = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	test_read_file();
+	test_replace_file();
 	test_passing(SOCK_STREAM);
 	test_passing(SOCK_SEQPACKET);
 	test_full();

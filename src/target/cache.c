@@ -8,9 +8,7 @@
  */
 #include "target/cache.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -149,7 +147,7 @@ cache_load(struct scan *sc, bool facts)
 	bool good = text && cache_parse(sc, rest.p, rest.n);
 
 	if (good && !facts)
-		cache_forget(sc);
+		scan_forget(sc);
 	return good && facts;
 }
 
@@ -194,20 +192,12 @@ cache_save(const struct scan *sc)
 {
 	const char *name = NULL;
 	auto_close int dir = *sc->sys->cache ? open_dir(sc->sys->cache, &name) : -1;
-	auto_close int fd = -1;
 	struct buf b;
-	char tmp[300];
 
 	if (dir < 0 || (sc->everyone && sc->nm > CACHE_PIDS_MAX))
 		return;
 	buf_init(&b, CACHE_MAX);
-	snprintf(tmp, sizeof(tmp), ".%s.%d", name, (int)getpid());
 	if (encode(sc, &b) == 0)
-		fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd >= 0 &&
-	    (fd_write_all(fd, buf_head(&b), b.len) < 0 || renameat(dir, tmp, dir, name) < 0))
-		unlinkat(dir, tmp, 0);
-	else if (fd < 0 && errno == EEXIST)
-		unlinkat(dir, tmp, 0); /* a dead process' that had our pid */
+		fd_replace_file(dir, name, buf_head(&b), b.len);
 	buf_fini(&b);
 }

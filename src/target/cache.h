@@ -11,6 +11,5 @@
 
 /* All but the members into `front`, these into `back`; read again one after the other. */
 int cache_encode(const struct scan *sc, struct buf *front, struct buf *back);
-void cache_forget(struct scan *sc);
 
 #endif

@@ -158,18 +158,6 @@ get_facts(struct scan *sc, struct rd *r)
 	return true;
 }
 
-void
-cache_forget(struct scan *sc)
-{
-	free(sc->m);
-	free(sc->g);
-	free(sc->hash);
-	sc->m = NULL;
-	sc->g = NULL;
-	sc->hash = NULL;
-	sc->nm = sc->ng = sc->groom = sc->hash_size = 0;
-}
-
 bool
 cache_parse(struct scan *sc, const unsigned char *p, size_t n)
 {
@@ -177,7 +165,7 @@ cache_parse(struct scan *sc, const unsigned char *p, size_t n)
 
 	if (get_facts(sc, &r))
 		return true;
-	cache_forget(sc);
+	scan_forget(sc);
 	sc->base.good = sc->later.good = false;
 	return false;
 }

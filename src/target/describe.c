@@ -85,6 +85,7 @@ static int
 describe(struct scan *sc, pid_t pid, struct tgt *out, struct err *e)
 {
 	auto_close int pd = proc_open(sc->sys->proc, pid);
+	struct proc_named named;
 	struct proc_stat st;
 	bool session = false, infra = false, contained;
 
@@ -104,7 +105,8 @@ describe(struct scan *sc, pid_t pid, struct tgt *out, struct err *e)
 	if (scan_process(pd, &st, out) < 0)
 		return gone(pid, e);
 	if (contained) {
-		rt_learn(&sc->rt, pd, &st, out, &infra);
+		proc_read_named(&pd, &named, 1);
+		rt_learn(&sc->rt, pd, &st, &named, out, &infra);
 	} else {
 		str_copy(out->runtime, "process", sizeof(out->runtime));
 		plain_cgroup(&sc->now, out);

@@ -84,6 +84,12 @@ tgt_asks(const struct tgt_query *q)
 	       given(q->container);
 }
 
+static bool
+is_whole_id(const char *id)
+{
+	return strlen(id) == 64 && strspn(id, "0123456789abcdef") == 64;
+}
+
 /* A prefix only of a hexadecimal id: any other id is a name, and names match whole. */
 static bool
 is_id(const char *id, const char *word, bool prefix)
@@ -92,8 +98,7 @@ is_id(const char *id, const char *word, bool prefix)
 
 	if (strcmp(id, word) == 0)
 		return true;
-	return prefix && n >= ID_PREFIX_MIN && strlen(id) == 64 &&
-	       strspn(id, "0123456789abcdef") == 64 && strncmp(id, word, n) == 0;
+	return prefix && n >= ID_PREFIX_MIN && is_whole_id(id) && strncmp(id, word, n) == 0;
 }
 
 /* A member of podman's pod P also answers to P-NAME, as podman itself calls it. */
@@ -180,7 +185,51 @@ worth_saving(const struct scan *sc)
 	return !sc->cached || sc->news || sc->moved || sc->inspected > NEW_FEW;
 }
 
+/* A whole id names one container and no other, whatever others say that they are called. */
+static const char *
+whole_id(const struct tgt_query *q)
+{
+	if (given(q->container) && is_whole_id(q->container))
+		return q->container;
+	return given(q->word) && is_whole_id(q->word) ? q->word : NULL;
+}
+
+/* The only one with that id, and all else that is asked. */
+static bool
+only_one(struct scan *sc, const struct tgt_query *q, struct found *f)
+{
+	const struct scan_group *one = NULL;
+	struct err ignored;
+
+	for (size_t i = 0; i < sc->ng; i++) {
+		const struct scan_group *g = &sc->g[i];
+
+		if (strcmp(g->t.id, whole_id(q)) != 0)
+			continue;
+		if (one || !scan_listed(g))
+			return false;
+		one = g;
+	}
+	return one && tgt_matches(&one->t, q, false) && add(&f->hits, &one->t, &ignored) == 0;
+}
+
 /* All of them, and with `q` those that match into `hits`. */
+static int
+take_all(struct scan *sc, const struct tgt_query *q, struct found *f, struct err *e)
+{
+	if ((sc->partly && scan_settle(sc, NULL, e) < 0) || collect(sc, f, e) < 0)
+		return -1;
+	if (worth_saving(sc))
+		cache_save(sc);
+	if (f->all.n == 0 && scan_check_sight(sc->sys, e) < 0)
+		return -1;
+	if (q && select_from(&f->all, q, &f->hits, e) < 0)
+		return -1;
+	if (q && f->hits.n == 0)
+		f->has_own = scan_own_container(sc, &f->own);
+	return 0;
+}
+
 static int
 scan_list(const struct tgt_sys *s, const struct tgt_query *q, bool use_cache, struct found *f,
     struct err *e)
@@ -191,17 +240,9 @@ scan_list(const struct tgt_sys *s, const struct tgt_query *q, bool use_cache, st
 	memset(f, 0, sizeof(*f));
 	if (!sc)
 		return err_set(e, ERR_LIMIT, ENOMEM, "cannot list the containers");
-	if (scan_run(s, use_cache, sc, e) == 0) {
-		rc = collect(sc, f, e);
-		if (rc == 0 && f->all.n == 0)
-			rc = scan_check_sight(s, e);
-		if (rc == 0 && q)
-			rc = select_from(&f->all, q, &f->hits, e);
-		if (rc == 0 && q && f->hits.n == 0)
-			f->has_own = scan_own_container(sc, &f->own);
+	if (scan_run(s, use_cache, q ? whole_id(q) : NULL, sc, e) == 0) {
+		rc = sc->partly && only_one(sc, q, f) ? 0 : take_all(sc, q, f, e);
 		see_frozen(sc, q ? &f->hits : &f->all);
-		if (worth_saving(sc))
-			cache_save(sc);
 	}
 	f->cached = sc->cached;
 	scan_fini(sc);
@@ -209,6 +250,17 @@ scan_list(const struct tgt_sys *s, const struct tgt_query *q, bool use_cache, st
 	if (rc < 0)
 		found_fini(f);
 	return rc;
+}
+
+int
+tgt_remember(const struct tgt_sys *s, struct err *e)
+{
+	struct found f;
+
+	if (scan_list(s, NULL, true, &f, e) < 0)
+		return -1;
+	found_fini(&f);
+	return 0;
 }
 
 int

@@ -28,6 +28,17 @@ ssize_t proc_read(int dirfd, const char *path, char *out, size_t size);
 /* The same for environ and cmdline, which a process can keep from being read: ETIMEDOUT after
  * 250 ms.  What was not read then holds a thread and a descriptor for as long as we live. */
 ssize_t proc_read_memory(int pd, const char *path, char *out, size_t size);
+/* What a process was told that it is called: the first of each name in its environ, cut; "" when
+ * there is none. */
+enum proc_name { PROC_SERVICE_NAME, PROC_CORAL_SERVICE, PROC_HOSTNAME, PROC_NAMES };
+#define PROC_NAMED_MAX 264
+struct proc_named {
+	char value[PROC_NAMES][PROC_NAMED_MAX];
+};
+void proc_take_named(const char *p, size_t n, struct proc_named *out);
+/* Of n processes at once.  Whose environ cannot be read has none; one that is held up costs what
+ * proc_read_memory() says, and no other its names. */
+void proc_read_named(const int *pd, struct proc_named *v, size_t n);
 /* The number in the link ns/NAME, or 0 when it cannot be read. */
 uint64_t proc_ns(int pd, const char *name);
 

@@ -228,24 +228,15 @@ is_pause(int pd, const char *comm)
 	return n >= 3 && memcmp(line + n - 3, "-P", 3) == 0;
 }
 
+/* What its first process was told that it is called. */
 static void
-learn_environ(int pd, struct rt_facts *f, char service[254])
+take_environ(const struct proc_named *n, struct rt_facts *f, char service[254])
 {
-	auto_free char **env = NULL;
-	struct tgt *t = f->t;
-	const char *v;
-	size_t n;
+	const char *v = n->value[PROC_SERVICE_NAME];
 
-	if (proc_read_environ(pd, &env, &n) < 0)
-		return;
-	v = proc_environ_get(env, "SERVICE_NAME");
-	if (!v || !*v)
-		v = proc_environ_get(env, "CORAL_SERVICE");
-	if (v)
-		rt_text(service, 254, v);
-	v = proc_environ_get(env, "HOSTNAME");
-	if (v && *t->pod_uid)
-		take(t->pod, sizeof(t->pod), v);
+	rt_text(service, 254, *v ? v : n->value[PROC_CORAL_SERVICE]);
+	if (*f->t->pod_uid)
+		take(f->t->pod, sizeof(f->t->pod), n->value[PROC_HOSTNAME]);
 }
 
 /* The first that is there: compose, what the container calls itself, Kubernetes, the runtime. */
@@ -273,17 +264,20 @@ settle(struct rt_facts *f, const char *from_env)
 }
 
 void
-rt_learn(struct rt_ctx *c, int pd, const struct proc_stat *st, struct tgt *t, bool *infra)
+rt_learn(struct rt_ctx *c, int pd, const struct proc_stat *st, const struct proc_named *named,
+    struct tgt *t, bool *infra)
 {
 	struct rt_facts f = {.t = t};
+	bool runc = strcmp(t->runtime, "runc") == 0, told;
 	char from_env[254] = "";
 
-	rt_hints(c, pd, &f);
-	if (strcmp(t->runtime, "runc") == 0)
-		rt_runc(c, &f);
-	else if (!rt_docker(c, &f) && *t->id)
+	told = runc ? rt_runc(c, &f) : rt_docker(c, &f);
+	/* Its mounts take the longest to read, and say no more than the runtime but of a pod. */
+	if (!told || *t->pod || *t->pod_uid)
+		rt_hints(c, pd, &f);
+	if (!told && !runc && !rt_docker_moved(c, &f) && *t->id)
 		rt_bundle(c, st, &f);
-	learn_environ(pd, &f, from_env);
+	take_environ(named, &f, from_env);
 	settle(&f, from_env);
 	*infra = f.infra || (*t->id && is_pause(pd, st->comm));
 }

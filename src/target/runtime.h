@@ -35,8 +35,10 @@ struct rt_facts {
 };
 
 /* t->pid, runtime, id and cgroup are known; fills container, service, pod, ns, pod_uid, image,
- * project, as far as they can be learnt.  `infra`: it only holds a pod together. */
-void rt_learn(struct rt_ctx *c, int pd, const struct proc_stat *st, struct tgt *t, bool *infra);
+ * project, as far as they can be learnt; `named` is what the process was told.  `infra`: it only
+ * holds a pod together. */
+void rt_learn(struct rt_ctx *c, int pd, const struct proc_stat *st, const struct proc_named *named,
+    struct tgt *t, bool *infra);
 
 /*
  * The file that the container of `t` was started from, when it is surely its own: a hostile
@@ -60,9 +62,11 @@ void rt_label(const char *key, const char *value, struct rt_facts *f);
 /* Which container the pod's annotations prefer. */
 void rt_preferred(const json_t *labels, struct rt_facts *f);
 void rt_hints(const struct rt_ctx *c, int pd, struct rt_facts *f);
+/* True: the runtime's own file was read. */
 bool rt_docker(const struct rt_ctx *c, struct rt_facts *f);
+bool rt_docker_moved(const struct rt_ctx *c, struct rt_facts *f); /* after rt_hints() */
+bool rt_runc(const struct rt_ctx *c, struct rt_facts *f);
 void rt_bundle(struct rt_ctx *c, const struct proc_stat *st, struct rt_facts *f);
-void rt_runc(const struct rt_ctx *c, struct rt_facts *f);
 /* What the mounts of a container tell; a proc_mount_fn, its argument a struct rt_mounts. */
 struct rt_mounts {
 	struct rt_facts *f;

@@ -51,13 +51,16 @@ rt_docker(const struct rt_ctx *c, struct rt_facts *f)
 	char dir[128];
 
 	/* With the cgroupfs driver a pod's path does not say which runtime it is. */
-	if (strcmp(f->t->runtime, "docker") == 0 || strcmp(f->t->runtime, "containerd") == 0) {
-		snprintf(dir, sizeof(dir), "/var/lib/docker/containers/%s", f->t->id);
-		if (from_dir(c, dir, f))
-			return true;
-	}
-	/* --data-root elsewhere, or a --cgroup-parent that hides the runtime. */
-	if (strcmp(f->t->runtime, "podman") == 0 || !*f->files_dir)
+	if (strcmp(f->t->runtime, "docker") != 0 && strcmp(f->t->runtime, "containerd") != 0)
 		return false;
-	return from_dir(c, f->files_dir, f);
+	snprintf(dir, sizeof(dir), "/var/lib/docker/containers/%s", f->t->id);
+	return from_dir(c, dir, f);
+}
+
+/* --data-root elsewhere, or a --cgroup-parent that hides the runtime. */
+bool
+rt_docker_moved(const struct rt_ctx *c, struct rt_facts *f)
+{
+	return strcmp(f->t->runtime, "podman") != 0 && *f->files_dir &&
+	       from_dir(c, f->files_dir, f);
 }

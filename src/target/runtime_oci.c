@@ -272,6 +272,17 @@ learn_sandbox(const struct rt_ctx *c, const char *bundle, bool podman, struct rt
 	json_decref(j);
 }
 
+static bool
+monitor_bundle(const struct rt_ctx *c, const struct proc_stat *st, struct rt_facts *f,
+    struct rt_monitor *m, char dir[DIR_SIZE])
+{
+	ask_parent(c, st, f->t->id, m);
+	if (!*m->bundle || !strstr(m->bundle, f->t->id) || !read_bundle(c, m->bundle, f))
+		return false;
+	str_copy(dir, m->bundle, DIR_SIZE);
+	return true;
+}
+
 void
 rt_bundle(struct rt_ctx *c, const struct proc_stat *st, struct rt_facts *f)
 {
@@ -279,10 +290,10 @@ rt_bundle(struct rt_ctx *c, const struct proc_stat *st, struct rt_facts *f)
 	char dir[DIR_SIZE] = "";
 	bool podman = strcmp(f->t->runtime, "podman") == 0;
 
-	ask_parent(c, st, f->t->id, &m);
-	if (*m.bundle && strstr(m.bundle, f->t->id) && read_bundle(c, m.bundle, f))
-		str_copy(dir, m.bundle, sizeof(dir));
-	else if (!find_bundle(c, f, dir) && *f->files_dir && read_bundle(c, f->files_dir, f))
+	/* podman's conmon also knows the name; of others the usual place is asked sooner. */
+	if (!(podman && monitor_bundle(c, st, f, &m, dir)) && !find_bundle(c, f, dir) &&
+	    !(!podman && monitor_bundle(c, st, f, &m, dir)) && *f->files_dir &&
+	    read_bundle(c, f->files_dir, f))
 		str_copy(dir, f->files_dir, sizeof(dir));
 	if (podman && *m.name)
 		rt_text(f->t->container, sizeof(f->t->container), m.name);

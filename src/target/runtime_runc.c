@@ -107,26 +107,27 @@ by_cgroup(const struct rt_ctx *c, struct rt_facts *f)
 	return false;
 }
 
-void
+bool
 rt_runc(const struct rt_ctx *c, struct rt_facts *f)
 {
 	auto_close int fd = -1;
+	bool found = false;
 	struct dirent *d;
 	DIR *dir;
 
 	if (by_cgroup(c, f))
-		return;
+		return true;
 	if (c->host >= 0)
 		fd = openat(c->host, "run/runc", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	dir = fd < 0 ? NULL : fdopendir(fd);
 	if (!dir)
-		return;
+		return false;
 	fd = -1;
 	/* Its cgroup was named otherwise: the pid tells. */
-	for (int i = 0; i < STATES_MAX && (d = readdir(dir)); i++)
-		if (d->d_name[0] != '.' && one_state(c, d->d_name, f))
-			break;
+	for (int i = 0; !found && i < STATES_MAX && (d = readdir(dir)); i++)
+		found = d->d_name[0] != '.' && one_state(c, d->d_name, f);
 	closedir(dir);
+	return found;
 }
 
 /* Of the very container: the pid namespace alone may be shared by several. */

@@ -67,15 +67,22 @@ scan_begin(const struct tgt_sys *s, struct scan *out, struct err *e)
 }
 
 void
-scan_fini(struct scan *sc)
+scan_forget(struct scan *sc)
 {
-	rt_close(&sc->rt);
 	free(sc->m);
 	free(sc->g);
 	free(sc->hash);
 	sc->m = NULL;
 	sc->g = NULL;
 	sc->hash = NULL;
+	sc->nm = sc->ng = sc->groom = sc->hash_size = 0;
+}
+
+void
+scan_fini(struct scan *sc)
+{
+	rt_close(&sc->rt);
+	scan_forget(sc);
 }
 
 /* Who began before this stays in its cgroup. */
@@ -216,6 +223,7 @@ scan_own_container(struct scan *sc, struct tgt *t)
 	auto_close int pd = openat(sc->sys->proc, "self", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	const struct proc_cgroup *c;
 	bool session = false, infra = false;
+	struct proc_named named;
 	struct proc_stat st;
 	struct ident id;
 
@@ -225,7 +233,8 @@ scan_own_container(struct scan *sc, struct tgt *t)
 	c = find_own(sc, &id);
 	if (!c || !adopt(&id, c->path, c->path, t, &session))
 		return false;
-	rt_learn(&sc->rt, pd, &st, t, &infra);
+	proc_read_named(&pd, &named, 1);
+	rt_learn(&sc->rt, pd, &st, &named, t, &infra);
 	return true;
 }
 
@@ -404,7 +413,7 @@ move_marks(struct scan *sc)
 }
 
 int
-scan_run(const struct tgt_sys *s, bool use_cache, struct scan *out, struct err *e)
+scan_run(const struct tgt_sys *s, bool use_cache, const char *only, struct scan *out, struct err *e)
 {
 	if (scan_begin(s, out, e) < 0)
 		return -1;
@@ -413,5 +422,5 @@ scan_run(const struct tgt_sys *s, bool use_cache, struct scan *out, struct err *
 	if (!scan_by_cgroups(out) && scan_by_proc(out, e) < 0)
 		return -1;
 	move_marks(out);
-	return scan_settle(out, e);
+	return scan_settle(out, only, e);
 }

@@ -68,15 +68,19 @@ struct scan {
 
 	bool own_numbers;	/* the pids in this procfs are those of our own namespace */
 	bool everyone;		/* m holds all processes, not just those of containers */
+	bool partly;		/* only the asked one's groups were settled */
 	struct scan_mark mark;	/* before the members were listed */
 	struct scan_mark base;	/* what began before it had settled when the groups were learnt */
 	struct scan_mark later; /* to become the base when it is old enough */
 	bool moved;		/* base or later */
 };
 
-/* Everything is looked at again unless `use_cache`.  scan_fini also after -1. */
-int scan_run(const struct tgt_sys *s, bool use_cache, struct scan *out, struct err *e);
+/* Everything is looked at again unless `use_cache`.  Where a cgroup carries the whole id `only`
+ * (NULL: none), the names of no other are learnt, see `partly`.  scan_fini also after -1. */
+int scan_run(
+    const struct tgt_sys *s, bool use_cache, const char *only, struct scan *out, struct err *e);
 void scan_fini(struct scan *sc);
+void scan_forget(struct scan *sc); /* members and groups */
 /* The agent's own place, without the processes; for one pid. */
 int scan_begin(const struct tgt_sys *s, struct scan *out, struct err *e);
 
@@ -117,8 +121,9 @@ bool scan_own_container(struct scan *sc, struct tgt *t);
 bool scan_listed(const struct scan_group *g);
 /* The group with that key, made when it is new; SCAN_HOST when there are too many. */
 uint32_t scan_group_of(struct scan *sc, const struct tgt *t);
-/* Choose the process to enter of every group, and learn names.  (scan_best.c) */
-int scan_settle(struct scan *sc, struct err *e);
+/* Choose the process to enter of every group, or of those with the id `only`, and learn names.
+ * (scan_best.c) */
+int scan_settle(struct scan *sc, const char *only, struct err *e);
 bool scan_is_young(const struct scan *sc, uint64_t start);
 
 bool tgt_is_frozen(const struct rt_ctx *c, const struct proc_cgroups *cg);

@@ -84,9 +84,10 @@ scan_ino(const struct scan *sc, const struct scan_member *m)
 }
 
 static void
-learn(struct scan *sc, struct scan_group *g, const struct choice *c)
+learn(struct scan *sc, struct scan_group *g, const struct choice *c, const struct proc_named *named)
 {
 	struct tgt t = {.processes = g->t.processes};
+	struct stat st;
 	bool session;
 
 	g->fresh = true;
@@ -94,38 +95,75 @@ learn(struct scan *sc, struct scan_group *g, const struct choice *c)
 	if (!scan_identify(sc, c->pd, &t, &session) || strcmp(t.cgroup, g->t.cgroup) != 0)
 		return;
 	fill_in(c->pd, &c->st, c->uid, &t);
-	rt_learn(&sc->rt, c->pd, &c->st, &t, &g->infra);
+	rt_learn(&sc->rt, c->pd, &c->st, named, &t, &g->infra);
 	g->t = t;
-	g->best_ino = scan_ino(sc, c->m);
+	g->best_ino = fstat(c->pd, &st) < 0 ? 0 : st.st_ino;
 	g->first = c->first && c->depth >= 2;
 	g->fresh = scan_is_young(sc, c->st.start);
 	g->learnt = true;
 	sc->news = true;
 }
 
-/* `order` holds the group's members, ascending by pid. */
-static void
-settle_group(struct scan *sc, struct scan_group *g, const uint32_t *order, size_t n)
-{
-	struct choice c = {.pd = -1};
-	const struct scan_member *m;
+/* Groups to be learnt together: their processes' environs are read in one go. */
+#define BATCH 64
 
-	g->t.processes = (uint32_t)n;
+struct batch {
+	size_t n;
+	struct scan_group *g[BATCH];
+	struct choice c[BATCH];
+	int pd[BATCH];
+	struct proc_named named[BATCH];
+};
+
+static void
+learn_batch(struct scan *sc, struct batch *b)
+{
+	if (b->n > 0)
+		proc_read_named(b->pd, b->named, b->n);
+	for (size_t i = 0; i < b->n; i++) {
+		learn(sc, b->g[i], &b->c[i], &b->named[i]);
+		fd_close(&b->c[i].pd);
+	}
+	b->n = 0;
+}
+
+/* `order` holds the group's members, ascending by pid. */
+static bool
+still_known(const struct scan *sc, const struct scan_group *g, const uint32_t *order, size_t n)
+{
 	for (size_t i = 0; i < n && g->learnt; i++) {
-		m = &sc->m[order[i]];
+		const struct scan_member *m = &sc->m[order[i]];
+
 		if (m->pid == g->t.pid && !g->fresh && g->best_ino > 1 &&
 		    scan_ino(sc, m) == g->best_ino)
-			return;
+			return true;
 	}
+	return false;
+}
+
+static void
+settle_group(
+    struct scan *sc, struct scan_group *g, const uint32_t *order, size_t n, struct batch *b)
+{
+	struct choice c = {.pd = -1};
+
+	g->t.processes = (uint32_t)n;
+	if (still_known(sc, g, order, n))
+		return;
 	g->learnt = false;
 	for (size_t i = 0; i < n; i++) {
-		m = &sc->m[order[i]];
+		const struct scan_member *m = &sc->m[order[i]];
+
 		if (!m->session && weigh(sc, m, &c))
 			break;
 	}
-	if (c.m)
-		learn(sc, g, &c);
-	fd_close(&c.pd);
+	if (!c.m)
+		return;
+	b->g[b->n] = g;
+	b->pd[b->n] = c.pd;
+	b->c[b->n++] = c;
+	if (b->n == BATCH)
+		learn_batch(sc, b);
 }
 
 static int
@@ -170,17 +208,28 @@ merge_plain(struct scan *sc)
 	return 0;
 }
 
+static bool
+is_there(const struct scan *sc, const char *id)
+{
+	for (size_t i = 0; i < sc->ng; i++)
+		if (strcmp(sc->g[i].t.id, id) == 0)
+			return true;
+	return false;
+}
+
 int
-scan_settle(struct scan *sc, struct err *e)
+scan_settle(struct scan *sc, const char *only, struct err *e)
 {
 	auto_free uint32_t *order = NULL, *from = NULL;
+	auto_free struct batch *b = NULL;
 	size_t sum = 0;
 
 	if (sc->ng == 0)
 		return 0;
 	from = calloc(sc->ng + 1, sizeof(*from));
 	order = calloc(sc->nm + 1, sizeof(*order));
-	if (!from || !order)
+	b = malloc(sizeof(*b));
+	if (!from || !order || !b)
 		return err_set(e, ERR_LIMIT, ENOMEM, "cannot sort the processes");
 	for (size_t i = 0; i < sc->nm; i++)
 		if (sc->m[i].group != SCAN_HOST)
@@ -194,10 +243,14 @@ scan_settle(struct scan *sc, struct err *e)
 	for (size_t i = 0; i < sc->nm; i++)
 		if (sc->m[i].group != SCAN_HOST)
 			order[from[sc->m[i].group]++] = (uint32_t)i;
+	b->n = 0;
+	sc->partly = only && is_there(sc, only);
 	for (size_t g = 0, at = 0; g < sc->ng; g++) {
-		settle_group(sc, &sc->g[g], order + at, from[g] - at);
+		if (!sc->partly || strcmp(sc->g[g].t.id, only) == 0)
+			settle_group(sc, &sc->g[g], order + at, from[g] - at, b);
 		at = from[g];
 	}
+	learn_batch(sc, b);
 	if (merge_plain(sc) < 0)
 		return err_set(e, ERR_LIMIT, ENOMEM, "cannot sort the containers");
 	return 0;

@@ -59,9 +59,13 @@ struct tgt_query {
 /* Every container, sorted by service, then container, then pid.  Never the agent's own
  * container's processes, pause processes, or host pid 1.  May scan /proc; see tgt_sys.cache. */
 int tgt_list_all(const struct tgt_sys *s, struct tgt_list *out, struct err *e);
+/* Learn them for tgt_sys.cache, so that whoever asks next need not.  What has not settled yet is
+ * believed only when this, or a search, was done again `settled` seconds later. */
+int tgt_remember(const struct tgt_sys *s, struct err *e);
 /*
- * Exactly one; several of one pod are decided by the pod's default-container annotation
- * (provenance "annotation").  ERR_NO_TARGET (why: what exists), ERR_AMBIGUOUS (why: the
+ * Exactly one; whose whole id (64 hexadecimal digits) is asked for is meant, whatever others are
+ * called; several of one pod are decided by the pod's default-container annotation (provenance
+ * "annotation").  ERR_NO_TARGET (why: what exists), ERR_AMBIGUOUS (why: the
  * candidates, one a line), ERR_TARGET_GONE.  With `candidates` not NULL the
  * ambiguous ones are put there as well (caller frees).
  */

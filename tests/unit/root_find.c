@@ -17,6 +17,7 @@
 
 #include "tap.h"
 #include "target/find.h"
+#include "target/scan.h"
 #include "target/target.h"
 
 #define BOXES 4
@@ -62,7 +63,7 @@ clean(void)
 
 /* A container with namespaces and a cgroup, called `service` in its environment. */
 static void
-start(int n, const char *service)
+start_called(int n, const char *service)
 {
 	struct clone_args args = {.flags = CLONE_NEWPID | CLONE_NEWNS, .exit_signal = SIGCHLD};
 	char path[300], name[100], *env[] = {name, NULL};
@@ -70,7 +71,7 @@ start(int n, const char *service)
 	int ready[2], cg;
 	char byte;
 
-	snprintf(name, sizeof(name), "SERVICE_NAME=%s-%d", service, (int)getpid());
+	snprintf(name, sizeof(name), "SERVICE_NAME=%s", service);
 	box_dir(n, path, sizeof(path));
 	mkdir(path, 0755);
 	strcat(path, "/cgroup.procs");
@@ -90,6 +91,15 @@ start(int n, const char *service)
 		exit(99);
 	close(ready[0]);
 	close(cg);
+}
+
+static void
+start(int n, const char *service)
+{
+	char name[80];
+
+	snprintf(name, sizeof(name), "%s-%d", service, (int)getpid());
+	start_called(n, name);
 }
 
 static int
@@ -120,6 +130,78 @@ remembered(const char *service)
 		usleep(50 * 1000);
 	}
 	return pid;
+}
+
+static int
+find_id(const char *id, bool word, struct err *e)
+{
+	struct tgt_query q = {.word = word ? id : NULL, .container = word ? NULL : id};
+	struct tgt t = {.pid = 0};
+
+	memset(e, 0, sizeof(*e));
+	return tgt_find(&sys, &q, &t, NULL, e) < 0 ? -(int)e->code : t.pid;
+}
+
+/* With how many names it takes to find the one with that id. */
+static size_t
+names_learnt(const char *id)
+{
+	static struct scan sc;
+	struct err e;
+	size_t n = 0;
+
+	if (scan_run(&sys, false, id, &sc, &e) == 0)
+		for (size_t i = 0; i < sc.ng; i++)
+			n += sc.g[i].learnt;
+	scan_fini(&sc);
+	return n;
+}
+
+/* An id is nobody's name, and finds its container before others are asked for theirs. */
+static void
+by_id(const char *cache)
+{
+	char path[300], none[65];
+	const char *id;
+	struct err e;
+
+	box_dir(0, path, sizeof(path));
+	id = strrchr(path, '/') + 1;
+	memset(none, 'e', 64);
+	none[64] = '\0';
+	start(0, "first");
+	start_called(2, id);
+	for (int known = 0; known < 2; known++) {
+		if (!known)
+			unlink(cache);
+		is_int(find_id(id, false, &e), boxes[0], known ? "-c ID, remembered" : "-c ID");
+		is_int(find_id(id, true, &e), boxes[0], "  and as a word");
+		is_int(find_id(none, false, &e), -ERR_NO_TARGET, "  nobody's");
+	}
+	is_int(names_learnt(id), 1, "no other name is asked for");
+	ok(names_learnt(none) >= 3, "but when nobody has that id");
+	start_called(3, none);
+	is_int(find_id(none, true, &e), boxes[3], "then it may be a name");
+	stop(0);
+	stop(2);
+	stop(3);
+}
+
+/* Nobody has asked yet, and the first to ask finds it remembered. */
+static void
+ahead(const char *cache)
+{
+	time_t end = time(NULL) + 20;
+	struct err e;
+
+	unlink(cache);
+	is_int(tgt_remember(&sys, &e), 0, "looked for all");
+	is_int(access(cache, F_OK), 0, "  and kept what was found");
+	while (!find("second", true, &e) && time(NULL) < end) {
+		usleep(50 * 1000);
+		tgt_remember(&sys, &e);
+	}
+	is_int(find("second", true, &e), boxes[1], "believed when it has settled");
 }
 
 /* Of the cgroup tree that a target is known by. */
@@ -171,6 +253,8 @@ main(int argc, char **argv)
 	is_int(find("first", true, &e), 0, "gone, and not remembered against the truth");
 	is_int(find("first", false, &e), -ERR_NO_TARGET, "  not found");
 	is_int(remembered("second"), boxes[1], "the other is");
+	by_id(cache);
+	ahead(cache);
 	tgt_sys_close(&sys);
 	return done_testing();
 }

@@ -156,7 +156,7 @@ found(bool by_cgroups)
 		exit(99);
 	if (by_cgroups ? !scan_by_cgroups(&sc) : scan_by_proc(&sc, &e) < 0)
 		snprintf(all, 64 * 1024, "failed");
-	else if (scan_settle(&sc, &e) < 0)
+	else if (scan_settle(&sc, NULL, &e) < 0)
 		exit(99);
 	for (size_t i = 0; i < sc.ng && n < PROCS; i++) {
 		const struct scan_group *g = &sc.g[i];

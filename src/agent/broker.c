@@ -249,6 +249,7 @@ broker_serve(const struct conf *c, struct err *e)
 		broker_unlisten(&b);
 		return -1;
 	}
+	broker_work_scout(&b);
 	while (!b.stopping)
 		loop_turn(b.loop, -1);
 	/* Elsewhere they go on without us, and the next agent needs the lock now. */

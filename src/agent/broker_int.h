@@ -47,7 +47,8 @@ struct conn {
 	size_t sessions;
 };
 
-/* A process of ours that ends by itself: a keeper, or a clean-up after one. */
+/* A process of ours that ends by itself. */
+enum work { WORK_KEEPER, WORK_CLEANER, WORK_SCOUT };
 struct worker {
 	struct broker *b;
 	struct worker *next;
@@ -56,7 +57,7 @@ struct worker {
 	int pidfd;
 	struct loop_src *src;
 	char id[STORE_ID_LEN + 1];
-	bool cleaner;
+	enum work kind;
 };
 
 struct broker {
@@ -101,7 +102,9 @@ int broker_work_keeper(
 void broker_work_adopt(struct broker *b);
 /* A pidfd; on -1 the child is no more. */
 int broker_hold_child(pid_t pid);
-void broker_work_stop_all(struct broker *b); /* SIGTERM to the keepers */
+/* Look for all containers now, so that whoever asks first need not wait for that. */
+void broker_work_scout(struct broker *b);
+void broker_work_stop_all(struct broker *b); /* SIGTERM to the keepers; no scout is left */
 
 /* broker_reap.c: wait for the orphans that process 1 inherited. */
 void broker_reap(struct broker *b);

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,9 +17,12 @@
 #include "base/str.h"
 #include "session/live.h"
 #include "session/keeper.h"
+#include "target/target.h"
 #include "transport/frame.h"
 
 #define STREAM_BYTES (1 << 20)
+#define SCOUT_SECONDS 120
+#define SCOUT_NICE 10
 
 static void worker_exited(void *arg, short revents);
 
@@ -73,7 +79,7 @@ start_cleaner(struct broker *b, const char *id)
 	pidfd = pid > 0 ? broker_hold_child(pid) : -1;
 	w = pidfd >= 0 ? watch(b, pid, pidfd, id) : NULL;
 	if (w)
-		w->cleaner = true;
+		w->kind = WORK_CLEANER;
 	else
 		log_err("cannot start a clean-up for session %s", id);
 }
@@ -97,7 +103,7 @@ worker_exited(void *arg, short revents)
 	b->worker_count--;
 	loop_del(&w->src);
 	fd_close(&w->pidfd);
-	if (status != 0 && !w->cleaner) {
+	if (status != 0 && w->kind == WORK_KEEPER) {
 		log_warn("the keeper of session %s died", w->id);
 		start_cleaner(b, w->id);
 	}
@@ -164,6 +170,52 @@ broker_work_keeper(
 	return 0;
 }
 
+/* What it finds is believed when it has settled: hence twice. */
+static _Noreturn void
+become_scout(const struct conf *c)
+{
+	char cache[256];
+	struct err e = {0};
+	struct tgt_sys sys;
+	sigset_t none;
+	bool done;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_NAME, "coral-scout");
+	fd_close_from(3, NULL, 0);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	alarm(SCOUT_SECONDS);
+	setpriority(PRIO_PROCESS, 0, SCOUT_NICE);
+	log_open("scout", LOG_LV_WARN);
+	if ((size_t)snprintf(cache, sizeof cache, "%s/targets", c->runtime_dir) >= sizeof cache)
+		_exit(0);
+	done = tgt_sys_open(&sys, c->proc_root, cache, &e) == 0 && tgt_remember(&sys, &e) == 0;
+	if (done) {
+		sleep(sys.settled + 1);
+		done = tgt_remember(&sys, &e) == 0;
+	}
+	if (!done)
+		log_error_of(&e, "looking for containers ahead of the first request");
+	_exit(0);
+}
+
+/* Its failing, or none at all, makes the first search slower, no more. */
+void
+broker_work_scout(struct broker *b)
+{
+	pid_t pid = fork();
+	int pidfd;
+	struct worker *w;
+
+	if (pid == 0)
+		become_scout(b->conf);
+	pidfd = pid > 0 ? broker_hold_child(pid) : -1;
+	w = pidfd >= 0 ? watch(b, pid, pidfd, "") : NULL;
+	if (w)
+		w->kind = WORK_SCOUT;
+}
+
 static void
 adopt(void *arg, const char *id, int keeper)
 {
@@ -188,6 +240,7 @@ void
 broker_work_stop_all(struct broker *b)
 {
 	for (struct worker *w = b->workers; w; w = w->next)
-		if (!w->cleaner)
-			pidfd_send_signal(w->pidfd, SIGTERM, NULL, 0);
+		if (w->kind != WORK_CLEANER)
+			pidfd_send_signal(
+			    w->pidfd, w->kind == WORK_SCOUT ? SIGKILL : SIGTERM, NULL, 0);
 }

@@ -2,14 +2,15 @@
 """Finding containers from /proc alone: runc, Docker Engine, podman, and pods."""
 import json
 import os
+import pathlib
 import re
 import signal
 
 import pytest
 
-from house.coral import CORAL
+from house.coral import CORAL, children_of
 from house.term import Pty
-from house.util import run, wait_for
+from house.util import alive, run, wait_for
 
 
 def where(coral, *flags):
@@ -260,3 +261,29 @@ def test_ps_columns_are_plain_when_piped(coral, box):
     done = coral.run("ps")
     assert done.code == 0 and b"\x1b" not in done.out
     assert json.dumps(box.name)[1:-1] in done.text
+
+
+def scouts(agent):
+    return [p for p in children_of(agent.proc.pid)
+            if pathlib.Path(f"/proc/{p}/comm").read_text() == "coral-scout\n"]
+
+
+def test_found_ahead_of_the_first_request(make_agent, make_box):
+    """By a process that has nothing of the broker's, and that nobody misses."""
+    box = make_box("early", kind="busybox")
+    agent = make_agent()
+    kept = agent.home / "run" / "targets"
+    wait_for("what was found", lambda: kept.exists() and box.name.encode() in kept.read_bytes(), 20)
+    scout, = scouts(agent)
+    assert os.getpriority(os.PRIO_PROCESS, scout) == 10
+    held = {os.readlink(f"/proc/{scout}/fd/{fd}") for fd in os.listdir(f"/proc/{scout}/fd")
+            if int(fd) > 2}
+    assert held == {"/proc"}
+    os.kill(scout, signal.SIGKILL)
+    wait_for("its end", lambda: not scouts(agent), 5)
+    assert agent.coral.run("exec", box.name, "--", "echo", "on").out == b"on\n"
+    # It goes with its agent, before its second look.
+    other = make_agent()
+    scout = wait_for("a scout", lambda: scouts(other))[0]
+    other.proc.kill()
+    wait_for("its end", lambda: not alive(scout), 5)

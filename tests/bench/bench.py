@@ -217,9 +217,12 @@ def bench_find(base):
         got = find_times(base, containers, each)
         table(f"A target among {containers * each} processes in {containers} containers", "ms",
               {"coral, nothing known (limit 10)": got["cold"],
+               "coral, nothing known, by id": got["id"],
+               "coral, nothing known, by pid": got["pid"],
                "coral, remembered (limit 1)": got["cached"],
+               "the floor: what holds the names": got["names"],
                "one readdir of /proc": got["readdir"],
-               "the same, and every cgroup file": got["cgroup"]}, "one readdir of /proc")
+               "the same, and every cgroup file": got["cgroup"]}, "the floor: what holds the names")
 
 
 def main():

@@ -180,6 +180,10 @@ wait_done(struct reading *r, struct proc_named *v)
 	for (size_t i = 0; v && i < done; i++)
 		v[i] = r->one[i].found;
 	r->left = done < r->n;
+	/* It keeps no more than it is held up with. */
+	for (size_t i = 0; r->left && i < r->n; i++)
+		if (i != done)
+			fd_close(&r->one[i].dir);
 	pthread_mutex_unlock(&r->lock);
 	return done;
 }

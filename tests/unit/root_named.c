@@ -141,6 +141,7 @@ some_are_held_up(void)
 	}
 	ok(took >= 4 * LATE_MS && took < 7 * LATE_MS, "each is waited for once: %d ms", (int)took);
 	is_int(entries("/proc/self/task"), tasks + 4, "as many threads are left behind");
+	is_int(entries("/proc/self/fd"), fds + 4, "  with a descriptor each");
 	close(server);
 	comes_back_to("/proc/self/task", tasks, "and gone with what held them");
 	comes_back_to("/proc/self/fd", fds - 1, "  their descriptors as well");

@@ -7,6 +7,23 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* What is taken without a copy of the whole is the same, cut. */
+static void
+named(const uint8_t *data, size_t size, char *const *env)
+{
+	static const char *const names[PROC_NAMES] = {"SERVICE_NAME", "CORAL_SERVICE", "HOSTNAME"};
+	struct proc_named v;
+
+	proc_take_named((const char *)data, size, &v);
+	for (size_t i = 0; i < PROC_NAMES; i++) {
+		const char *want = proc_environ_get(env, names[i]);
+
+		if (strncmp(v.value[i], want ? want : "", PROC_NAMED_MAX - 1) != 0 ||
+		    strlen(v.value[i]) >= PROC_NAMED_MAX)
+			abort();
+	}
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -25,6 +42,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (const char *v = proc_environ_get(env, "PATH"); v; v = NULL)
 		if (strncmp(v - 5, "PATH=", 5) != 0)
 			abort();
+	named(data, size, env);
 	free(env);
 	return 0;
 }

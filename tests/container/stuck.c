@@ -62,6 +62,18 @@ respawn(void)
 	}
 }
 
+/* More and more of them, each in a session of its own; one that cannot fork tries again. */
+static void
+bomb(void)
+{
+	signal(SIGCHLD, SIG_IGN);
+	for (;;) {
+		if (fork() == 0)
+			setsid();
+		usleep(20000);
+	}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -80,6 +92,8 @@ main(int argc, char **argv)
 	fflush(stdout);
 	if (strcmp(how, "vfork") == 0)
 		in_vfork();
+	else if (strcmp(how, "bomb") == 0)
+		bomb();
 	for (;;)
 		pause();
 }

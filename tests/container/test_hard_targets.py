@@ -339,12 +339,14 @@ def test_a_thread_is_not_a_process(coral):
               "threading.Thread(target=time.sleep, args=(100000,), daemon=True).start()\n"
               "print(flush=True)\ntime.sleep(100000)")
     with subprocess.Popen(["/usr/bin/python3", "-c", script], stdout=subprocess.PIPE) as proc:
-        proc.stdout.readline()
-        tid = [t for t in os.listdir(f"/proc/{proc.pid}/task") if int(t) != proc.pid][0]
-        done = coral.run("exec", "--pid", tid, "--", "true")
-        assert done.code == 125
-        three_parts(done, f"thread of process {proc.pid}", f"--pid {proc.pid}")
-        proc.kill()
+        try:
+            proc.stdout.readline()
+            tid = [t for t in os.listdir(f"/proc/{proc.pid}/task") if int(t) != proc.pid][0]
+            done = coral.run("exec", "--pid", tid, "--", "true")
+            assert done.code == 125
+            three_parts(done, f"thread of process {proc.pid}", f"--pid {proc.pid}")
+        finally:
+            proc.kill()
 
 
 def test_user_namespace_without_setgroups(coral):

@@ -173,8 +173,14 @@ bad_signature(void)
 		int64_t t = clock_mono();
 		int rc = ssh_userauth_publickey(ssh, NULL, key);
 
-		printf("%s %lld\n", rc == SSH_AUTH_DENIED ? "denied" : "error",
+		printf("%s %lld\n",
+		    rc == SSH_AUTH_DENIED    ? "denied"
+		    : rc == SSH_AUTH_SUCCESS ? "let-in"
+					     : "error",
 		    (long long)((clock_mono() - t) / NS_PER_MS));
+		/* Who is in is not answered any more. */
+		if (rc == SSH_AUTH_SUCCESS)
+			return;
 	}
 }
 

@@ -177,7 +177,7 @@ def test_case_54_a_limit_on_the_size_of_files(coral, bare, size):
     """As quotas do, it ends the recording: then the session too, and both say why."""
     coral.config.with_name("policy.yaml").write_text("defaults: {record: {on_failure: kill}}\n")
     done = coral.run("exec", "--pid", bare.pid, "--", "sh", "-c",
-                     "while :; do echo line of a long story; done",
+                     "yes line of a long story | head -c 4000000",
                      prefix=("prlimit", f"--fsize={size}"))
     assert done.code == 125 and len(done.out) <= size, done
     for part in ("recording", "  why: ", "File too large", "  try: ", "ulimit -f"):

@@ -2,6 +2,7 @@
 """Clients that speak coral's protocol, and mean no good; and neighbours that do."""
 import contextlib
 import os
+import pathlib
 import struct
 import subprocess
 
@@ -81,18 +82,27 @@ def test_a_neighbour_cannot_prolong_a_session(agent, box):
 
 
 def test_a_command_that_leaves_its_cgroup_is_ended(agent, box):
-    """With rights over cgroups a command can move itself out of the session's; its client's end
-    is its end all the same."""
-    root = next(d for d in ("/sys/fs/cgroup/unified", "/sys/fs/cgroup")
-                if os.path.exists(f"{d}/cgroup.procs"))
+    """With rights over cgroups a command can move itself out of the session's, of each hierarchy;
+    its client's end is its end all the same."""
+    v2 = next(d for d in ("/sys/fs/cgroup/unified", "/sys/fs/cgroup")
+              if os.path.exists(f"{d}/cgroup.procs"))
     proc = agent.coral.popen("exec", "--pid", box.pid, "--", "sh", "-c", "echo up; exec sleep 1000")
     assert proc.stdout.readline() == b"up\n"
     inside = [p for p in box.processes() if p != box.pid]
-    with open(f"{root}/cgroup.procs", "w", encoding="ascii") as f:
-        f.write(str(inside[0]))
+    own = pathlib.Path(f"/proc/{inside[0]}/cgroup")
+    for line in own.read_text().splitlines():
+        _, name, path = line.split(":", 2)
+        if "/coral-" in path:
+            with open(f"{'/sys/fs/cgroup/' + name if name else v2}/cgroup.procs", "w",
+                      encoding="ascii") as f:
+                f.write(str(inside[0]))
+    assert "/coral-" not in own.read_text()
     proc.kill()
     proc.communicate()
     wait_for("the command to end", lambda: box.processes() == [box.pid], 15)
+    wait_for("the session to end", lambda: not agent.coral.live())
+    # Not only by the end of its keeper, who had given up.
+    assert "cannot be killed" not in agent.coral.newest_cast().read_text()
 
 
 def test_a_process_of_a_session_is_no_target(ssh, net_agent, box):  # noqa: F811

@@ -71,7 +71,7 @@ def test_hostile_output_is_harmless(coral, home, name):
         wait_for("the player's last screen", lambda: term.pump(0.2) is False or
                  len(term.seen) > 1 << 22, 20)
         term.send("q")
-        term.wait()
+        assert term.wait() == 0, "it crashed, or hung and was ended"
         seen = term.seen
     assert not offences(seen), offences(seen)[:5]
     assert b"evil" not in seen or name in ("bidi", "printer", "hyperlink", "screen-title")
@@ -95,7 +95,7 @@ def test_hostile_header(coral, home, key):
     with Pty(coral.argv("replay", path), coral.env()) as term:
         term.pump(1)
         term.send("q")
-        term.wait()
+        assert term.wait() == 0
         assert not offences(term.seen), offences(term.seen)[:5]
 
 

@@ -16,11 +16,13 @@ from house.util import alive, wait_for
 def connected(agent, box):
     """An exec that is running, and the pid of its transport."""
     proc = agent.coral.popen("exec", "--pid", box.pid, "--", "sh", "-c", "echo up; read x")
-    assert proc.stdout.readline() == b"up\n"
-    yield proc, wait_for("the transport", agent.transports)[0]
-    if proc.poll() is None:
-        proc.kill()
-    proc.communicate()
+    try:
+        assert proc.stdout.readline() == b"up\n"
+        yield proc, wait_for("the transport", agent.transports)[0]
+    finally:
+        if proc.poll() is None:
+            proc.kill()
+        proc.communicate()
 
 
 def test_status(connected):

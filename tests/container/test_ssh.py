@@ -208,7 +208,7 @@ def test_agent_and_x11_are_not_given(ssh, who, home):
         argv = ssh.argv(who, "echo [$SSH_AUTH_SOCK$DISPLAY]", flags=("-A", "-Y", "-v"))
         done = subprocess.run([w.replace("LogLevel=ERROR", "LogLevel=DEBUG1") for w in argv],
                               env={**ssh.env(), "SSH_AUTH_SOCK": str(sock), "DISPLAY": ":9"},
-                              capture_output=True, timeout=60, check=False)
+                              capture_output=True, timeout=20, check=False)
     finally:
         keys.terminate()
         keys.wait()

@@ -41,21 +41,25 @@ def test_the_user_is_that_of_the_proof(peer):
     assert lines[2].endswith("reef")
 
 
-def test_nothing_before_login(peer, net_agent):
-    lines = peer("before-login")
-    assert lines[0].startswith("before refused"), lines
-    assert net_agent.coral.session_dirs() == []
+def test_nothing_before_login(peer, net_agent, box):
+    """A channel and its command, with nothing waited for in between."""
+    early = box.root / "tmp/early"
+    lines = peer("before-login", "harbour")
+    assert lines[:3] == ["none 1", "open 0", "exec 0"], lines
+    assert net_agent.coral.session_dirs() == [] and not early.exists()
 
 
 def test_channels_have_a_cap(peer):
     assert "channels 16" in peer("channels")
 
 
-def test_data_after_close(peer):
-    """Dropped, or the end of the connection; never another channel's."""
-    lines = peer("after-close")
-    assert "late" not in "".join(lines)
-    assert lines[1] == "another open 6 alive" or lines[-1] == "lost", lines
+def test_data_after_close(peer, box):
+    """Dropped: it reaches neither its own command nor another channel, which go on."""
+    late = box.root / "tmp/late"
+    late.unlink(missing_ok=True)
+    assert peer("after-close")[1] == "another open 6 alive"
+    assert not late.exists() or late.read_bytes() == b""
+    late.unlink(missing_ok=True)
 
 
 def test_a_channel_that_takes_no_packet(peer):

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/attr.h"
 #include "record/screen_int.h"
 
 /* Two buffers of the largest size and a third while resizing are 54 MB. */
@@ -50,6 +51,8 @@ on_prop(VTermProp prop, VTermValue *val, void *arg)
 		s->flags.cursor_shown = val->boolean;
 	else if (prop == VTERM_PROP_ALTSCREEN)
 		s->flags.alt = val->boolean;
+	else if (prop == VTERM_PROP_REVERSE)
+		s->flags.reverse = val->boolean;
 	s->changes++;
 	return 1;
 }
@@ -74,8 +77,9 @@ one_cell(const VTermScreenCell *c, const VTermScreenCell *left, struct screen_ce
 		if (screen_cp_safe(c->chars[i]) && screen_cp_combines(c->chars[i]) == (n > 0))
 			out->ch[n++] = c->chars[i];
 	}
-	if (n == 1 && out->ch[0] == ' ')
-		out->ch[0] = 0;
+	/* What stands on one half of a wide character takes the other away. */
+	if ((n == 1 && out->ch[0] == ' ') || (out->width == 1 && screen_cp_wide(out->ch[0])))
+		memset(out->ch, 0, sizeof(out->ch));
 }
 
 static int
@@ -106,6 +110,47 @@ cells_text(const VTermScreenCell *cells, int cols, struct buf *out, bool *full)
 	return 0;
 }
 
+static struct screen_color
+color(const VTermColor *c)
+{
+	if (VTERM_COLOR_IS_DEFAULT_FG(c) || VTERM_COLOR_IS_DEFAULT_BG(c))
+		return (struct screen_color){0};
+	if (VTERM_COLOR_IS_INDEXED(c))
+		return (struct screen_color){.kind = 1, .r = c->indexed.idx};
+	return (struct screen_color){2, c->rgb.red, c->rgb.green, c->rgb.blue};
+}
+
+/* The library erases with all looks of the pen; terminals with its ground only. */
+static void
+looks(const struct screen *s, const VTermScreenCell *c, struct screen_cell *out)
+{
+	out->bg = color(&c->bg);
+	if (c->chars[0] == 0) {
+		out->attrs = s->flags.reverse ? SCREEN_REVERSE : 0;
+		return;
+	}
+	out->attrs =
+	    (uint8_t)((c->attrs.bold ? SCREEN_BOLD : 0) |
+		      (c->attrs.underline ? SCREEN_UNDERLINE : 0) |
+		      (c->attrs.italic ? SCREEN_ITALIC : 0) | (c->attrs.blink ? SCREEN_BLINK : 0) |
+		      (c->attrs.reverse ? SCREEN_REVERSE : 0) |
+		      (c->attrs.strike ? SCREEN_STRIKE : 0));
+	out->fg = color(&c->fg);
+}
+
+static void
+push_cells(struct screen *s, const VTermScreenCell *cells, int cols)
+{
+	struct screen_cell line[SCREEN_COLS_MAX];
+	int col;
+
+	for (col = 0; col < cols; col++) {
+		one_cell(&cells[col], col > 0 ? &cells[col - 1] : NULL, &line[col]);
+		looks(s, &cells[col], &line[col]);
+	}
+	s->track.pushed(s->track.arg, line, cols);
+}
+
 static int
 on_push(int cols, const VTermScreenCell *cells, void *arg)
 {
@@ -113,6 +158,8 @@ on_push(int cols, const VTermScreenCell *cells, void *arg)
 	struct buf line;
 	bool full = false;
 
+	if (s->track.pushed)
+		push_cells(s, cells, cols);
 	if (!s->hooks.scrolled)
 		return 1;
 	buf_init(&line, LINE_MAX_BYTES);
@@ -182,15 +229,35 @@ screen_flush(struct screen *s)
 	vterm_screen_flush_damage(s->vts);
 }
 
-static void
-sink_put(void *arg, const char *p, size_t n)
+void
+screen_put(struct screen *s, const char *p, size_t n)
 {
-	struct screen *s = arg;
-
 	if (n > sizeof(s->out) - s->outlen)
 		screen_flush(s);
 	memcpy(s->out + s->outlen, p, n);
 	s->outlen += n;
+}
+
+static void
+sink_put(void *arg, const char *p, size_t n)
+{
+	screen_put(arg, p, n);
+}
+
+static bool
+sink_seen(void *arg, enum filter_seen what, const struct filter *f, unsigned char final)
+{
+	struct screen *s = arg;
+
+	return s->track.seen(s->track.arg, what, f, final);
+}
+
+static bool
+sink_mode(void *arg, bool dec, int mode, bool on)
+{
+	struct screen *s = arg;
+
+	return s->track.mode(s->track.arg, dec, mode, on);
 }
 
 static void
@@ -212,7 +279,12 @@ sink_wiping(void *arg, enum filter_wipe how)
 void
 screen_feed(struct screen *s, const void *p, size_t n)
 {
-	struct filter_sink sink = {sink_put, sink_wiping, s, screen_cols(s)};
+	struct filter_sink sink = {.put = sink_put,
+	    .wiping = sink_wiping,
+	    .seen = s->track.seen ? sink_seen : NULL,
+	    .mode = s->track.mode ? sink_mode : NULL,
+	    .arg = s,
+	    .cols = screen_cols(s)};
 
 	filter_run(&s->flags.filter, &sink, p, n);
 	screen_flush(s);
@@ -284,16 +356,6 @@ screen_alt(const struct screen *s)
 	return s->flags.alt;
 }
 
-static struct screen_color
-color(const VTermColor *c)
-{
-	if (VTERM_COLOR_IS_DEFAULT_FG(c) || VTERM_COLOR_IS_DEFAULT_BG(c))
-		return (struct screen_color){0};
-	if (VTERM_COLOR_IS_INDEXED(c))
-		return (struct screen_color){.kind = 1, .r = c->indexed.idx};
-	return (struct screen_color){2, c->rgb.red, c->rgb.green, c->rgb.blue};
-}
-
 void
 screen_cell(const struct screen *s, int row, int col, struct screen_cell *out)
 {
@@ -305,13 +367,32 @@ screen_cell(const struct screen *s, int row, int col, struct screen_cell *out)
 	if (!vterm_screen_get_cell(s->vts, pos, &c))
 		return;
 	one_cell(&c, vterm_screen_get_cell(s->vts, left, &l) ? &l : NULL, out);
-	out->attrs = (uint8_t)((c.attrs.bold ? SCREEN_BOLD : 0) |
-			       (c.attrs.underline ? SCREEN_UNDERLINE : 0) |
-			       (c.attrs.italic ? SCREEN_ITALIC : 0) |
-			       (c.attrs.reverse ? SCREEN_REVERSE : 0) |
-			       (c.attrs.strike ? SCREEN_STRIKE : 0));
-	out->fg = color(&c.fg);
-	out->bg = color(&c.bg);
+	looks(s, &c, out);
+}
+
+void
+screen_pen(const struct screen *s, struct screen_cell *out)
+{
+	static const struct {
+		VTermAttr attr;
+		uint8_t look;
+	} on[] = {{VTERM_ATTR_BOLD, SCREEN_BOLD}, {VTERM_ATTR_ITALIC, SCREEN_ITALIC},
+	    {VTERM_ATTR_BLINK, SCREEN_BLINK}, {VTERM_ATTR_REVERSE, SCREEN_REVERSE},
+	    {VTERM_ATTR_STRIKE, SCREEN_STRIKE}};
+	VTermValue v;
+	size_t i;
+
+	*out = (struct screen_cell){.width = 1};
+	for (i = 0; i < COUNT_OF(on); i++) {
+		if (vterm_state_get_penattr(s->state, on[i].attr, &v) && v.boolean)
+			out->attrs |= on[i].look;
+	}
+	if (vterm_state_get_penattr(s->state, VTERM_ATTR_UNDERLINE, &v) && v.number)
+		out->attrs |= SCREEN_UNDERLINE;
+	if (vterm_state_get_penattr(s->state, VTERM_ATTR_FOREGROUND, &v))
+		out->fg = color(&v.color);
+	if (vterm_state_get_penattr(s->state, VTERM_ATTR_BACKGROUND, &v))
+		out->bg = color(&v.color);
 }
 
 int

@@ -42,7 +42,8 @@ enum screen_attr {
 	SCREEN_ITALIC = 4,
 	SCREEN_REVERSE = 8,
 	SCREEN_STRIKE = 16,
-	SCREEN_DIM = 32 /* never from a recording; for the player's own lines */
+	SCREEN_DIM = 32, /* never from a recording; for the player's own lines */
+	SCREEN_BLINK = 64
 };
 
 struct screen_color {

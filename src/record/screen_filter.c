@@ -45,6 +45,8 @@ control(struct filter *f, const struct filter_sink *k, unsigned char c)
 	if (c < 0x08 || c > 0x0f)
 		return;
 	f->marks = 0;
+	if (k->seen && (c == 0x0e || c == 0x0f))
+		k->seen(k->arg, FILTER_CONTROL, f, c);
 	if (c == '\n' && f->newline)
 		k->put(k->arg, &cr, 1);
 	k->put(k->arg, &ch, 1);

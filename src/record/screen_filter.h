@@ -41,11 +41,17 @@ enum filter_wipe {
 	FILTER_WIPE_LEAVE  /* the alternate screen, if it is on */
 };
 
+enum filter_seen { FILTER_CONTROL, FILTER_ESCAPE, FILTER_CONTROL_SEQUENCE };
+
 struct filter_sink {
 	/* At most 256 bytes a call, whole sequences. */
 	void (*put)(void *arg, const char *p, size_t n);
 	/* Told before the sequence. */
 	void (*wiping)(void *arg, enum filter_wipe how);
+	/* Both may be NULL.  Shown every complete sequence and every mode that is set or reset,
+	 * also those that vanish; true: it is dealt with, and not put. */
+	bool (*seen)(void *arg, enum filter_seen what, const struct filter *f, unsigned char final);
+	bool (*mode)(void *arg, bool dec, int mode, bool on);
 	void *arg;
 	int cols; /* bounds REP */
 };

@@ -34,6 +34,8 @@ filter_escape(struct filter *f, const struct filter_sink *k, unsigned char final
 {
 	char seq[4] = {0x1b, (char)f->inter, (char) final, '\0'};
 
+	if (k->seen && k->seen(k->arg, FILTER_ESCAPE, f, final))
+		return;
 	switch (f->inter) {
 	case 0:
 		if (final == 'c') {
@@ -120,6 +122,8 @@ modes(const struct filter *f, const struct filter_sink *k, unsigned char final)
 
 	for (i = 0; i <= f->nargs; i++) {
 		mode = f->args[i];
+		if (k->mode && k->mode(k->arg, f->leader == '?', mode, final == 'h'))
+			continue;
 		for (j = 0; known[j] && known[j] != mode; j++)
 			;
 		if (!known[j])
@@ -168,6 +172,8 @@ plain_csi(struct filter *f, const struct filter_sink *k, unsigned char final)
 void
 filter_csi(struct filter *f, const struct filter_sink *k, unsigned char final)
 {
+	if (k->seen && k->seen(k->arg, FILTER_CONTROL_SEQUENCE, f, final))
+		return;
 	if (f->leader == 0 && f->inter == 0) {
 		plain_csi(f, k, final);
 	} else if (f->leader == '?' && f->inter == 0) {

@@ -11,7 +11,16 @@
 /* What belongs to the screen's state and lies outside the arena. */
 struct screen_flags {
 	struct filter filter;
-	bool cursor_shown, alt;
+	bool cursor_shown, alt, reverse;
+};
+
+/* Who follows what the library does not tell: see filter_sink. */
+struct screen_track {
+	bool (*seen)(void *arg, enum filter_seen what, const struct filter *f, unsigned char final);
+	bool (*mode)(void *arg, bool dec, int mode, bool on);
+	/* A line leaves the primary screen at the top. */
+	void (*pushed)(void *arg, const struct screen_cell *cells, int cols);
+	void *arg;
 };
 
 struct screen {
@@ -21,6 +30,7 @@ struct screen {
 	VTermScreen *vts;
 	struct screen_flags flags;
 	struct screen_hooks hooks;
+	struct screen_track track;
 	uint64_t changes;
 
 	/* The library converts a call's text on its stack: small calls. */
@@ -29,6 +39,10 @@ struct screen {
 };
 
 void screen_flush(struct screen *s);
+/* At most 256 bytes that the filter would let through, past it. */
+void screen_put(struct screen *s, const char *p, size_t n);
+/* Looks of what would be written now. */
+void screen_pen(const struct screen *s, struct screen_cell *out);
 /* The book-keeping of the arena is whole: for tests. */
 bool screen_sound(const struct screen *s);
 

@@ -8,8 +8,9 @@
 #include "base/attr.h"
 #include "record/screen_int.h"
 
-/* Two buffers of the largest size and a third while resizing are 54 MB. */
-#define ARENA_LIMIT ((size_t)192 << 20)
+/* Two buffers of the largest size and a third while resizing are 54 MB; twice that, for what lies
+ * between them.  A process with a limit on its addresses may have two. */
+#define ARENA_LIMIT ((size_t)108 << 20)
 #define LINE_MAX_BYTES (SCREEN_COLS_MAX * 3 * 4)
 
 static int

@@ -50,7 +50,7 @@ struct seen {
 static bool
 is_orphan(const struct enter_tree *t, const struct proc_stat *st)
 {
-	return t->reaps && st->ppid == getpid() &&
+	return t->reaps && st->ppid == getpid() && st->pid != t->helper &&
 	       (st->start > t->leader_start ||
 		   (st->start == t->leader_start && st->pid > t->leader));
 }

@@ -9,6 +9,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -98,8 +99,8 @@ check_rights(struct err *e)
 			continue;
 		snprintf(lack + strlen(lack), sizeof(lack) - strlen(lack), "%sCAP_%s", sep,
 		    needs[i].name);
-		snprintf(yaml + strlen(yaml), sizeof(yaml) - strlen(yaml), "%s%s", sep,
-		    needs[i].name);
+		snprintf(
+		    yaml + strlen(yaml), sizeof(yaml) - strlen(yaml), "%s%s", sep, needs[i].name);
 	}
 	if (!lack[0])
 		return 0;
@@ -112,6 +113,13 @@ check_rights(struct err *e)
 int
 tp_sandbox_init(struct tp_sandbox *sb, const char *runtime_dir, struct err *e)
 {
+	return tp_sandbox_init_calls(sb, runtime_dir, NULL, 0, e);
+}
+
+int
+tp_sandbox_init_calls(
+    struct tp_sandbox *sb, const char *runtime_dir, const int *calls, size_t n, struct err *e)
+{
 	memset(sb, 0, sizeof(*sb));
 	sb->enabled = geteuid() == 0;
 	sb->uid = geteuid();
@@ -121,7 +129,7 @@ tp_sandbox_init(struct tp_sandbox *sb, const char *runtime_dir, struct err *e)
 		if (check_rights(e) < 0 || make_root(sb, runtime_dir, e) < 0)
 			return -1;
 	}
-	if (sandbox_filter_make(sb, e) < 0) {
+	if (sandbox_filter_make(sb, calls, n, e) < 0) {
 		tp_sandbox_fini(sb);
 		return -1;
 	}
@@ -137,11 +145,11 @@ tp_sandbox_fini(struct tp_sandbox *sb)
 
 /* 0 and 1 may be the agent's terminal. */
 static int
-shut_fds(int a, int b)
+shut_fds(int a, int b, bool silent)
 {
 	int keep[2] = {a, b}, null = open("/dev/null", O_RDWR | O_CLOEXEC), fd;
 
-	for (fd = 0; fd < 2; fd++) {
+	for (fd = 0; fd < (silent ? 3 : 2); fd++) {
 		if (null >= 0 ? null != fd && dup2(null, fd) < 0 : close(fd) < 0 && errno != EBADF)
 			return -1;
 	}
@@ -201,10 +209,10 @@ set_filter(const struct tp_sandbox *sb)
 }
 
 int
-sandbox_enter(const struct tp_sandbox *sb, int a, int b, int max_fds, struct err *e)
+tp_sandbox_enter(const struct tp_sandbox *sb, int a, int b, int max_fds, struct err *e)
 {
 	const char *step = "close descriptors";
-	int rc = shut_fds(a, b);
+	int rc = shut_fds(a, b, sb->silent);
 
 	if (rc == 0 && sb->enabled) {
 		step = "give up root";
@@ -219,6 +227,9 @@ sandbox_enter(const struct tp_sandbox *sb, int a, int b, int max_fds, struct err
 		step = "forbid tracing and new privileges";
 		rc = prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	}
+	/* The change of uid takes that away too. */
+	if (rc == 0 && sb->with_parent)
+		rc = prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (rc == 0)
 		rc = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	if (rc == 0) {

@@ -48,13 +48,17 @@ static const int allowed[] = {
     SCMP_SYS(time),
     SCMP_SYS(write),
     SCMP_SYS(writev),
-#if SANDBOX_ASAN
+};
+
+/* Of the sanitizers. */
+static const int instrumented[] = {
     SCMP_SYS(prctl),
     SCMP_SYS(readlink),
     SCMP_SYS(rt_sigaction),
     SCMP_SYS(sched_yield),
     SCMP_SYS(sigaltstack),
-#endif
+    SCMP_SYS(gettid),
+    SCMP_SYS(getpid),
 };
 
 /* Tried by the libraries and not needed: an error, not death. */
@@ -86,19 +90,26 @@ add_list(scmp_filter_ctx ctx, uint32_t action, const int *v, size_t n)
 	return rc;
 }
 
+static int
+add_memory(scmp_filter_ctx ctx)
+{
+	const struct scmp_arg_cmp not_exec = {2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0};
+	int rc = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, &not_exec);
+
+	if (rc == 0)
+		rc = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, &not_exec);
+	return rc;
+}
+
 /* Calls that are harmless with some arguments only. */
 static int
 add_bounded(scmp_filter_ctx ctx)
 {
 	static const int fcntls[] = {F_GETFL, F_SETFL, F_GETFD, F_SETFD};
-	const struct scmp_arg_cmp not_exec = {2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0};
 	const struct scmp_arg_cmp nodelay[] = {
 	    {1, SCMP_CMP_EQ, IPPROTO_TCP, 0}, {2, SCMP_CMP_EQ, TCP_NODELAY, 0}};
-	int rc;
+	int rc = 0;
 
-	rc = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, &not_exec);
-	if (rc == 0)
-		rc = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, &not_exec);
 	for (size_t i = 0; i < COUNT_OF(fcntls) && rc == 0; i++) {
 		const struct scmp_arg_cmp cmd = {1, SCMP_CMP_EQ, (scmp_datum_t)fcntls[i], 0};
 
@@ -111,18 +122,30 @@ add_bounded(scmp_filter_ctx ctx)
 }
 
 static int
-fill(scmp_filter_ctx ctx)
+fill_transport(scmp_filter_ctx ctx)
+{
+	int rc = add_list(ctx, SCMP_ACT_ALLOW, allowed, COUNT_OF(allowed));
+
+	if (rc == 0)
+		rc = add_list(ctx, SCMP_ACT_ERRNO(EACCES), refused, COUNT_OF(refused));
+	if (rc == 0)
+		rc = add_bounded(ctx);
+	return rc;
+}
+
+static int
+fill(scmp_filter_ctx ctx, const int *calls, size_t n)
 {
 	int rc;
 
 	/* A binary tree, a step per bit: some of these calls are made per packet. */
 	rc = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	if (rc == 0)
-		rc = add_list(ctx, SCMP_ACT_ALLOW, allowed, COUNT_OF(allowed));
+		rc = calls ? add_list(ctx, SCMP_ACT_ALLOW, calls, n) : fill_transport(ctx);
 	if (rc == 0)
-		rc = add_list(ctx, SCMP_ACT_ERRNO(EACCES), refused, COUNT_OF(refused));
-	if (rc == 0)
-		rc = add_bounded(ctx);
+		rc = add_memory(ctx);
+	if (rc == 0 && SANDBOX_ASAN)
+		rc = add_list(ctx, SCMP_ACT_ALLOW, instrumented, COUNT_OF(instrumented));
 	return rc;
 }
 
@@ -153,14 +176,14 @@ take_program(scmp_filter_ctx ctx, struct tp_sandbox *sb)
 }
 
 int
-sandbox_filter_make(struct tp_sandbox *sb, struct err *e)
+sandbox_filter_make(struct tp_sandbox *sb, const int *calls, size_t n, struct err *e)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	int rc;
 
 	if (!ctx)
 		return err_set(e, ERR_INTERNAL, ENOMEM, "cannot make the sandbox's filter");
-	rc = fill(ctx);
+	rc = fill(ctx, calls, n);
 	if (rc == 0)
 		rc = take_program(ctx, sb);
 	seccomp_release(ctx);

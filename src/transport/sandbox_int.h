@@ -15,9 +15,7 @@
 #define SANDBOX_ASAN 0
 #endif
 
-/* Compile the allow-list into sb->filter. */
-int sandbox_filter_make(struct tp_sandbox *sb, struct err *e);
-/* Give up everything but fds 2, a and b.  No way back; on -1 the process must end. */
-int sandbox_enter(const struct tp_sandbox *sb, int a, int b, int max_fds, struct err *e);
+/* Compile the allow-list into sb->filter: the transport's, or n calls. */
+int sandbox_filter_make(struct tp_sandbox *sb, const int *calls, size_t n, struct err *e);
 
 #endif

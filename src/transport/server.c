@@ -138,7 +138,7 @@ set_up(struct srv *s, struct err *e)
 {
 	struct tp_server *conf = s->conf;
 
-	if (sandbox_enter(
+	if (tp_sandbox_enter(
 		conf->sandbox, conf->sock, conf->monitor, conf->max_channels + SPARE_FDS, e) < 0)
 		return -1;
 	readahead_start(conf->sock);

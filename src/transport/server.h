@@ -23,8 +23,15 @@ struct tp_sandbox {
 	struct sock_filter *filter;
 	unsigned short filter_len;
 	bool enabled; /* false only where the caller is not root (embedded, same uid) */
+	bool with_parent; /* the process ends when its parent does */
+	bool silent;	  /* it gets no stderr */
 };
 int tp_sandbox_init(struct tp_sandbox *sb, const char *runtime_dir, struct err *e);
+/* For a process of another kind: these system calls, and memory that is never executable. */
+int tp_sandbox_init_calls(struct tp_sandbox *sb, const char *runtime_dir, const int *calls,
+    size_t n, struct err *e);
+/* Give up everything but fd 2 (see silent), a and b.  No way back; on -1 the process must end. */
+int tp_sandbox_enter(const struct tp_sandbox *sb, int a, int b, int max_fds, struct err *e);
 void tp_sandbox_fini(struct tp_sandbox *sb);
 
 struct tp_server {

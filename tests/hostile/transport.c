@@ -196,7 +196,7 @@ tp_server_main(struct tp_server *s)
 	t.monitor = s->monitor;
 	for (int i = 0; i < STREAMS; i++)
 		t.stream[i].fd = -1;
-	if (sandbox_enter(s->sandbox, s->sock, s->monitor, 2 * STREAMS, &e) < 0) {
+	if (tp_sandbox_enter(s->sandbox, s->sock, s->monitor, 2 * STREAMS, &e) < 0) {
 		log_error_of(&e, "entering the sandbox");
 		_exit(1);
 	}

@@ -41,35 +41,48 @@ flow_end(struct flow *f)
 	new_row(f);
 }
 
-static bool
-begins_with_text(const struct line *line)
+/* Blanks that belong to a line because it goes on after them; not the column that a wide
+ * character left free. */
+static void
+fill_row(struct flow *f, int used, int cols, bool wide_follows)
 {
-	struct line_iter it;
-	struct screen_cell c;
+	static const struct screen_cell blank = {.width = 1};
 
-	if (!line)
-		return false;
-	line_begin(&it, line);
-	return line_next(&it, &c) && c.ch[0];
+	if (wide_follows && used == cols - 1)
+		return;
+	for (; used < cols; used++)
+		flow_cell(f, &blank);
 }
 
-static void
+static int
 flow_cells(struct flow *f, const struct line *line)
 {
 	struct line_iter it;
 	struct screen_cell c;
+	int used = 0;
 
 	line_begin(&it, line);
-	while (line_next(&it, &c))
+	while (line_next(&it, &c)) {
 		flow_cell(f, &c);
+		used += c.width;
+	}
+	return used;
 }
 
 void
 flow_line(struct flow *f, const struct line *line, const struct line *next)
 {
-	flow_cells(f, line);
-	if (!line->wraps || !begins_with_text(next))
+	int used = flow_cells(f, line);
+	struct screen_cell first = {0};
+	struct line_iter it;
+
+	if (!next || !next->joined) {
 		flow_end(f);
+		return;
+	}
+	line_begin(&it, next);
+	line_next(&it, &first);
+	fill_row(f, used, line->cols, first.width == 2);
 }
 
 /* The cursor after n columns that are blank, seen from here. */
@@ -113,12 +126,16 @@ flow_row(struct flow *f, const struct grid *g, int row, const struct mirror_curs
 		*to = cursor_after(f, from->col - used, last);
 }
 
-static bool
-goes_on(const struct grid *g, int row)
+/* Fill it or end it. */
+static void
+end_row(struct flow *f, const struct grid *g, int row)
 {
-	const struct screen_cell *end = grid_row(g, row) + g->cols - 1;
+	const struct screen_cell *next = grid_row(g, row + 1);
 
-	return row + 1 < g->rows && (end->ch[0] || end->width == 0) && grid_row(g, row + 1)->ch[0];
+	if (next->joined)
+		fill_row(f, cells_used(grid_row(g, row), g->cols), g->cols, next->width == 2);
+	else
+		flow_end(f);
 }
 
 static int
@@ -140,7 +157,7 @@ how_many(const struct mirror *m, int rows)
 	if (n > m->back.n)
 		n = m->back.n;
 	for (more = 0; more < PULL_MORE && n < m->back.n; more++, n++) {
-		if (!lines_at(&m->back, m->back.n - n - 1)->wraps)
+		if (n > 0 && !lines_at(&m->back, m->back.n - n)->joined)
 			break;
 	}
 	return n;
@@ -149,19 +166,19 @@ how_many(const struct mirror *m, int rows)
 static void
 flow_pulled(struct flow *f, const struct mirror *m, size_t n, const struct grid *g)
 {
-	const struct line *line;
-	size_t i;
+	const struct screen_cell *first = grid_row(g, 0);
+	size_t i, all = m->back.n;
+	int used;
 
-	for (i = m->back.n - n; i < m->back.n; i++) {
-		line = lines_at(&m->back, i);
-		if (i + 1 < m->back.n) {
-			flow_line(f, line, lines_at(&m->back, i + 1));
-			continue;
-		}
-		flow_cells(f, line);
-		if (!line->wraps || !grid_row(g, 0)->ch[0])
-			flow_end(f);
-	}
+	for (i = all - n; i + 1 < all; i++)
+		flow_line(f, lines_at(&m->back, i), lines_at(&m->back, i + 1));
+	if (n == 0)
+		return;
+	used = flow_cells(f, lines_at(&m->back, i));
+	if (first->joined)
+		fill_row(f, used, lines_at(&m->back, i)->cols, first->width == 2);
+	else
+		flow_end(f);
 }
 
 static int
@@ -179,8 +196,8 @@ flow_screen(struct paint *p, struct mirror *m, int rows, size_t *pulled)
 	flow_pulled(&f, m, *pulled, &g);
 	for (row = 0; row <= last; row++) {
 		flow_row(&f, &g, row, &from, &to);
-		if (row < last && !goes_on(&g, row))
-			flow_end(&f);
+		if (row < last)
+			end_row(&f, &g, row);
 	}
 	paint_plain(p);
 	free(g.cells);

@@ -44,7 +44,7 @@ cells_used(const struct screen_cell *cells, int cols)
 {
 	while (cols > 0 && cell_plain(&cells[cols - 1]))
 		cols--;
-	return cols;
+	return cols == 0 && cells[0].joined ? 1 : cols;
 }
 
 static struct line *
@@ -215,7 +215,8 @@ lines_push(struct lines *l, const struct screen_cell *cells, int cols)
 	if (!line)
 		return -1;
 	line->len = (uint32_t)len;
-	line->wraps = used == cols && cells[cols - 1].ch[0] | (cells[cols - 1].width == 0);
+	line->cols = (uint16_t)cols;
+	line->joined = cells[0].joined;
 	memcpy(line->data, tmp, len);
 	if (append(l, line) < 0) {
 		free(line);

@@ -7,7 +7,8 @@
 
 struct line {
 	uint32_t len;
-	bool wraps; /* its last column was taken: the next one may go on with it */
+	uint16_t cols; /* of the screen it was on */
+	bool joined;   /* it goes on from the one before */
 	unsigned char data[];
 };
 
@@ -42,7 +43,7 @@ bool cell_same_pen(const struct screen_cell *a, const struct screen_cell *b);
 void cell_normal(struct screen_cell *c);
 /* As a terminal's after it was erased in plain colours. */
 bool cell_plain(const struct screen_cell *c);
-/* How many cells before the plain ones at the end. */
+/* How many cells before the plain ones at the end; of a joined row at least the first. */
 int cells_used(const struct screen_cell *cells, int cols);
 
 #endif

@@ -217,9 +217,11 @@ seen_sequence(struct mirror *m, const struct filter *f, unsigned char final)
 bool
 modes_seen(struct mirror *m, enum filter_seen what, const struct filter *f, unsigned char final)
 {
+	wrap_seen(m, what, f, final);
 	switch (what) {
 	case FILTER_CONTROL:
-		m->modes.cs.shift = final == 0x0e;
+		if (final >= 0x0e)
+			m->modes.cs.shift = final == 0x0e;
 		return false;
 	case FILTER_ESCAPE:
 		return seen_escape(m, f, final);

@@ -74,12 +74,24 @@ paint_plain(struct paint *p)
 	paint_pen(p, &plain);
 }
 
+/* With either pen a blank is the same. */
+static bool
+looks_blank(const struct screen_cell *pen, const struct screen_cell *c)
+{
+	return pen->width && cell_same_color(&pen->bg, &c->bg) &&
+	       !(pen->attrs & (SCREEN_REVERSE | SCREEN_UNDERLINE | SCREEN_STRIKE));
+}
+
 void
 paint_glyph(struct paint *p, const struct screen_cell *c)
 {
 	char utf8[4];
 	int i;
 
+	if (c->ch[0] == 0 && c->attrs == 0 && looks_blank(&p->pen, c)) {
+		paint_str(p, " ");
+		return;
+	}
 	paint_pen(p, c);
 	if (c->ch[0] == 0)
 		paint_str(p, " ");

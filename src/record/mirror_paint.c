@@ -3,14 +3,18 @@
 
 #include "record/mirror_int.h"
 
-/* A row on its own, or as the rest of the one before, so that the terminal knows them for one. */
+/* A row on its own, or left to the terminal to begin, which then knows both rows for one line.
+ * Whether the next one can be. */
 static bool
-paint_row(struct paint *p, const struct screen_cell *cells, int cols, int row, bool joined)
+paint_row(struct paint *p, const struct screen_cell *cells, const struct screen_cell *next,
+    int cols, int row, bool joined)
 {
+	bool goes_on = next && next->joined && cols == p->cols, agreed = true;
 	int used = cells_used(cells, cols), col = 0;
-	bool agreed = true;
 
-	if (!joined || used == 0 || !cells[0].ch[0] || !paint_may_wrap(p, &cells[0]))
+	if (goes_on)
+		used = next->width == 2 && used == cols - 1 ? used : cols;
+	if (!joined || !paint_may_wrap(p, &cells[0]))
 		paint_at(p, row, 0);
 	while (col < used) {
 		/* Half of a character does not fit. */
@@ -22,12 +26,12 @@ paint_row(struct paint *p, const struct screen_cell *cells, int cols, int row, b
 		if (!agreed && col < p->cols)
 			paint_num(p, "\x1b[%G", col + 1, 0);
 	}
-	if (col >= p->cols)
-		return agreed && cols == p->cols;
-	if (p->pen.bg.kind)
-		paint_plain(p);
-	paint_str(p, "\x1b[K");
-	return false;
+	if (col < cols) {
+		if (p->pen.bg.kind)
+			paint_plain(p);
+		paint_str(p, "\x1b[K");
+	}
+	return goes_on && agreed;
 }
 
 void
@@ -39,7 +43,9 @@ paint_grid(struct paint *p, const struct grid *g, int rows)
 	paint_plain(p);
 	for (row = 0; row < rows; row++) {
 		if (row < g->rows) {
-			joined = paint_row(p, grid_row(g, row), cols, row, joined);
+			joined = paint_row(p, grid_row(g, row),
+			    row + 1 < g->rows && row + 1 < rows ? grid_row(g, row + 1) : NULL, cols,
+			    row, joined);
 			continue;
 		}
 		paint_plain(p);

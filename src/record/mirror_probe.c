@@ -123,7 +123,8 @@ mirror_tabs(struct mirror *m, uint8_t stops[SCREEN_COLS_MAX / 8])
 	for (;;) {
 		probe_send(&p, "\t");
 		screen_cursor(m->s, &row, &col);
-		if (col <= before)
+		/* At the end of a row it goes no further, with or without a stop. */
+		if (col <= before || col == screen_cols(m->s) - 1)
 			break;
 		stops[col / 8] |= (uint8_t)(1u << col % 8);
 		before = col;

@@ -136,6 +136,7 @@ looks(const struct screen *s, const VTermScreenCell *c, struct screen_cell *out)
 		      (c->attrs.italic ? SCREEN_ITALIC : 0) | (c->attrs.blink ? SCREEN_BLINK : 0) |
 		      (c->attrs.reverse ? SCREEN_REVERSE : 0) |
 		      (c->attrs.strike ? SCREEN_STRIKE : 0));
+	out->joined = c->attrs.font == SCREEN_FONT_JOINED;
 	out->fg = color(&c->fg);
 }
 
@@ -262,6 +263,14 @@ sink_mode(void *arg, bool dec, int mode, bool on)
 }
 
 static void
+sink_printing(void *arg, int width)
+{
+	struct screen *s = arg;
+
+	s->track.printing(s->track.arg, width);
+}
+
+static void
 sink_wiping(void *arg, enum filter_wipe how)
 {
 	struct screen *s = arg;
@@ -284,6 +293,7 @@ screen_feed(struct screen *s, const void *p, size_t n)
 	    .wiping = sink_wiping,
 	    .seen = s->track.seen ? sink_seen : NULL,
 	    .mode = s->track.mode ? sink_mode : NULL,
+	    .printing = s->track.printing ? sink_printing : NULL,
 	    .arg = s,
 	    .cols = screen_cols(s)};
 

@@ -56,6 +56,7 @@ struct screen_cell {
 	uint32_t ch[3]; /* 0-terminated when shorter; ch[0] == 0: blank */
 	uint8_t width;	/* 1, 2, or 0: the right half of a wide one */
 	uint8_t attrs;
+	bool joined; /* of a mirror, first in its row: the row above was full and goes on here */
 	struct screen_color fg, bg;
 };
 void screen_cell(const struct screen *s, int row, int col, struct screen_cell *out);

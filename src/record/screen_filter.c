@@ -31,6 +31,8 @@ put_cp(struct filter *f, const struct filter_sink *k, uint32_t cp)
 	} else {
 		f->last = cp;
 		f->marks = FILTER_MARKS;
+		if (k->printing)
+			k->printing(k->arg, screen_cp_wide(cp) ? 2 : 1);
 	}
 	k->put(k->arg, out, screen_cp_utf8(cp, out));
 }
@@ -45,7 +47,7 @@ control(struct filter *f, const struct filter_sink *k, unsigned char c)
 	if (c < 0x08 || c > 0x0f)
 		return;
 	f->marks = 0;
-	if (k->seen && (c == 0x0e || c == 0x0f))
+	if (k->seen)
 		k->seen(k->arg, FILTER_CONTROL, f, c);
 	if (c == '\n' && f->newline)
 		k->put(k->arg, &cr, 1);

@@ -48,10 +48,11 @@ struct filter_sink {
 	void (*put)(void *arg, const char *p, size_t n);
 	/* Told before the sequence. */
 	void (*wiping)(void *arg, enum filter_wipe how);
-	/* Both may be NULL.  Shown every complete sequence and every mode that is set or reset,
-	 * also those that vanish; true: it is dealt with, and not put. */
+	/* These may be NULL.  Shown every control character, every complete sequence and every mode
+	 * that is set or reset, also those that vanish; true: it is dealt with, and not put. */
 	bool (*seen)(void *arg, enum filter_seen what, const struct filter *f, unsigned char final);
 	bool (*mode)(void *arg, bool dec, int mode, bool on);
+	void (*printing)(void *arg, int width); /* before a character of that width */
 	void *arg;
 	int cols; /* bounds REP */
 };

@@ -99,8 +99,11 @@ repeat(struct filter *f, const struct filter_sink *k)
 	if (n > k->cols)
 		n = k->cols;
 	len = screen_cp_utf8(f->last, out);
-	while (n-- > 0)
+	while (n-- > 0) {
+		if (k->printing)
+			k->printing(k->arg, screen_cp_wide(f->last) ? 2 : 1);
 		k->put(k->arg, out, len);
+	}
 }
 
 static void

@@ -14,10 +14,14 @@ struct screen_flags {
 	bool cursor_shown, alt, reverse;
 };
 
+/* A font that nobody sees: the mark of screen_cell's joined. */
+#define SCREEN_FONT_JOINED 1
+
 /* Who follows what the library does not tell: see filter_sink. */
 struct screen_track {
 	bool (*seen)(void *arg, enum filter_seen what, const struct filter *f, unsigned char final);
 	bool (*mode)(void *arg, bool dec, int mode, bool on);
+	void (*printing)(void *arg, int width);
 	/* A line leaves the primary screen at the top. */
 	void (*pushed)(void *arg, const struct screen_cell *cells, int cols);
 	void *arg;

@@ -171,8 +171,7 @@ mu_differ_lines(const struct lines *a, const struct lines *b)
 	for (i = 0; i < a->n; i++) {
 		const struct line *x = lines_at(a, i), *y = lines_at(b, i);
 
-		if (x->len != y->len || x->wraps != y->wraps ||
-		    memcmp(x->data, y->data, x->len) != 0) {
+		if (x->len != y->len || memcmp(x->data, y->data, x->len) != 0) {
 			snprintf(where, sizeof(where), "line %zu of %zu", i, a->n);
 			return where;
 		}

@@ -57,6 +57,7 @@ static const int instrumented[] = {
     SCMP_SYS(rt_sigaction),
     SCMP_SYS(sched_yield),
     SCMP_SYS(sigaltstack),
+    SCMP_SYS(getrandom),
     SCMP_SYS(gettid),
     SCMP_SYS(getpid),
 };

@@ -129,6 +129,14 @@ painted(struct painter *p, uint64_t upto, int rows, int cols, struct mirror *wan
 	return !why;
 }
 
+/* Never a 0, which is a group. */
+static void
+hit(struct painter *p, int signo)
+{
+	if (ok(painter_pid(p) > 0, "there is a process"))
+		kill(painter_pid(p), signo);
+}
+
 /* Offsets are asked for while the file grows; a catch-up goes on below. */
 static void
 test_growing(void)
@@ -207,22 +215,21 @@ test_death(void)
 	upto = cast_offset(writer);
 	p = painter_of("death.cast");
 	order(p, &r, upto, 24, 80);
-	while (!painter_pid(p))
-		loop_turn(loop, 100);
-	kill(painter_pid(p), SIGKILL);
+	loop_turn(loop, 100);
+	hit(p, SIGKILL);
 	order(p, &r2, upto, 24, 80);
 	ok(wait_done(&r) && !r.ok && r.done == 1, "killed: no painting");
 	ok(wait_done(&r2) && r2.ok, "the next one in the queue has it");
 	ok(painted(p, upto, 24, 80, m), "and the one after that");
 	p->patience = 300 * NS_PER_MS;
-	kill(painter_pid(p), SIGSTOP);
+	hit(p, SIGSTOP);
 	buf_fini(&r.got);
 	order(p, &r, upto, 24, 80);
 	ok(wait_done(&r) && !r.ok, "stopped: no painting, after a while");
 	p->patience = PAINTER_PATIENCE_NS;
 	ok(painted(p, upto, 24, 80, m), "the next is good again");
 	painter_catch_up(p, upto);
-	kill(painter_pid(p), SIGKILL);
+	hit(p, SIGKILL);
 	while (painter_pid(p))
 		loop_turn(loop, 100);
 	ok(painted(p, upto, 24, 80, m), "killed while nothing is asked: no harm");
@@ -231,10 +238,8 @@ test_death(void)
 	for (i = 0; i < PAINTER_DEATHS_MAX; i++) {
 		buf_fini(&r.got);
 		order(p, &r, upto, 24, 80);
-		do
-			loop_turn(loop, 100);
-		while (!painter_pid(p));
-		kill(painter_pid(p), SIGKILL);
+		loop_turn(loop, 100);
+		hit(p, SIGKILL);
 		ok(wait_done(&r) && !r.ok, "killed once more");
 	}
 	buf_fini(&r.got);

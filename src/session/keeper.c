@@ -13,15 +13,19 @@
 #include "session/keeper_int.h"
 #include "session/query.h"
 
+/* After the notices that would have followed FR_OPENED. */
 static void
-send_error_blocking(int stream, const struct err *e)
+send_error_blocking(const struct keeper *k, const struct err *e)
 {
 	unsigned char wire[ERR_WIRE_MAX];
+	const struct buf *said = k->owner ? &k->owner->s.out : NULL;
 	struct buf b;
 
 	buf_init(&b, FRAME_HEAD + ERR_WIRE_MAX);
+	if (said && said->len > 0 && fd_write_all(k->start->stream, buf_head(said), said->len) < 0)
+		return;
 	if (frame_put(&b, FR_ERROR, wire, err_encode(e, wire)) == 0)
-		fd_write_all(stream, buf_head(&b), b.len);
+		fd_write_all(k->start->stream, buf_head(&b), b.len);
 	buf_fini(&b);
 }
 
@@ -64,7 +68,6 @@ keeper_init(struct keeper *k, const struct keeper_start *s)
 {
 	*k = (struct keeper){.start = s,
 	    .req = s->req,
-	    .stream = s->stream,
 	    .master = -1,
 	    .input = -1,
 	    .store_dir = -1,
@@ -72,10 +75,8 @@ keeper_init(struct keeper *k, const struct keeper_start *s)
 	    .signal_fd = -1,
 	    .cause = "exit",
 	    .started = clock_mono()};
-	buf_init(&k->in, KEEPER_IN_MAX);
-	buf_init(&k->out, KEEPER_OUT_MAX);
+	buf_init(&k->spare, FRAME_HEAD + FRAME_DATA_MAX);
 	buf_init(&k->input_q, FRAME_CREDIT);
-	k->input_granted = FRAME_CREDIT;
 	k->output[0] =
 	    (struct keeper_source){.k = k, .fd = -1, .stream = CAST_STDOUT, .frame = FR_STDOUT};
 	k->output[1] =
@@ -85,22 +86,30 @@ keeper_init(struct keeper *k, const struct keeper_start *s)
 }
 
 static int
+first_client(struct keeper *k, struct err *e)
+{
+	k->loop = loop_new();
+	k->owner = k->loop ? keeper_client_new(k, k->start->stream, KEEPER_OUT_MAX) : NULL;
+	k->keyboard = k->owner;
+	return k->owner ? 0 : err_set(e, ERR_LIMIT, ENOMEM, "cannot start a session");
+}
+
+static int
 keeper_session(const struct keeper_start *s)
 {
 	static struct keeper k;
 	struct err e = {0};
 
 	keeper_init(&k, s);
-	k.loop = loop_new();
-	if (!k.loop || open_signals(&k, &e) < 0 || keeper_begin(&k, &e) < 0 ||
+	if (first_client(&k, &e) < 0 || open_signals(&k, &e) < 0 || keeper_begin(&k, &e) < 0 ||
 	    keeper_relay_init(&k, &e) < 0) {
-		/* A client that was lost on the way took the number with it. */
-		if (k.stream >= 0)
-			send_error_blocking(k.stream, &e);
+		send_error_blocking(&k, &e);
 		return k.exit_code;
 	}
-	while (k.phase != KEEPER_DONE)
+	while (k.phase != KEEPER_DONE) {
 		loop_turn(k.loop, -1);
+		keeper_clients_bury(&k);
+	}
 	return k.exit_code;
 }
 

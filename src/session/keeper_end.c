@@ -122,7 +122,7 @@ goes_on(struct keeper *k)
 		return true;
 	if (!keeper_has_room(k)) {
 		if (now - k->last_taken > STALL_NS)
-			keeper_client_lost(k);
+			keeper_client_lost(k->owner);
 		k->drain_since = now;
 		return true;
 	}
@@ -199,7 +199,8 @@ farewell_over(void *arg)
 {
 	struct keeper *k = arg;
 
-	keeper_client_lost(k);
+	for (struct keeper_client *c = k->clients; c; c = c->next)
+		keeper_client_lost(c);
 }
 
 static void
@@ -207,9 +208,8 @@ queue_result(struct keeper *k, const json_t *result)
 {
 	auto_free char *text = json_dumps(result, JSON_COMPACT);
 
-	if (text)
-		frame_put(&k->out, FR_RESULT, text, strlen(text));
-	keeper_flush_out(k);
+	for (struct keeper_client *c = k->clients; text && c; c = c->next)
+		keeper_client_put(c, FR_RESULT, text, strlen(text));
 }
 
 void
@@ -227,12 +227,12 @@ keeper_maybe_finish(struct keeper *k)
 	if (k->exit_code == 0)
 		session_live_drop(k->start->conf, k->start->id);
 	fd_close(&k->store_lock);
-	if (k->stream < 0)
-		k->phase = KEEPER_DONE;
-	else
+	if (k->clients)
 		queue_result(k, result);
 	json_decref(result);
-	if (k->stream >= 0)
+	if (!k->clients)
+		k->phase = KEEPER_DONE;
+	else
 		loop_timer_set(k->loop, &k->t_farewell,
 		    k->agent_stops ? FAREWELL_SHORT_NS : FAREWELL_NS, farewell_over, k);
 }

@@ -16,19 +16,22 @@
 #define CREDIT_STEP (FRAME_CREDIT / 4)
 
 static void
-grant_more(struct keeper *k)
+grant_more(struct keeper_client *c)
 {
-	uint64_t total = k->input_written + FRAME_CREDIT;
+	const struct buf *q = &c->k->input_q;
+	/* What waits may be another's who had the keyboard before: then it is granted later. */
+	size_t waits = q->len < c->input_received ? q->len : (size_t)c->input_received;
+	uint64_t total = c->input_received - waits + FRAME_CREDIT;
 	unsigned char wire[8];
 
-	if (total < k->input_granted + CREDIT_STEP || k->stream < 0)
+	if (total < c->input_granted + CREDIT_STEP || c->gone)
 		return;
 	for (int i = 0; i < 8; i++)
 		wire[i] = (unsigned char)(total >> (56 - 8 * i));
-	if (frame_put(&k->out, FR_CREDIT, wire, sizeof wire) < 0)
+	if (stream_put(&c->s, FR_CREDIT, wire, sizeof wire) < 0)
 		return; /* the way out is full: the next write grants */
-	k->input_granted = total;
-	keeper_flush_out(k);
+	c->input_granted = total;
+	keeper_client_flush(c);
 }
 
 static void
@@ -80,24 +83,26 @@ keeper_write_input(struct keeper *k)
 		k->input_written += k->input_q.len;
 		buf_clear(&k->input_q);
 	}
-	grant_more(k);
+	if (k->keyboard)
+		grant_more(k->keyboard);
 	if (k->input_eof && k->input_q.len == 0 && k->input >= 0)
 		end_input(k);
 }
 
 static int
-take_stdin(struct keeper *k, const struct frame *f)
+take_stdin(struct keeper_client *c, const struct frame *f)
 {
+	struct keeper *k = c->k;
 	struct err e = {0};
 
-	if (k->input_received + f->len > k->input_granted || k->input_eof)
+	if (c->input_received + f->len > c->input_granted || c->input_eof)
 		return -1;
 	if (k->rules.record_input && !(k->master >= 0 && pty_is_secret(k->master)) &&
 	    cast_data(k->cast, CAST_STDIN, clock_mono(), f->data, f->len, &e) < 0) {
 		keeper_record_trouble(k, &e);
 		return TAKE_LATER;
 	}
-	k->input_received += f->len;
+	c->input_received += f->len;
 	k->input_last = f->data[f->len - 1];
 	if (buf_put(&k->input_q, f->data, f->len) < 0)
 		return -1;
@@ -105,17 +110,28 @@ take_stdin(struct keeper *k, const struct frame *f)
 	return 0;
 }
 
-static int
-take(struct keeper *k, const struct frame *f)
+static void
+take_eof(struct keeper_client *c)
 {
+	struct keeper *k = c->k;
+
+	c->input_eof = true;
+	if (!k->input_eof)
+		cast_event(k->cast, clock_mono(), "stdin_eof", NULL, NULL);
+	k->input_eof = true;
+	keeper_write_input(k);
+}
+
+static int
+take(struct keeper_client *c, const struct frame *f)
+{
+	struct keeper *k = c->k;
+
 	switch (f->type) {
 	case FR_STDIN:
-		return take_stdin(k, f);
+		return take_stdin(c, f);
 	case FR_STDIN_EOF:
-		if (!k->input_eof)
-			cast_event(k->cast, clock_mono(), "stdin_eof", NULL, NULL);
-		k->input_eof = true;
-		keeper_write_input(k);
+		take_eof(c);
 		return 0;
 	case FR_WINCH:
 		return keeper_take_winch(k, f);
@@ -123,7 +139,7 @@ take(struct keeper *k, const struct frame *f)
 		return keeper_take_signal(k, f);
 	case FR_BYE:
 		if (k->phase == KEEPER_TELLING)
-			keeper_client_lost(k);
+			keeper_client_lost(c);
 		return 0;
 	default:
 		return -1;
@@ -131,26 +147,33 @@ take(struct keeper *k, const struct frame *f)
 }
 
 void
-keeper_take_frames(struct keeper *k)
+keeper_take_frames(struct keeper_client *c)
 {
 	struct frame f;
 	int rc = 0;
 
-	while (k->stream >= 0 && (rc = frame_peek(&k->in, &f)) > 0) {
+	while (!c->gone && (rc = frame_peek(&c->in, &f)) > 0) {
 		/* After the end only the farewell counts; the rest crossed it on the way. */
-		bool late = k->phase >= KEEPER_TELLING && f.type != FR_BYE;
+		bool late = c->k->phase >= KEEPER_TELLING && f.type != FR_BYE;
 
-		rc = late ? 0 : take(k, &f);
-		if (rc != 0 || k->stream < 0)
+		rc = late ? 0 : take(c, &f);
+		if (rc != 0 || c->gone)
 			break;
-		frame_drop(&k->in, &f);
+		frame_drop(&c->in, &f);
 	}
 	/* Half of a frame for which there will never be room: nothing would be heard any more, not
 	 * even the client's end. */
-	if (rc == 0 && buf_room(&k->in) < FRAME_DATA_MAX + FRAME_HEAD)
+	if (rc == 0 && buf_room(&c->in) < FRAME_DATA_MAX + FRAME_HEAD)
 		rc = -1;
-	if (rc < 0 && k->stream >= 0) {
+	if (rc < 0 && !c->gone) {
 		log_warn("the client broke the session protocol");
-		keeper_client_lost(k);
+		keeper_client_lost(c);
 	}
+}
+
+void
+keeper_take_all_frames(struct keeper *k)
+{
+	for (struct keeper_client *c = k->clients; c; c = c->next)
+		keeper_take_frames(c);
 }

@@ -9,14 +9,15 @@
 #include "record/cast.h"
 #include "session/keeper.h"
 #include "session/keeper_guard.h"
+#include "session/stream.h"
 #include "target/enter.h"
 #include "transport/frame.h"
 
-/* Frames on their way to the client: enough that a burst is one write, and
+/* Frames on their way to a client: enough that a burst is one write, and
  * room that output never takes, so that a notice or the result always fits. */
 #define KEEPER_OUT_RESERVE (2 * (FRAME_DATA_MAX + FRAME_HEAD))
 #define KEEPER_OUT_MAX (4 * (FRAME_DATA_MAX + FRAME_HEAD) + KEEPER_OUT_RESERVE)
-/* Frames from the client that are not handled yet. */
+/* Frames from a client that are not handled yet. */
 #define KEEPER_IN_MAX (2 * (FRAME_DATA_MAX + FRAME_HEAD))
 #define KEEPER_GRACE_NS (5 * NS_PER_S)
 /* Everything that is looked up in the container before its command is started. */
@@ -49,6 +50,20 @@ struct keeper_source {
 	size_t held_len;
 };
 
+/* Somebody who is attached. */
+struct keeper_client {
+	struct keeper *k;
+	struct keeper_client *next, *next_gone;
+	int fd;
+	struct loop_src *src;
+	bool opened; /* FR_OPENED is said: what waits may go */
+	bool gone;   /* freed at the end of the turn */
+	struct buf in;
+	struct stream s;
+	uint64_t input_received, input_granted;
+	bool input_eof;
+};
+
 #define KEEPER_SIGNALS 11
 /* Asked for, and not done before `next` (clock_mono). */
 struct keeper_signal {
@@ -71,10 +86,11 @@ struct keeper {
 	struct loop *loop;
 	enum keeper_phase phase;
 
-	/* client */
-	int stream; /* -1: the client is gone */
-	struct loop_src *stream_src;
-	struct buf in, out;
+	/* clients */
+	struct keeper_client *clients, *gone;
+	struct keeper_client *owner; /* whose session it is; NULL: not attached */
+	struct keeper_client *keyboard;
+	struct buf spare; /* output is read into it when there is no owner */
 
 	/* target and command */
 	struct tgt_sys sys;
@@ -90,7 +106,7 @@ struct keeper {
 	int input;  /* where stdin goes: a pipe, or the master; -1 closed */
 	struct loop_src *input_src;
 	struct buf input_q;
-	uint64_t input_received, input_written, input_granted;
+	uint64_t input_written;
 	bool input_eof;
 	unsigned char input_last; /* byte of stdin; 0: none yet */
 	struct keeper_source output[2];
@@ -123,15 +139,24 @@ int keeper_begin(struct keeper *k, struct err *e);
 
 /* keeper_relay.c */
 int keeper_relay_init(struct keeper *k, struct err *e);
-void keeper_flush_out(struct keeper *k);
-/* The client is gone: policy decides. */
-void keeper_client_lost(struct keeper *k);
 void keeper_notice(struct keeper *k, const char *text);
 /* For one more block of output, or nobody waits for it. */
 bool keeper_has_room(const struct keeper *k);
 
-/* keeper_input.c: frames from the client. */
-void keeper_take_frames(struct keeper *k);
+/* keeper_client.c: takes fd.  NULL: no memory. */
+struct keeper_client *keeper_client_new(struct keeper *k, int fd, size_t max);
+/* Puts FR_OPENED or its like at the front, and lets go what waits. */
+void keeper_client_open(struct keeper_client *c, enum frame_type type, const void *p, size_t n);
+void keeper_client_put(struct keeper_client *c, enum frame_type type, const void *p, size_t n);
+void keeper_client_flush(struct keeper_client *c);
+/* The connection is gone: policy decides. */
+void keeper_client_lost(struct keeper_client *c);
+/* Free those that went. */
+void keeper_clients_bury(struct keeper *k);
+
+/* keeper_input.c: frames from a client. */
+void keeper_take_frames(struct keeper_client *c);
+void keeper_take_all_frames(struct keeper *k);
 void keeper_write_input(struct keeper *k);
 
 /* keeper_events.c: as take() of a frame: 0, or -1 when it is malformed. */

@@ -45,20 +45,27 @@ flush_later(struct keeper *k)
 		loop_timer_set(k->loop, &k->t_flush, due - clock_mono(), flush_fired, k);
 }
 
-/* A frame whose payload already stands at its place in `out`. */
+/* Where output is read to, and the frame made that goes to the owner. */
+static struct buf *
+place_of(struct keeper *k)
+{
+	return k->owner ? &k->owner->s.out : &k->spare;
+}
+
+/* A frame whose payload already stands in its place. */
 static void
 deliver_in_place(struct keeper_source *s, unsigned char *p, size_t n)
 {
 	struct keeper *k = s->k;
 
-	if (k->stream < 0)
+	if (!k->owner)
 		return;
 	p[0] = (unsigned char)s->frame;
 	p[1] = (unsigned char)(n >> 16);
 	p[2] = (unsigned char)(n >> 8);
 	p[3] = (unsigned char)n;
-	buf_added(&k->out, FRAME_HEAD + n);
-	keeper_flush_out(k);
+	buf_added(&k->owner->s.out, FRAME_HEAD + n);
+	keeper_client_flush(k->owner);
 }
 
 static void
@@ -81,8 +88,8 @@ release_held(struct keeper_source *s, struct err *e)
 		return 0;
 	if (cast_data(k->cast, s->stream, clock_mono(), s->held, s->held_len, e) < 0)
 		return -1;
-	if (k->stream >= 0)
-		frame_put(&k->out, s->frame, s->held, s->held_len);
+	if (k->owner)
+		keeper_client_put(k->owner, s->frame, s->held, s->held_len);
 	free(steal_ptr(&s->held));
 	return 0;
 }
@@ -108,7 +115,7 @@ try_again(void *arg)
 		k->blocked_since = 0;
 		k->failure.code = ERR_NONE;
 		keeper_notice(k, "recording works again: the session goes on");
-		keeper_take_frames(k);
+		keeper_take_all_frames(k);
 		keeper_maybe_finish(k);
 		return;
 	}
@@ -171,8 +178,10 @@ keeper_output_bound(struct keeper *k)
 		 * a neighbour may open it again. */
 		s->bounded = true;
 		s->left = s->fd == k->master ? KEEPER_LAST_TTY : (size_t)n;
-		k->out.max += (s->left < KEEPER_LAST_MAX ? s->left : KEEPER_LAST_MAX) +
-			      2 * (FRAME_DATA_MAX + FRAME_HEAD);
+		if (k->owner)
+			k->owner->s.out.max +=
+			    (s->left < KEEPER_LAST_MAX ? s->left : KEEPER_LAST_MAX) +
+			    2 * (FRAME_DATA_MAX + FRAME_HEAD);
 		if (s->left == 0)
 			source_over(s);
 	}
@@ -198,13 +207,13 @@ record_and_send(struct keeper_source *s, unsigned char *p, size_t n)
 
 /*
  * Read straight into the place of the frame that will carry it, record, then
- * let it go: bytes that the recorder did not take never become part of `out`.
+ * let it go: bytes that the recorder did not take never become part of it.
  */
 void
 keeper_output_ready(struct keeper_source *s)
 {
 	struct keeper *k = s->k;
-	unsigned char *p = buf_tail(&k->out, FRAME_HEAD + FRAME_DATA_MAX);
+	unsigned char *p = buf_tail(place_of(k), FRAME_HEAD + FRAME_DATA_MAX);
 	size_t want = s->bounded && s->left < FRAME_DATA_MAX ? s->left : FRAME_DATA_MAX;
 	ssize_t n;
 

@@ -103,6 +103,20 @@ int enter_tree_signal(const struct tgt_sys *s, const struct enter_tree *t, int s
 /* The same to those in one process group: a group of that number elsewhere is not touched. */
 int enter_tree_signal_group(
     const struct tgt_sys *s, const struct enter_tree *t, pid_t group, int signo);
+/*
+ * Every process of the tree stands still until it is thawed: by the freezer of the session's own
+ * cgroup, where there is one, else by SIGSTOP.  A frozen tree can be ended; TERM it only takes
+ * thawed.  `st` remembers whom signals stopped.
+ */
+struct enter_stop {
+	struct {
+		pid_t pid;
+		uint64_t start;
+	} * v; /* older first; owned, until thawed */
+	size_t n;
+};
+void enter_tree_freeze(const struct tgt_sys *s, const struct enter_tree *t, struct enter_stop *st);
+void enter_tree_thaw(const struct tgt_sys *s, const struct enter_tree *t, struct enter_stop *st);
 /* New JSON array of {"pid","comm"} of those that are alive, at most 256. */
 json_t *enter_tree_list(const struct tgt_sys *s, const struct enter_tree *t);
 /*

@@ -12,7 +12,7 @@
 
 enum opt_kind { OPT_FLAG, OPT_STR, OPT_INT, OPT_DUR, OPT_LIST };
 /* What completes a value. */
-enum opt_complete { COMP_NONE, COMP_SERVICE, COMP_POD, COMP_NAMESPACE, COMP_CONTAINER, COMP_PID, COMP_SESSION, COMP_FILE, COMP_DIR, COMP_WORDS };
+enum opt_complete { COMP_NONE, COMP_SERVICE, COMP_POD, COMP_NAMESPACE, COMP_CONTAINER, COMP_PID, COMP_SESSION, COMP_LIVE /* sessions that run */, COMP_FILE, COMP_DIR, COMP_WORDS };
 
 struct opt {
 	const char *name;  /* long name, without -- */

@@ -115,7 +115,7 @@ count_live(const json_t *sessions)
 	{
 		const char *state = json_string_value(json_object_get(s, "state"));
 
-		live += state && strcmp(state, "live") == 0;
+		live += state && (strcmp(state, "live") == 0 || strcmp(state, "detached") == 0);
 	}
 	return live;
 }

@@ -48,13 +48,89 @@ text_of(const json_t *v, char *out, size_t size)
 		text_of_list(v, out, size);
 }
 
+static void
+text_of_idle(const json_t *row, char *out, size_t size)
+{
+	static const struct {
+		long long s;
+		char unit;
+	} units[] = {{86400, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}};
+	long long s = json_integer_value(json_object_get(row, "idle_s"));
+	size_t i = 0;
+
+	out[0] = '\0';
+	if (!json_is_integer(json_object_get(row, "idle_s")))
+		return;
+	while (i + 1 < COUNT_OF(units) && s < 2 * units[i].s)
+		i++;
+	snprintf(out, size, "%lld%c", s / units[i].s, units[i].unit);
+}
+
+static void
+text_of_size(const json_t *row, char *out, size_t size)
+{
+	const json_t *cols = json_object_get(row, "cols"), *rows = json_object_get(row, "rows");
+
+	out[0] = '\0';
+	if (json_is_integer(cols) && json_is_integer(rows))
+		snprintf(out, size, "%lldx%lld", (long long)json_integer_value(cols),
+		    (long long)json_integer_value(rows));
+}
+
+/* "alice, bob (watching)": whose session it is needs no word. */
+static void
+text_of_attached(const json_t *row, char *out, size_t size)
+{
+	const json_t *who;
+	size_t i, n = 0;
+
+	out[0] = '\0';
+	json_array_foreach(json_object_get(row, "attached"), i, who)
+	{
+		const char *user = json_string_value(json_object_get(who, "user"));
+		const char *role = json_string_value(json_object_get(who, "role"));
+		bool plain = !role || strcmp(role, "owner") == 0;
+
+		if (n < size)
+			n += (size_t)snprintf(out + n, size - n, "%s%s%s%s%s", i ? ", " : "",
+			    user ? user : "?", plain ? "" : " (", plain ? "" : role,
+			    plain ? "" : ")");
+	}
+}
+
+static void
+text_of_state(const json_t *row, char *out, size_t size)
+{
+	if (json_is_true(json_object_get(row, "frozen")))
+		str_copy(out, "frozen", size);
+	else
+		text_of(json_object_get(row, "state"), out, size);
+}
+
+static void
+cell_text(const json_t *row, const char *key, char *out, size_t size)
+{
+	static const struct {
+		const char *key;
+		void (*text)(const json_t *row, char *out, size_t size);
+	} made[] = {{"state", text_of_state}, {"idle_s", text_of_idle}, {"rows", text_of_size},
+	    {"attached", text_of_attached}};
+
+	for (size_t i = 0; i < COUNT_OF(made); i++)
+		if (strcmp(key, made[i].key) == 0) {
+			made[i].text(row, out, size);
+			return;
+		}
+	text_of(json_object_get(row, key), out, size);
+}
+
 static int
 print_table(const json_t *rows)
 {
-	static const char *const heads[] = {
-	    "ID", "STATE", "USER", "TARGET", "STARTED", "EXIT", "VERB", "COMMAND", NULL};
-	static const char *const keys[] = {
-	    "id", "state", "user", "target", "started", "exit_code", "verb", "command"};
+	static const char *const heads[] = {"ID", "STATE", "USER", "TARGET", "STARTED", "EXIT",
+	    "IDLE", "SIZE", "ATTACHED", "VERB", "COMMAND", NULL};
+	static const char *const keys[] = {"id", "state", "user", "target", "started", "exit_code",
+	    "idle_s", "rows", "attached", "verb", "command"};
 	struct table *t = table_new(heads);
 	const json_t *row;
 	char text[256];
@@ -64,7 +140,7 @@ print_table(const json_t *rows)
 	json_array_foreach(t ? rows : NULL, i, row)
 	{
 		for (size_t k = 0; k < COUNT_OF(keys); k++) {
-			text_of(json_object_get(row, keys[k]), text, sizeof(text));
+			cell_text(row, keys[k], text, sizeof(text));
 			rc |= table_cell(t, text);
 		}
 	}
@@ -72,25 +148,6 @@ print_table(const json_t *rows)
 		table_print(t, stdout, 6);
 	table_free(t);
 	return rc;
-}
-
-static json_t *
-ask(const struct args *a, enum request_verb verb, const char *id, struct err *e)
-{
-	struct request r;
-	json_t *j = NULL;
-
-	request_init(&r);
-	r.verb = verb;
-	snprintf(r.client, sizeof(r.client), "coral %s", CORAL_VERSION);
-	if (id && str_copy(r.id, id, sizeof(r.id)) >= sizeof(r.id)) {
-		err_set(e, ERR_NO_SESSION, 0, "there is no session %.80s", id);
-		err_why(e, "a session id has 26 letters and digits");
-		err_hint(e, "coral sessions");
-	} else
-		j = cmd_ask(a, &r, e);
-	request_fini(&r);
-	return j;
 }
 
 static int
@@ -106,10 +163,10 @@ run_ls(const struct cmd *c, const struct args *a, int argc, char **argv, int das
 		return cmd_fail(&e);
 	if (argc > 0) {
 		cmd_bad_words(c, argc, argv, &e);
-		err_hint(&e, "coral sessions ls, coral sessions show ID, or coral sessions rm ID");
+		err_hint(&e, "coral sessions ls; or show, rm, freeze or thaw, and an ID");
 		return cmd_fail(&e);
 	}
-	rows = ask(a, REQ_SESSIONS, NULL, &e);
+	rows = cmd_ask_session(a, REQ_SESSIONS, NULL, &e);
 	if (!rows)
 		return cmd_fail(&e);
 	if (as_json)
@@ -180,7 +237,7 @@ run_show(const struct cmd *c, const struct args *a, int argc, char **argv, int d
 	(void)dashdash;
 	if (cmd_format(a, &as_json, &e) < 0 || (argc != 1 && cmd_bad_words(c, argc, argv, &e) < 0))
 		return cmd_fail(&e);
-	obj = ask(a, REQ_SHOW, argv[0], &e);
+	obj = cmd_ask_session(a, REQ_SHOW, argv[0], &e);
 	if (!obj)
 		return cmd_fail(&e);
 	if (as_json)
@@ -203,7 +260,7 @@ run_rm(const struct cmd *c, const struct args *a, int argc, char **argv, int das
 		return cmd_fail(&e);
 	}
 	for (int i = 0; i < argc; i++) {
-		json_t *done = ask(a, REQ_REMOVE, argv[i], &e);
+		json_t *done = cmd_ask_session(a, REQ_REMOVE, argv[i], &e);
 		char id[128];
 
 		if (!done) {
@@ -234,7 +291,7 @@ static const struct opt rm_opts[] = {
 const struct cmd cmd_sessions = {
     .name = "sessions",
     .usage = "[flags]",
-    .summary = "list the sessions that were recorded (the same as sessions ls)",
+    .summary = "list the sessions that run or were recorded (the same as sessions ls)",
     .examples = "coral sessions\tnewest first\n"
 		"coral sessions -o json | jq '.[] | select(.exit_code != 0)'\tthose that failed\n",
     .opts = list_opts,
@@ -243,7 +300,7 @@ const struct cmd cmd_sessions = {
 const struct cmd cmd_sessions_ls = {
     .name = "sessions ls",
     .usage = "[flags]",
-    .summary = "list the sessions that were recorded",
+    .summary = "list the sessions that run or were recorded",
     .examples = "coral sessions ls -o json\tone array for a script\n",
     .opts = list_opts,
     .run = run_ls,

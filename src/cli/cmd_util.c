@@ -100,3 +100,22 @@ cmd_ask(const struct args *a, const struct request *r, struct err *e)
 	tp_client_free(c);
 	return j;
 }
+
+json_t *
+cmd_ask_session(const struct args *a, enum request_verb verb, const char *id, struct err *e)
+{
+	struct request r;
+	json_t *j = NULL;
+
+	request_init(&r);
+	r.verb = verb;
+	snprintf(r.client, sizeof(r.client), "coral %s", CORAL_VERSION);
+	if (id && str_copy(r.id, id, sizeof(r.id)) >= sizeof(r.id)) {
+		err_set(e, ERR_NO_SESSION, 0, "there is no session %.80s", id);
+		err_why(e, "a session id has 26 letters and digits");
+		err_hint(e, "coral sessions");
+	} else
+		j = cmd_ask(a, &r, e);
+	request_fini(&r);
+	return j;
+}

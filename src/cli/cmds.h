@@ -12,6 +12,7 @@ struct conf;
 
 extern const struct cmd cmd_exec, cmd_shell, cmd_ps;
 extern const struct cmd cmd_sessions, cmd_sessions_ls, cmd_sessions_show, cmd_sessions_rm;
+extern const struct cmd cmd_sessions_freeze, cmd_sessions_thaw, cmd_kill;
 extern const struct cmd cmd_replay, cmd_agent_start, cmd_agent_status, cmd_agent_embedded;
 extern const struct cmd cmd_completion, cmd_version, cmd_help, cmd_complete;
 
@@ -40,6 +41,9 @@ struct cmd_agent {
 void cmd_agent_from(struct cmd_agent *to, const struct conf *c, const struct args *a);
 /* Settings, connection, one question: the answer as JSON (new reference), or NULL. */
 json_t *cmd_ask(const struct args *a, const struct request *r, struct err *e);
+/* The same about one session, or NULL: about none. */
+json_t *cmd_ask_session(
+    const struct args *a, enum request_verb verb, const char *id, struct err *e);
 
 /* The rows that name an agent. */
 #define CMD_AGENT_OPTS                                                                             \

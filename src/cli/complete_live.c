@@ -165,6 +165,14 @@ offer(FILE *f, const char *value, const char *about, const char *prefix)
 	fprintf(f, "%s\t%s\n", value, safe);
 }
 
+static bool
+runs(const json_t *row)
+{
+	const char *state = json_string_value(json_object_get(row, "state"));
+
+	return state && (strcmp(state, "live") == 0 || strcmp(state, "detached") == 0);
+}
+
 static void
 offer_row(FILE *f, const json_t *row, enum opt_complete kind, bool any, const char *prefix)
 {
@@ -195,7 +203,10 @@ offer_row(FILE *f, const json_t *row, enum opt_complete kind, bool any, const ch
 		    (long long)json_integer_value(json_object_get(row, "pid")));
 		offer(f, num, service && *service ? service : container, prefix);
 		break;
+	case COMP_LIVE:
 	case COMP_SESSION:
+		if (kind == COMP_LIVE && !runs(row))
+			break;
 		offer(f, json_string_value(json_object_get(row, "id")),
 		    json_string_value(json_object_get(row, "target")), prefix);
 		break;
@@ -208,7 +219,8 @@ void
 complete_live(
     FILE *f, const struct complete_at *at, enum opt_complete kind, bool any, int argc, char **argv)
 {
-	struct source s = {.verb = kind == COMP_SESSION ? REQ_SESSIONS : REQ_PS};
+	struct source s = {
+	    .verb = kind == COMP_SESSION || kind == COMP_LIVE ? REQ_SESSIONS : REQ_PS};
 	const json_t *row;
 	struct args a;
 	json_t *all;

@@ -143,7 +143,7 @@ from_session(const struct args *a, const char *id, const char *name, struct err 
 	if (conf_load(&conf, e) < 0)
 		return -1;
 	if (!args_str(a, "agent-addr") && !conf.agent[0] &&
-	    store_resolve(conf.state_dir, id, NULL, full, &local) == 0) {
+	    store_resolve(conf.state_dir, id, NULL, NULL, full, &local) == 0) {
 		fd = store_open_cast(conf.state_dir, full, &local);
 		if (fd >= 0)
 			return fd;

@@ -5,8 +5,8 @@
 /*
  * The recordings on disk: STATE_DIR/sessions/ID/ID.cast.  A session is live
  * while its keeper holds the lock (flock) on STATE_DIR/sessions/ID/lock.
- * States: live, ended, truncated (no end record and no lock holder).
- * ("detached" comes with sessions that outlive connections.)
+ * States: live, ended, truncated (no end record and no lock holder).  Whether
+ * a live one is detached only its keeper knows: session/control.h.
  */
 #include <jansson.h>
 #include "base/err.h"
@@ -22,15 +22,17 @@ int store_create(const char *state_dir, const char *id, int *lockfd, struct err 
 /* Undo store_create() for a session that never began; only an empty or unended directory. */
 int store_discard(const char *state_dir, const char *id, struct err *e);
 
-/* A unique prefix (>= 4) or whole id to the full id. ERR_NO_SESSION, ERR_AMBIGUOUS.  `user` not
- * NULL: that user's are all there are. */
-int store_resolve(const char *state_dir, const char *prefix, const char *user,
+/* Whether there is this session for the caller, who else is told that there is none.  `shown` is
+ * store_show()'s object, of a listing without its end.  NULL in its place: all there are. */
+typedef bool store_may_fn(void *arg, const json_t *shown);
+/* A unique prefix (>= 4) or whole id to the full id. ERR_NO_SESSION, ERR_AMBIGUOUS. */
+int store_resolve(const char *state_dir, const char *prefix, store_may_fn *may, void *arg,
     char id[STORE_ID_LEN + 1], struct err *e);
 /* One session: id, state, user, target, started (ISO), verb, command (array, redacted), exit_code
  * (or null), signal, cause, duration_ms, size.  A damaged file yields state "damaged" and why. */
 json_t *store_show(const char *state_dir, const char *id, struct err *e);
-/* Newest first.  `user` not NULL: only that user's.  Reads first and last lines only. */
-json_t *store_list(const char *state_dir, const char *user, struct err *e);
+/* Newest first, without header and end.  Reads first and last lines only. */
+json_t *store_list(const char *state_dir, store_may_fn *may, void *arg, struct err *e);
 int store_open_cast(const char *state_dir, const char *id, struct err *e); /* O_RDONLY fd */
 /* Remove a session that is not live (ERR_LIMIT when it is). */
 int store_remove(const char *state_dir, const char *id, struct err *e);

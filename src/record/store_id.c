@@ -82,19 +82,18 @@ ambiguous(const char *prefix, char (*found)[STORE_ID_LEN + 1], size_t n, struct 
 }
 
 static bool
-belongs(const char *state_dir, const char *id, const char *user)
+is_there(const char *state_dir, const char *id, store_may_fn *may, void *arg)
 {
 	struct err e = {0};
 	json_t *shown = store_show(state_dir, id, &e);
-	const char *whose = shown ? json_str(shown, "user") : NULL;
-	bool yes = whose && strcmp(whose, user) == 0;
+	bool yes = shown && may(arg, shown);
 
 	json_decref(shown);
 	return yes;
 }
 
 int
-store_resolve(const char *state_dir, const char *prefix, const char *user,
+store_resolve(const char *state_dir, const char *prefix, store_may_fn *may, void *arg,
     char id[STORE_ID_LEN + 1], struct err *e)
 {
 	char low[STORE_ID_LEN + 2], found[NAMED_MAX + 1][STORE_ID_LEN + 1];
@@ -114,7 +113,7 @@ store_resolve(const char *state_dir, const char *prefix, const char *user,
 		return none ? unknown(low, "nothing is recorded here yet", e) : -1;
 	while (n <= NAMED_MAX && (d = readdir(dir))) {
 		if (strncmp(d->d_name, low, len) == 0 && store_id_valid(d->d_name) &&
-		    (!user || belongs(state_dir, d->d_name, user)))
+		    (!may || is_there(state_dir, d->d_name, may, arg)))
 			str_copy(found[n++], d->d_name, sizeof(found[0]));
 	}
 	closedir(dir);

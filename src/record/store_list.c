@@ -171,7 +171,7 @@ all_ids(DIR *dir, struct ids *l, struct err *e)
 }
 
 json_t *
-store_list(const char *state_dir, const char *user, struct err *e)
+store_list(const char *state_dir, store_may_fn *may, void *arg, struct err *e)
 {
 	struct ids ids = {0};
 	bool none;
@@ -185,15 +185,18 @@ store_list(const char *state_dir, const char *user, struct err *e)
 		auto_close int sessdir =
 		    openat(dirfd(dir), ids.v[i], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		struct store_peek p;
-		const char *whose;
 		json_t *j;
+		bool yes;
 
 		if (sessdir < 0)
 			continue;
 		j = look(sessdir, ids.v[i], &p);
+		if (p.header)
+			json_object_set(j, "header", p.header);
 		store_peek_fini(&p);
-		whose = json_str(j, "user");
-		if (!user || (whose && strcmp(whose, user) == 0))
+		yes = !may || may(arg, j);
+		json_object_del(j, "header");
+		if (yes)
 			json_array_append(all, j);
 		json_decref(j);
 	}

@@ -27,8 +27,8 @@ void control_ask_fini(struct control_ask *a); /* closes the stream where it was 
 /* In the keeper.  Non-blocking listening socket; removed by control_close(). */
 int control_listen(const struct conf *c, const char *id, struct err *e);
 void control_close(const struct conf *c, const char *id, int *fd);
-/* One question: a descriptor for the answer, or -1 (nobody, or nobody who may ask).  Waits 1 s at
- * most for a caller to say what it wants. */
+/* One question: a descriptor for the answer, or -1 (nobody, nobody who may ask, or gone again).
+ * Waits 1 s at most for a caller to say what it wants. */
 int control_accept(int fd, struct control_ask *a);
 /* One of both; closes fd. */
 void control_answer(int fd, const json_t *answer, const struct err *refused);
@@ -37,5 +37,9 @@ void control_answer(int fd, const json_t *answer, const struct err *refused);
  * (ERR_NO_SESSION) or silent for 5 s.  The stream stays the caller's to close. */
 json_t *control_call(
     const struct conf *c, const char *id, const struct control_ask *a, struct err *e);
+/* Ask n sessions the same at once, without a stream; 2 s for all of them.  out[i]: as above, NULL
+ * for every session that does not answer. */
+void control_call_all(const struct conf *c, const char *const *ids, size_t n,
+    const struct control_ask *a, json_t **out);
 
 #endif

@@ -177,6 +177,10 @@ session_result(const struct keeper *k)
 	    k->leader_gone && WIFSIGNALED(k->wait_status) ? signal_value(WTERMSIG(k->wait_status))
 							  : json_null());
 	json_object_set_new(j, "cause", json_string(k->cause));
+	if (k->door.ended_by[0])
+		json_object_set_new(j, "by", json_text(k->door.ended_by));
+	if (k->door.limit)
+		json_object_set_new(j, "limit", json_string(k->door.limit));
 	json_object_set_new(j, "session_id", json_string(k->start->id));
 	json_object_set_new(
 	    j, "duration_ms", json_integer((json_int_t)((clock_mono() - k->started) / NS_PER_MS)));

@@ -73,6 +73,7 @@ keeper_init(struct keeper *k, const struct keeper_start *s)
 	    .store_dir = -1,
 	    .store_lock = -1,
 	    .signal_fd = -1,
+	    .door.fd = -1,
 	    .cause = "exit",
 	    .started = clock_mono()};
 	buf_init(&k->spare, FRAME_HEAD + FRAME_DATA_MAX);
@@ -110,6 +111,7 @@ keeper_session(const struct keeper_start *s)
 		loop_turn(k.loop, -1);
 		keeper_clients_bury(&k);
 	}
+	keeper_door_close(&k);
 	return k.exit_code;
 }
 

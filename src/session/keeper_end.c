@@ -78,6 +78,7 @@ kill_all(struct keeper *k)
 {
 	note_survivors(k, enter_tree_list(&k->sys, &k->child.tree));
 	enter_tree_signal(&k->sys, &k->child.tree, SIGKILL);
+	keeper_freeze_over(k);
 	loop_timer_set(k->loop, &k->t_grace, KILL_WAIT_NS, kill_over, k);
 }
 
@@ -109,6 +110,7 @@ keeper_stop(struct keeper *k, const char *cause, int signo)
 	k->cause = cause;
 	k->phase = KEEPER_ENDING;
 	enter_tree_signal(&k->sys, &k->child.tree, signo);
+	keeper_freeze_over(k);
 	enter_tree_signal(&k->sys, &k->child.tree, SIGCONT);
 	loop_timer_set(k->loop, &k->t_grace, KEEPER_GRACE_NS, grace_over, k);
 }
@@ -169,9 +171,9 @@ static void
 after_leader(struct keeper *k)
 {
 	end_tree(k);
+	keeper_freeze_over(k);
 	k->phase = KEEPER_DRAINING;
 	k->drain_since = k->last_taken = clock_mono();
-	loop_timer_clear(k->loop, &k->t_timeout);
 	loop_timer_clear(k->loop, &k->t_grace);
 	loop_timer_set(k->loop, &k->t_grace, DRAIN_NS, drain_over, k);
 	keeper_output_bound(k);

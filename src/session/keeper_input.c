@@ -103,6 +103,7 @@ take_stdin(struct keeper_client *c, const struct frame *f)
 		return TAKE_LATER;
 	}
 	c->input_received += f->len;
+	keeper_typed(k);
 	k->input_last = f->data[f->len - 1];
 	if (buf_put(&k->input_q, f->data, f->len) < 0)
 		return -1;

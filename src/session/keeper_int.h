@@ -8,6 +8,7 @@
 #include "base/loop.h"
 #include "record/cast.h"
 #include "session/keeper.h"
+#include "session/keeper_door.h"
 #include "session/keeper_guard.h"
 #include "session/stream.h"
 #include "target/enter.h"
@@ -127,12 +128,19 @@ struct keeper {
 	bool leader_gone, agent_stops;
 	json_t *survivors;
 	struct err failure; /* ended by coral itself: what the client is told */
-	struct loop_timer t_timeout, t_grace, t_flush, t_sync, t_block, t_farewell;
+	struct loop_timer t_grace, t_flush, t_sync, t_block, t_farewell;
 	struct loop_src *signal_src;
 	int signal_fd;
 	int exit_code; /* of the keeper process */
 	struct keeper_guard *guard;
+
+	struct keeper_door door;
+	bool frozen;	    /* no input is taken, no output read */
+	int64_t last_typed; /* clock_mono; 0 never */
 };
+
+json_t *keeper_clients_json(const struct keeper *k);
+void keeper_tell_all(struct keeper *k, const char *text);
 
 /* keeper_begin.c: everything before the first byte.  On -1 nothing is left behind. */
 int keeper_begin(struct keeper *k, struct err *e);

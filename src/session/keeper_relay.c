@@ -16,7 +16,7 @@ input_interest(void *arg)
 {
 	const struct keeper *k = arg;
 
-	return k->input_q.len > 0 || k->input_eof ? POLLOUT : 0;
+	return (k->input_q.len > 0 || k->input_eof) && !k->frozen ? POLLOUT : 0;
 }
 
 static void
@@ -39,7 +39,7 @@ output_interest(void *arg)
 {
 	const struct keeper_source *s = arg;
 
-	return !s->k->blocked_since && keeper_has_room(s->k) ? POLLIN : 0;
+	return !s->k->blocked_since && !s->k->frozen && keeper_has_room(s->k) ? POLLIN : 0;
 }
 
 static void
@@ -56,15 +56,6 @@ child_ready(void *arg, short revents)
 	keeper_leader_exited(arg);
 }
 
-static void
-timeout_fired(void *arg)
-{
-	struct keeper *k = arg;
-
-	if (k->phase == KEEPER_RUNNING)
-		keeper_stop(k, "timeout", SIGTERM);
-}
-
 void
 keeper_notice(struct keeper *k, const char *text)
 {
@@ -75,17 +66,6 @@ keeper_notice(struct keeper *k, const char *text)
 	json_decref(facts);
 	for (struct keeper_client *c = k->clients; c; c = c->next)
 		keeper_client_put(c, FR_NOTICE, text, strlen(text));
-}
-
-static void
-start_timeout(struct keeper *k)
-{
-	int64_t limit = (int64_t)k->req->timeout_ms * NS_PER_MS;
-
-	if (k->rules.timeout_ns > 0 && (limit == 0 || k->rules.timeout_ns < limit))
-		limit = k->rules.timeout_ns;
-	if (limit > 0)
-		loop_timer_set(k->loop, &k->t_timeout, limit, timeout_fired, k);
 }
 
 static void
@@ -116,9 +96,10 @@ keeper_relay_init(struct keeper *k, struct err *e)
 			k->output[i].src = loop_add(
 			    k->loop, k->output[i].fd, output_interest, output_ready, &k->output[i]);
 	k->pidfd_src = loop_add_in(k->loop, k->child.pidfd, child_ready, k);
-	start_timeout(k);
+	keeper_limits_start(k);
 	keeper_sync_later(k);
 	say_opened(k->owner);
-	(void)e;
+	if (keeper_door_open(k, e) < 0)
+		log_error_of(e, "opening a session's door");
 	return 0;
 }

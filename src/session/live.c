@@ -77,8 +77,8 @@ is_ours(int fd)
 	return fstat(fd, &st) == 0 && st.st_uid == geteuid() && !(st.st_mode & 022);
 }
 
-static int
-open_live_dir(const struct conf *c, struct err *e)
+int
+session_live_dir(const struct conf *c, struct err *e)
 {
 	char path[sizeof c->runtime_dir + 8];
 	auto_close int dir = -1;
@@ -105,7 +105,7 @@ note_name(const char *id, char name[STORE_ID_LEN + 8])
 int
 session_live_note(const struct conf *c, const char *id, const struct enter_tree *t, struct err *e)
 {
-	auto_close int dir = open_live_dir(c, e);
+	auto_close int dir = session_live_dir(c, e);
 	char name[STORE_ID_LEN + 8];
 	char boot[BOOT_ID_LEN + 1];
 	pid_t self = getpid();
@@ -126,10 +126,21 @@ session_live_note(const struct conf *c, const char *id, const struct enter_tree 
 void
 session_live_drop(const struct conf *c, const char *id)
 {
-	auto_close int dir = open_live_dir(c, NULL);
+	auto_close int dir = session_live_dir(c, NULL);
 	char name[STORE_ID_LEN + 8];
 
 	note_name(id, name);
+	if (dir >= 0)
+		unlinkat(dir, name, 0);
+}
+
+void
+session_live_shut(const struct conf *c, const char *id)
+{
+	auto_close int dir = session_live_dir(c, NULL);
+	char name[STORE_ID_LEN + 8];
+
+	snprintf(name, sizeof name, "%.*s.sock", STORE_ID_LEN, id);
 	if (dir >= 0)
 		unlinkat(dir, name, 0);
 }
@@ -210,7 +221,7 @@ void
 session_live_each(
     const struct conf *c, void (*each)(void *arg, const char *id, int keeper), void *arg)
 {
-	int fd = open_live_dir(c, NULL);
+	int fd = session_live_dir(c, NULL);
 	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
 	struct dirent *d;
 	char id[STORE_ID_LEN + 1];
@@ -259,7 +270,7 @@ end_tree(const struct conf *c, const struct enter_tree *tree, struct err *e)
 int
 session_cleanup(const struct conf *c, const char *id, struct err *e)
 {
-	auto_close int dir = open_live_dir(c, e);
+	auto_close int dir = session_live_dir(c, e);
 	auto_close int lock = -1;
 	json_t *j = dir >= 0 ? read_note(dir, id, &lock, e) : NULL;
 	struct enter_tree tree;
@@ -267,6 +278,7 @@ session_cleanup(const struct conf *c, const char *id, struct err *e)
 	int rc;
 
 	store_drop_unbegun(c->state_dir, id);
+	session_live_shut(c, id);
 	if (!j)
 		return 0; /* it ended before it made anything, or ended well */
 	alive = of_this_boot(j);

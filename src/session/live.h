@@ -12,10 +12,15 @@
 #include "base/err.h"
 #include "target/enter.h"
 
+/* RUNTIME_DIR/live, made where it is missing; it must be ours alone. */
+int session_live_dir(const struct conf *c, struct err *e);
+
 /* Called in the keeper, which names itself in the note. */
 int session_live_note(
     const struct conf *c, const char *id, const struct enter_tree *t, struct err *e);
 void session_live_drop(const struct conf *c, const char *id);
+/* The door, ID.sock beside the note: see control.h.  It stays longer than the note. */
+void session_live_shut(const struct conf *c, const char *id);
 
 /* Every note: `keeper` is a pidfd that the callback owns, or -1 when the keeper is dead. */
 void session_live_each(

@@ -22,6 +22,19 @@ need(struct rights *r, const char *name)
 	r->name[r->n++] = name;
 }
 
+/* Of a session that runs. */
+static bool
+is_of_session(enum request_verb v)
+{
+	return v == REQ_ATTACH || v == REQ_WATCH || v == REQ_JOIN;
+}
+
+static bool
+is_to_end_it(enum request_verb v)
+{
+	return v == REQ_KILL || v == REQ_FREEZE || v == REQ_THAW;
+}
+
 static void
 rights_of(const struct policy_who *who, const struct policy_what *what, struct rights *r)
 {
@@ -82,7 +95,7 @@ rights_of(const struct policy_who *who, const struct policy_what *what, struct r
 		need(r, "seccomp");
 	if (q->no_record)
 		need(r, "no-record");
-	if (what->host)
+	if (what->host && !(own && is_of_session(q->verb)) && !is_to_end_it(q->verb))
 		need(r, "host");
 }
 
@@ -92,9 +105,7 @@ in_list(const json_t *list, const char *s)
 	size_t i;
 	json_t *v;
 
-	json_array_foreach(list, i, v)
-		if (str_glob(json_string_value(v), s))
-			return true;
+	json_array_foreach(list, i, v) if (str_glob(json_string_value(v), s)) return true;
 	return false;
 }
 
@@ -165,10 +176,9 @@ has_role(const struct policy *p, const struct policy_who *who, const char *role)
 	for (; *at; at += strcspn(at, ","), at += *at == ',')
 		if (strcspn(at, ",") == n && strncmp(at, role, n) == 0)
 			return true;
-	json_array_foreach(json_object_get(p->tree, "users"), i, u)
-		if (strcmp(json_str(u, "name"), who->user) == 0 &&
-		    strcmp(json_str(u, "role"), role) == 0)
-			return true;
+	json_array_foreach(json_object_get(p->tree, "users"), i,
+	    u) if (strcmp(json_str(u, "name"), who->user) == 0 &&
+		   strcmp(json_str(u, "role"), role) == 0) return true;
 	return false;
 }
 
@@ -181,10 +191,12 @@ why_not(const struct policy *p, const struct policy_who *who, const struct polic
 	size_t i, k;
 	json_t *role, *perm;
 
-	json_array_foreach(json_object_get(p->tree, "roles"), i, role) {
+	json_array_foreach(json_object_get(p->tree, "roles"), i, role)
+	{
 		if (!has_role(p, who, json_str(role, "name")))
 			continue;
-		json_array_foreach(json_object_get(role, "permissions"), k, perm) {
+		json_array_foreach(json_object_get(role, "permissions"), k, perm)
+		{
 			const char *missing;
 
 			if (!in_list(json_object_get(perm, "commands"), right) ||

@@ -60,6 +60,23 @@ parse_disconnect(const json_t *map, const char *key, enum request_disconnect *ou
 	return 0;
 }
 
+/* Left as it is where the key is missing. */
+static int
+parse_duration(const json_t *map, const char *where, const char *key, int64_t *out, struct err *e)
+{
+	const json_t *v = json_object_get(map, key);
+	const char *text = json_string_value(v);
+	int64_t n = json_integer_value(v), ns = 0;
+
+	if (!v)
+		return 0;
+	if (json_is_integer(v) ? n < 0 || n > TIMEOUT_MAX_S
+			       : !text || clock_parse_duration(text, &ns) < 0)
+		return policy_bad(where, key, "is not a duration such as 30m", e);
+	*out = json_is_integer(v) ? n * NS_PER_S : ns;
+	return 0;
+}
+
 static int
 parse_record(struct policy *p, const json_t *r, struct err *e)
 {
@@ -83,27 +100,25 @@ parse_record(struct policy *p, const json_t *r, struct err *e)
 }
 
 static int
-parse_timeout(struct policy *p, const json_t *t, struct err *e)
+parse_limits(struct policy *p, const json_t *d, struct err *e)
 {
-	const json_t *v = json_object_get(t, "attended_max");
-	const char *text = json_string_value(v);
-	int64_t n = json_integer_value(v), ns = 0;
+	struct policy_session *s = p->session;
+	const json_t *disc = json_object_get(d, "disconnect");
 
-	if (!v)
-		return 0;
-	if (json_is_integer(v) ? n < 0 || n > TIMEOUT_MAX_S
-			       : !text || clock_parse_duration(text, &ns) < 0)
-		return policy_bad("timeout", "attended_max", "is not a duration such as 30m", e);
-	if (json_is_integer(v))
-		ns = n * NS_PER_S;
-	p->session[0].timeout_ns = p->session[1].timeout_ns = ns;
+	if (parse_duration(json_object_get(d, "timeout"), "timeout", "attended_max",
+		&s[0].timeout_ns, e) < 0 ||
+	    parse_duration(d, "defaults", "idle", &s[0].idle_ns, e) < 0 ||
+	    parse_disconnect(disc, "exec", &s[0].disconnect, e) < 0 ||
+	    parse_disconnect(disc, "shell", &s[1].disconnect, e) < 0)
+		return -1;
+	s[1].timeout_ns = s[0].timeout_ns;
+	s[1].idle_ns = s[0].idle_ns;
 	return 0;
 }
 
 static int
 parse_defaults(struct policy *p, const json_t *d, struct err *e)
 {
-	const json_t *disc = json_object_get(d, "disconnect");
 	const char *mode = json_str(d, "mode"), *tiocsti = json_str(d, "tiocsti");
 
 	if (mode && strcmp(mode, "enforce") != 0 && strcmp(mode, "audit") != 0)
@@ -113,11 +128,9 @@ parse_defaults(struct policy *p, const json_t *d, struct err *e)
 		return policy_bad("defaults", "tiocsti", "is neither deny nor allow", e);
 	p->session[0].allow_tiocsti = p->session[1].allow_tiocsti =
 	    tiocsti && strcmp(tiocsti, "allow") == 0;
-	if (parse_record(p, json_object_get(d, "record"), e) < 0 ||
-	    parse_timeout(p, json_object_get(d, "timeout"), e) < 0 ||
-	    parse_disconnect(disc, "exec", &p->session[0].disconnect, e) < 0)
+	if (parse_record(p, json_object_get(d, "record"), e) < 0)
 		return -1;
-	return parse_disconnect(disc, "shell", &p->session[1].disconnect, e);
+	return parse_limits(p, d, e);
 }
 
 static int
@@ -126,7 +139,8 @@ add_keys(struct buf *text, const json_t *user, struct err *e)
 	size_t i;
 	json_t *key;
 
-	json_array_foreach(json_object_get(user, "keys"), i, key) {
+	json_array_foreach(json_object_get(user, "keys"), i, key)
+	{
 		const char *s = json_string_value(key);
 
 		if (strpbrk(s, "\r\n"))
@@ -149,9 +163,8 @@ collect_keys(struct policy *p, struct err *e)
 	int rc = 0;
 
 	buf_init(&text, FILE_MAX);
-	json_array_foreach(json_object_get(p->tree, "users"), i, user)
-		if ((rc = add_keys(&text, user, e)) < 0)
-			break;
+	json_array_foreach(json_object_get(p->tree, "users"), i,
+	    user) if ((rc = add_keys(&text, user, e)) < 0) break;
 	if (rc == 0 && text.len > 0) {
 		rc = authkeys_parse(
 		    &parsed, (const char *)buf_head(&text), text.len, "users.keys", e);

@@ -30,7 +30,7 @@ static const struct key approval_keys[] = {{"count", COUNT, false}, {"from", TEX
 static const struct key approver_keys[] = {
     {"role", TEXT, true}, {"environments", TEXTS, false}, {0}};
 static const struct key defaults_keys[] = {{"mode", TEXT, false}, {"timeout", MAP, false},
-    {"disconnect", MAP, false}, {"record", MAP, false}, {"idle", LATER, false},
+    {"disconnect", MAP, false}, {"record", MAP, false}, {"idle", ANY, false},
     {"tiocsti", TEXT, false}, {"retention", LATER, false}, {0}};
 static const struct key timeout_keys[] = {
     {"attended_max", ANY, false}, {"api_default", LATER, false}, {"api_max", LATER, false}, {0}};
@@ -39,9 +39,9 @@ static const struct key disconnect_keys[] = {
 static const struct key record_keys[] = {{"output", BOOL, false}, {"input", BOOL, false},
     {"on_failure", TEXT, false}, {"bulk_cap", ANY, false}, {0}};
 
-static const char *const command_words[] = {"exec", "shell", "cp", "observe", "join", "watch",
-    "privileged", "user", "namespaces", "seccomp", "no-record", "host", "delete", "approve",
-    "audit", NULL};
+static const char *const command_words[] = {"exec", "shell", "cp", "observe", "attach", "join",
+    "watch", "moderate", "privileged", "user", "namespaces", "seccomp", "no-record", "host",
+    "delete", "approve", "audit", NULL};
 
 int
 policy_bad(const char *where, const char *key, const char *why, struct err *e)
@@ -57,9 +57,7 @@ is_texts(const json_t *v)
 	size_t i;
 	json_t *s;
 
-	json_array_foreach(v, i, s)
-		if (!json_is_string(s))
-			return false;
+	json_array_foreach(v, i, s) if (!json_is_string(s)) return false;
 	return json_is_array(v);
 }
 
@@ -114,7 +112,8 @@ check_map(const json_t *map, const char *where, const struct key *keys, struct e
 
 	if (!json_is_object(map))
 		return policy_bad(where, "", "is not a mapping", e);
-	json_object_foreach((json_t *)map, name, v) {
+	json_object_foreach((json_t *)map, name, v)
+	{
 		const struct key *k = keys;
 
 		while (k->name && strcmp(k->name, name) != 0)
@@ -144,9 +143,8 @@ check_list(const json_t *list, const char *where, const struct key *keys,
 		return 0;
 	if (!json_is_array(list))
 		return policy_bad(where, "", "is not a list", e);
-	json_array_foreach(list, i, v)
-		if (check_map(v, where, keys, e) < 0 || (also && also(v, e) < 0))
-			return -1;
+	json_array_foreach(
+	    list, i, v) if (check_map(v, where, keys, e) < 0 || (also && also(v, e) < 0)) return -1;
 	return 0;
 }
 
@@ -167,7 +165,8 @@ check_permission(const json_t *p, struct err *e)
 	size_t i;
 	json_t *word;
 
-	json_array_foreach(json_object_get(p, "commands"), i, word) {
+	json_array_foreach(json_object_get(p, "commands"), i, word)
+	{
 		const char *s = json_string_value(word);
 
 		if (is_word(s, command_words))
@@ -208,9 +207,7 @@ names(const json_t *list, const char *key, const char *value)
 	size_t i;
 	json_t *v;
 
-	json_array_foreach(list, i, v)
-		if (strcmp(json_str(v, key), value) == 0)
-			return true;
+	json_array_foreach(list, i, v) if (strcmp(json_str(v, key), value) == 0) return true;
 	return false;
 }
 
@@ -223,11 +220,11 @@ check_role_names(const json_t *t, struct err *e)
 	size_t i, n = 0;
 	json_t *v;
 
-	json_array_foreach(roles, i, v)
-		if (n + 1 < COUNT_OF(known))
-			known[n++] = json_str(v, "name");
+	json_array_foreach(roles, i, v) if (n + 1 < COUNT_OF(known)) known[n++] =
+	    json_str(v, "name");
 	known[n] = NULL;
-	json_array_foreach(json_object_get(t, "users"), i, v) {
+	json_array_foreach(json_object_get(t, "users"), i, v)
+	{
 		const char *role = json_str(v, "role");
 
 		if (names(roles, "name", role) ||

@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "record/store.h"
+#include "session/query_int.h"
 #include "target/target.h"
 #include "transport/frame.h"
 
@@ -41,9 +42,8 @@ send_bytes(int stream, const char *p, size_t n)
 	return 0;
 }
 
-/* Takes the reference. */
-static int
-send_json(int stream, json_t *j, struct err *e)
+int
+query_send_json(int stream, json_t *j, struct err *e)
 {
 	auto_free char *text = j ? json_dumps(j, JSON_COMPACT) : NULL;
 
@@ -75,19 +75,20 @@ answer_ps(const struct keeper_start *s, struct err *e)
 		json_array_append_new(all, tgt_to_json(&list.v[i]));
 	tgt_list_fini(&list);
 	tgt_sys_close(&sys);
-	return send_json(s->stream, all, e);
+	return query_send_json(s->stream, all, e);
 }
 
-/* Other people's sessions are root's alone, unless a policy with the right `audit` says otherwise.
- */
+/* Other people's sessions are for who has the right `audit`, and while they are live for who may do
+ * something with them. */
 static int
 answer_sessions(const struct keeper_start *s, struct err *e)
 {
-	struct policy_what what = {.req = s->req, .session_user = NULL};
-	struct policy_session rules;
-	bool all = policy_check(s->policy, &s->who, &what, &rules, NULL) == 0;
+	struct query_viewer v = query_viewer(s, REQ_SESSIONS);
+	json_t *rows = store_list(s->conf->state_dir, query_sees, &v, e);
 
-	return send_json(s->stream, store_list(s->conf->state_dir, all ? NULL : s->who.user, e), e);
+	if (rows)
+		query_add_status(s, rows);
+	return query_send_json(s->stream, rows, e);
 }
 
 static int
@@ -105,19 +106,47 @@ answer_read(const struct keeper_start *s, const char *id, struct err *e)
 	return n < 0 ? err_set(e, ERR_IO, errno, "cannot read the recording of %s", id) : 0;
 }
 
+/* It is there for who may do this with everybody's, and for its owner. */
+struct doer {
+	const struct keeper_start *s;
+	bool all;
+};
+
+static bool
+may_know(void *arg, const json_t *shown)
+{
+	const struct doer *d = arg;
+	const char *whose = json_str(shown, "user");
+
+	return d->all || (whose && strcmp(whose, d->s->who.user) == 0);
+}
+
+/* A live one with what its keeper says. */
+static int
+answer_show(const struct keeper_start *s, json_t *shown, struct err *e)
+{
+	json_t *rows = json_array();
+
+	json_array_append(rows, shown);
+	query_add_status(s, rows);
+	json_decref(rows);
+	return query_send_json(s->stream, shown, e);
+}
+
 static int
 answer_one(const struct keeper_start *s, struct err *e)
 {
 	const char *dir = s->conf->state_dir;
 	struct policy_what what = {.req = s->req};
+	struct doer who = {.s = s};
 	struct policy_session rules;
 	char id[STORE_ID_LEN + 1];
 	json_t *shown;
 	int rc;
 
 	/* Who may do this with their own alone is not told that others' exist. */
-	rc = policy_check(s->policy, &s->who, &what, &rules, NULL);
-	if (store_resolve(dir, s->req->id, rc < 0 ? s->who.user : NULL, id, e) < 0)
+	who.all = policy_check(s->policy, &s->who, &what, &rules, NULL) == 0;
+	if (store_resolve(dir, s->req->id, may_know, &who, id, e) < 0)
 		return -1;
 	shown = store_show(dir, id, e);
 	if (!shown)
@@ -125,7 +154,7 @@ answer_one(const struct keeper_start *s, struct err *e)
 	what.session_user = json_str(shown, "user");
 	rc = policy_check(s->policy, &s->who, &what, &rules, e);
 	if (rc == 0 && s->req->verb == REQ_SHOW)
-		return send_json(s->stream, shown, e);
+		return answer_show(s, shown, e);
 	json_decref(shown);
 	if (rc < 0)
 		return -1;
@@ -133,7 +162,7 @@ answer_one(const struct keeper_start *s, struct err *e)
 		return answer_read(s, id, e);
 	if (store_remove(dir, id, e) < 0)
 		return -1;
-	return send_json(s->stream, json_pack("{s:s}", "removed", id), e);
+	return query_send_json(s->stream, json_pack("{s:s}", "removed", id), e);
 }
 
 static int
@@ -148,6 +177,10 @@ answer(const struct keeper_start *s, struct err *e)
 	case REQ_READ:
 	case REQ_REMOVE:
 		return answer_one(s, e);
+	case REQ_KILL:
+	case REQ_FREEZE:
+	case REQ_THAW:
+		return query_live(s, e);
 	default:
 		return err_set(e, ERR_PROTOCOL, 0, "the request has no verb this agent knows");
 	}
@@ -166,15 +199,16 @@ query_serve(const struct keeper_start *s)
 {
 	unsigned char wire[ERR_WIRE_MAX];
 	struct err e = {0};
-
 	sigset_t none;
+	int rc;
 
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGTERM, end_at_once);
 	/* Blocked are the broker's, which takes them from a descriptor. */
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (answer(s, &e) == 0)
+	rc = answer(s, &e);
+	if (rc == 0)
 		send_frame(s->stream, FR_END, NULL, 0);
 	else
 		send_frame(s->stream, FR_ERROR, wire, err_encode(&e, wire));

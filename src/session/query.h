@@ -4,8 +4,8 @@
 
 #include "session/keeper.h"
 
-/* Answers ps, sessions, show, read and remove on the stream, blocking, in the keeper's process.
- * Returns its exit status. */
+/* Every request but exec and shell: answers on the stream, blocking, in a process of its own.
+ * Returns the exit status. */
 int query_serve(const struct keeper_start *s);
 
 #endif

@@ -74,6 +74,15 @@ state_of(const char *id)
 	return state;
 }
 
+/* A store_may_fn: `arg` is a user, and what there is for him is also whole enough to be judged. */
+static bool
+is_of(void *arg, const json_t *shown)
+{
+	const char *user = json_str(shown, "user");
+
+	return user && strcmp(user, arg) == 0 && json_object_get(shown, "header");
+}
+
 static void
 test_states(void)
 {
@@ -88,7 +97,7 @@ test_states(void)
 	a[0] = '0'; /* years ago: b is the newer one whatever the clock says */
 	b[0] = '1';
 	ok(store_id_valid(a) && store_id_valid(b) && strcmp(a, b) < 0, "ids are valid");
-	j = store_list(rec_dir, NULL, &e);
+	j = store_list(rec_dir, NULL, NULL, &e);
 	is_int(json_array_size(j), 0, "nothing is there at first");
 	json_decref(j);
 	keeper_a = start_keeper(a, "alice", false);
@@ -103,7 +112,7 @@ test_states(void)
 	is_str(state_of(b), "ended", "with an end: ended");
 	store_drop_unbegun(rec_dir, a);
 	is_str(state_of(a), "truncated", "and not taken for one that never began");
-	j = store_list(rec_dir, NULL, &e);
+	j = store_list(rec_dir, NULL, NULL, &e);
 	is_int(json_array_size(j), 2, "both are listed");
 	is_str(json_str(json_array_get(j, 0), "id"), b, "the newest first");
 	is_str(json_str(json_array_get(j, 0), "user"), "bob", "with its user");
@@ -115,13 +124,19 @@ test_states(void)
 	ok(json_is_null(json_object_get(json_array_get(j, 1), "exit_code")),
 	    "null where none is known");
 	is_int(json_array_size(json_object_get(json_array_get(j, 0), "command")), 2, "its command");
+	ok(!json_object_get(json_array_get(j, 0), "header"), "and no header");
 	json_decref(j);
-	j = store_list(rec_dir, "alice", &e);
+	j = store_list(rec_dir, is_of, (void *)(uintptr_t) "alice", &e);
 	ok(json_array_size(j) == 1 && strcmp(json_str(json_array_get(j, 0), "id"), a) == 0,
 	    "one user's only");
 	json_decref(j);
-	ok(store_resolve(rec_dir, b, NULL, id, &e) == 0 && strcmp(id, b) == 0,
+	ok(store_resolve(rec_dir, b, NULL, NULL, id, &e) == 0 && strcmp(id, b) == 0,
 	    "a whole id resolves");
+	ok(store_resolve(rec_dir, b, is_of, (void *)(uintptr_t) "bob", id, &e) == 0,
+	    "for its user");
+	ok(store_resolve(rec_dir, b, is_of, (void *)(uintptr_t) "alice", id, &e) < 0 &&
+		e.code == ERR_NO_SESSION,
+	    "for another there is none");
 	fd = store_open_cast(rec_dir, b, &e);
 	ok(fd >= 0, "its file opens");
 	fd_close(&fd);
@@ -173,16 +188,18 @@ test_damaged(void)
 	mkdirat(rec_dirfd, "sessions/01bbbbbbbbbbbbbbbbbbbbbbbb", 0700);
 	is_str(state_of("01bbbbbbbbbbbbbbbbbbbbbbbb"), "damaged", "no file at all");
 	mkdirat(rec_dirfd, "sessions/not-an-id", 0700);
-	j = store_list(rec_dir, NULL, &e);
+	j = store_list(rec_dir, NULL, NULL, &e);
 	is_int(json_array_size(j), COUNT_OF(cases) + 1, "all are listed, and nothing else");
 	json_decref(j);
-	is_int(store_resolve(rec_dir, "01aa", NULL, id, &e), -1, "a shared prefix is ambiguous");
+	is_int(
+	    store_resolve(rec_dir, "01aa", NULL, NULL, id, &e), -1, "a shared prefix is ambiguous");
 	is_int(e.code, ERR_AMBIGUOUS, "and the error says so");
 	ok(strstr(e.why, cases[7].id) != NULL, "with the candidates");
-	ok(store_resolve(rec_dir, "01BB", NULL, id, &e) == 0 && id[2] == 'b',
+	ok(store_resolve(rec_dir, "01BB", NULL, NULL, id, &e) == 0 && id[2] == 'b',
 	    "a prefix in capitals is enough");
-	is_int(store_resolve(rec_dir, "01b", NULL, id, &e), -1, "three letters are too few");
-	is_int(store_resolve(rec_dir, "../../etc/passwd", NULL, id, &e), -1, "a path is no id");
+	is_int(store_resolve(rec_dir, "01b", NULL, NULL, id, &e), -1, "three letters are too few");
+	is_int(
+	    store_resolve(rec_dir, "../../etc/passwd", NULL, NULL, id, &e), -1, "a path is no id");
 	is_int(e.code, ERR_NO_SESSION, "and unknown");
 	is_int(
 	    store_open_cast(rec_dir, "../../../../../etc/passwd", &e), -1, "a path opens nothing");
@@ -234,7 +251,7 @@ test_many(void)
 		    "[0.1,\"o\",\"x\"]\n[1.0,\"c\",\"{\\\"end\\\":{\\\"exit_code\\\":0}}\"]\n");
 	}
 	t = clock_mono();
-	j = store_list(rec_dir, "u", &e);
+	j = store_list(rec_dir, is_of, (void *)(uintptr_t) "u", &e);
 	t = clock_mono() - t;
 	is_int(json_array_size(j), 2000, "2000 sessions are listed");
 	/* A tenth of a second when idle; the bound only catches a scan of whole files. */

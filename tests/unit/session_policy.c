@@ -274,6 +274,44 @@ test_seccomp(void)
 }
 
 static void
+test_live(void)
+{
+	static const enum request_verb verbs[] = {
+	    REQ_ATTACH, REQ_WATCH, REQ_JOIN, REQ_KILL, REQ_FREEZE, REQ_THAW};
+	struct policy *p = policy_load("/nonexistent/policy.yaml", &last);
+
+	for (size_t i = 0; p && i < COUNT_OF(verbs); i++) {
+		ok(may(p, verbs[i], .owner = "alice", .host = true), "one's own session: %s",
+		    request_verb_name(verbs[i]));
+		ok(!may(p, verbs[i], .owner = "bob"), "not another's: %s", last.what);
+		ok(may(p, verbs[i], .owner = "bob", .root = true), "but root");
+	}
+	policy_free(p);
+	p = parse("roles:\n"
+		  "  - name: r\n"
+		  "    permissions:\n"
+		  "      - {commands: [watch, moderate], services: [a]}\n"
+		  "      - {commands: [attach], services: [b], argv: ['*']}\n"
+		  "      - {commands: [join, user], services: [b]}\n"
+		  "users: [{name: alice, role: r}]\n");
+	if (!ok(p != NULL, "rights on others' sessions"))
+		return;
+	ok(may(p, REQ_WATCH, .owner = "bob", .service = "a"), "watch");
+	ok(may(p, REQ_KILL, .owner = "bob", .service = "a") &&
+		may(p, REQ_THAW, .owner = "bob", .service = "a", .host = true),
+	    "moderate, wherever it runs");
+	ok(!may(p, REQ_WATCH, .owner = "bob", .service = "a", .host = true),
+	    "to look at the host is another right");
+	ok(!may(p, REQ_JOIN, .owner = "bob", .service = "a"), "each for itself: %s", last.what);
+	ok(!may(p, REQ_WATCH, .owner = "bob", .service = "b"), "and for its target");
+	ok(!may(p, REQ_ATTACH, .owner = "bob", .service = "b"), "a pattern for commands fits none");
+	ok(may(p, REQ_JOIN, .owner = "bob", .service = "b", .as = "0"), "with what it began with");
+	ok(!may(p, REQ_JOIN, .owner = "bob", .service = "b", .as = "0", .privileged = true),
+	    "all of it");
+	policy_free(p);
+}
+
+static void
 test_empty(void)
 {
 	struct policy *p = parse("# nothing\n");
@@ -321,7 +359,8 @@ static const struct {
 	""},
     {"approvers: [{role: r}]\nusers: [{name: a, role: r, keys: ['" KEY "', '" KEY "']}]\n", "", ""},
     {"approvers: [{role: r, colour: red}]\n", "unknown key approvers.colour", ""},
-    {"defaults: {idle: 30m}\n", "defaults.idle is not enforced", ""},
+    {"defaults: {idle: soon}\n", "defaults.idle is not a duration", ""},
+    {"defaults: {idle: -1}\n", "defaults.idle is not a duration", ""},
     {"defaults: {tiocsti: maybe}\n", "defaults.tiocsti is neither deny nor allow", ""},
     {"defaults: {tiocsti: [deny]}\n", "defaults.tiocsti has a value of the wrong kind", ""},
     {"defaults: {retention: {agent: 30d}}\n", "defaults.retention is not enforced", ""},
@@ -329,6 +368,9 @@ static const struct {
     {"defaults: {disconnect: {keep: 1h}}\n", "disconnect.keep is not enforced", ""},
     {"defaults: {disconnect: {shell: detach}}\n", "this version cannot", ""},
     {"defaults: {disconnect: {shell: leave}}\n", "neither kill nor hangup", ""},
+    {"defaults: {disconnect: {hosts: kill}}\n", "unknown key disconnect.hosts", ""},
+    {"roles: [{name: a, permissions: [{commands: [moderat]}]}]\n", "unknown command",
+	"\"moderate\""},
     {"defaults: {mode: permissive}\n", "neither enforce nor audit", ""},
     {"defaults: {timeout: {attended_max: -1}}\n", "is not a duration", ""},
     {"defaults: {timeout: {attended_max: 9223372036854775807}}\n", "is not a duration", ""},
@@ -411,6 +453,7 @@ main(void)
 	test_argv();
 	test_mode_audit();
 	test_seccomp();
+	test_live();
 	test_empty();
 	test_wrong();
 	test_file();

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CORAL_SESSION_KEEPER_DOOR_H
+#define CORAL_SESSION_KEEPER_DOOR_H
+
+/* What others than the typist may do with a session, and what ends it in its own time. */
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/err.h"
+#include "base/loop.h"
+#include "target/enter.h"
+
+struct keeper;
+
+struct keeper_door {
+	int fd; /* -1: shut */
+	struct loop_src *src;
+	struct enter_stop stopped;
+	char frozen_by[64], ended_by[64]; /* users; "" nobody */
+	const char *limit;		  /* that ended it: "idle", "total", "requested"; NULL none */
+	bool policy_limits;		  /* the total is policy's, and not the request's own */
+	int64_t total_at;		  /* clock_mono; 0 none */
+	int64_t idle_from;		  /* nothing counts that was before */
+	int64_t idle_told;		  /* since when, as it was when it was announced */
+	struct loop_timer t_total, t_idle;
+};
+
+/* keeper_door.c.  Open: when the command runs.  A session without one goes on, and says so. */
+int keeper_door_open(struct keeper *k, struct err *e);
+void keeper_door_close(struct keeper *k); /* before the keeper exits */
+
+/* keeper_freeze.c: no input, no output, no process that runs.  Nothing when it is so already. */
+void keeper_freeze(struct keeper *k, const char *by, bool on);
+/* What is to be ended must run to hear of it. */
+void keeper_freeze_over(struct keeper *k);
+
+/* keeper_limits.c: the request's timeout, and policy's two: idle, and in all. */
+void keeper_limits_start(struct keeper *k);
+void keeper_typed(struct keeper *k); /* by the holder of the keyboard */
+
+#endif

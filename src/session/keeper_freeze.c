@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdio.h>
+
+#include "base/json.h"
+#include "base/str.h"
+#include "session/keeper_int.h"
+
+static void
+say(struct keeper *k, const char *by, bool on)
+{
+	json_t *facts = json_pack("{s:o}", "by", json_text(by));
+	char text[160];
+
+	cast_event(k->cast, clock_mono(), on ? "frozen" : "thawed", facts, NULL);
+	json_decref(facts);
+	snprintf(text, sizeof text, on ? "frozen by %s" : "thawed by %s", by);
+	keeper_tell_all(k, text);
+}
+
+/* What came before has been read and is on its way; what the terminal still holds stays in it. */
+void
+keeper_freeze(struct keeper *k, const char *by, bool on)
+{
+	if (k->frozen == on || k->phase != KEEPER_RUNNING)
+		return;
+	k->frozen = on;
+	if (on) {
+		str_copy(k->door.frozen_by, by, sizeof k->door.frozen_by);
+		enter_tree_freeze(&k->sys, &k->child.tree, &k->door.stopped);
+		say(k, by, on);
+		return;
+	}
+	/* Nobody could type. */
+	keeper_typed(k);
+	say(k, by, on);
+	enter_tree_thaw(&k->sys, &k->child.tree, &k->door.stopped);
+}
+
+void
+keeper_freeze_over(struct keeper *k)
+{
+	if (!k->frozen)
+		return;
+	k->frozen = false;
+	enter_tree_thaw(&k->sys, &k->child.tree, &k->door.stopped);
+}

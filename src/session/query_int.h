@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CORAL_SESSION_QUERY_INT_H
+#define CORAL_SESSION_QUERY_INT_H
+
+#include <jansson.h>
+#include "record/store.h"
+#include "session/query.h"
+
+/* query.c: takes the reference. */
+int query_send_json(int stream, json_t *j, struct err *e);
+
+/* query_see.c: for whom there is which session. */
+struct query_viewer {
+	const struct keeper_start *s;
+	enum request_verb verb; /* beside one's own, those where this is allowed */
+	bool all;		/* has the right `audit` */
+};
+struct query_viewer query_viewer(const struct keeper_start *s, enum request_verb verb);
+bool query_sees(void *viewer, const json_t *shown); /* a store_may_fn */
+/* Whether the policy allows `verb` on the session that `shown` describes. */
+int query_check(
+    const struct keeper_start *s, enum request_verb verb, const json_t *shown, struct err *e);
+
+/* query_live.c: kill, freeze, thaw. */
+int query_live(const struct keeper_start *s, struct err *e);
+/* What their keepers say, into those rows that are live. */
+void query_add_status(const struct keeper_start *s, json_t *rows);
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
+#include "base/json.h"
+#include "base/str.h"
+#include "session/query_int.h"
+
+static bool
+is_own(const struct keeper_start *s, const json_t *shown)
+{
+	const char *whose = json_str(shown, "user");
+
+	return whose && s->who.user[0] && strcmp(whose, s->who.user) == 0;
+}
+
+static void
+copy(char *to, const json_t *from, const char *key, size_t size)
+{
+	const char *s = json_str(from, key);
+
+	str_copy(to, s ? s : "", size);
+}
+
+/* Who types into somebody's session has all that it was given. */
+static void
+take_extras(struct request *q, const json_t *coral)
+{
+	copy(q->user, coral, "as_user", sizeof q->user);
+	copy(q->namespaces, coral, "namespaces", sizeof q->namespaces);
+	q->privileged = json_is_true(json_object_get(coral, "privileged"));
+	q->seccomp_copy = json_str(coral, "seccomp") != NULL;
+}
+
+int
+query_check(
+    const struct keeper_start *s, enum request_verb verb, const json_t *shown, struct err *e)
+{
+	const json_t *coral = json_object_get(json_object_get(shown, "header"), "coral");
+	const json_t *t = json_object_get(coral, "target");
+	const char *runtime = json_str(t, "runtime");
+	struct request q;
+	struct policy_session rules;
+	struct policy_what what = {.req = &q,
+	    .service = json_str(t, "service"),
+	    .ns = json_str(t, "namespace"),
+	    .environment = s->conf->environment,
+	    .pod = json_str(t, "pod"),
+	    .container = json_str(t, "container"),
+	    .host = runtime && strcmp(runtime, "process") == 0,
+	    .session_user = json_str(shown, "user")};
+
+	request_init(&q);
+	q.verb = verb;
+	str_copy(q.reason, s->req->reason, sizeof q.reason);
+	if ((verb == REQ_ATTACH || verb == REQ_JOIN) && !is_own(s, shown))
+		take_extras(&q, coral);
+	return policy_check(s->policy, &s->who, &what, &rules, e);
+}
+
+struct query_viewer
+query_viewer(const struct keeper_start *s, enum request_verb verb)
+{
+	struct request q;
+	struct policy_what what = {.req = &q};
+	struct policy_session rules;
+
+	/* The rights on recordings have no target. */
+	request_init(&q);
+	q.verb = REQ_SESSIONS;
+	return (struct query_viewer){.s = s,
+	    .verb = verb,
+	    .all = policy_check(s->policy, &s->who, &what, &rules, NULL) == 0};
+}
+
+bool
+query_sees(void *viewer, const json_t *shown)
+{
+	static const enum request_verb any[] = {REQ_KILL};
+	const struct query_viewer *v = viewer;
+	const char *state = json_str(shown, "state");
+
+	if (v->all || is_own(v->s, shown))
+		return true;
+	if (v->verb != REQ_SESSIONS)
+		return query_check(v->s, v->verb, shown, NULL) == 0;
+	for (size_t i = 0; state && strcmp(state, "live") == 0 && i < COUNT_OF(any); i++)
+		if (query_check(v->s, any[i], shown, NULL) == 0)
+			return true;
+	return false;
+}

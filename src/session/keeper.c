@@ -10,6 +10,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/str.h"
 #include "session/keeper_int.h"
 #include "session/query.h"
 
@@ -39,7 +40,7 @@ told_to_end(void *arg, short revents)
 	(void)revents;
 	if (read(k->signal_fd, &si, sizeof si) != (ssize_t)sizeof si)
 		return;
-	keeper_notice(k, "the agent is being stopped: this session ends now");
+	keeper_tell_all(k, "the agent is being stopped: this session ends now");
 	keeper_agent_stops(k);
 }
 
@@ -89,10 +90,19 @@ keeper_init(struct keeper *k, const struct keeper_start *s)
 static int
 first_client(struct keeper *k, struct err *e)
 {
+	const struct request *r = k->req;
+	struct keeper_client *c;
+
 	k->loop = loop_new();
-	k->owner = k->loop ? keeper_client_new(k, k->start->stream, KEEPER_OUT_MAX) : NULL;
-	k->keyboard = k->owner;
-	return k->owner ? 0 : err_set(e, ERR_LIMIT, ENOMEM, "cannot start a session");
+	c = k->loop ? keeper_client_new(k, k->start->stream, KEEPER_OUT_MAX) : NULL;
+	if (!c)
+		return err_set(e, ERR_LIMIT, ENOMEM, "cannot start a session");
+	str_copy(c->user, k->start->who.user, sizeof c->user);
+	str_copy(c->peer, k->start->peer, sizeof c->peer);
+	if (r->rows > 0 && r->cols > 0)
+		c->size = (struct winsize){r->rows, r->cols, r->xpixel, r->ypixel};
+	k->owner = k->keyboard = c;
+	return 0;
 }
 
 static int

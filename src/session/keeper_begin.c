@@ -112,12 +112,13 @@ open_tty(struct keeper *k, int stdio[3], struct err *e)
 	    .ws_ypixel = r->ypixel};
 	struct pty p;
 
+	k->resize.now = ws;
 	if (pty_open_in(k->hold.root, &ws, enter_plan_uid(k->plan), &p, e) < 0)
 		return -1;
 	k->master = k->input = k->output[0].fd = p.master;
 	stdio[0] = stdio[1] = stdio[2] = p.slave;
 	if (p.foreign)
-		keeper_notice(
+		keeper_tell_all(
 		    k, "the container has no devpts: its tty(1) cannot name this terminal");
 	return 0;
 }
@@ -171,7 +172,7 @@ spawn(struct keeper *k, struct err *e)
 	int rc;
 
 	if (notice[0])
-		keeper_notice(k, notice);
+		keeper_tell_all(k, notice);
 	rc = k->req->tty ? open_tty(k, stdio, e) : open_pipes(k, stdio, e);
 	/* What follows has a deadline of its own, and is taken back when it is over. */
 	keeper_guard_stop(k->guard);

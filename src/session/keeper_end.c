@@ -24,6 +24,7 @@
 /* After the end, how long the client may take to fetch the rest; and when the agent ends. */
 #define FAREWELL_NS (3600 * NS_PER_S)
 #define FAREWELL_SHORT_NS (2 * NS_PER_S)
+#define ONLOOKERS_NS (5 * NS_PER_S)
 
 /* Takes the list.  The first look that finds somebody counts: later ones see the same, dying. */
 static void
@@ -73,9 +74,17 @@ kill_over(void *arg)
 	after_leader(k);
 }
 
+/* The painter is a child of ours, and none of the session's processes. */
+static void
+spare_helper(struct keeper *k)
+{
+	k->child.tree.helper = k->painter ? painter_pid(k->painter) : 0;
+}
+
 static void
 kill_all(struct keeper *k)
 {
+	spare_helper(k);
 	note_survivors(k, enter_tree_list(&k->sys, &k->child.tree));
 	enter_tree_signal(&k->sys, &k->child.tree, SIGKILL);
 	keeper_freeze_over(k);
@@ -109,6 +118,7 @@ keeper_stop(struct keeper *k, const char *cause, int signo)
 		return;
 	k->cause = cause;
 	k->phase = KEEPER_ENDING;
+	spare_helper(k);
 	enter_tree_signal(&k->sys, &k->child.tree, signo);
 	keeper_freeze_over(k);
 	enter_tree_signal(&k->sys, &k->child.tree, SIGCONT);
@@ -170,10 +180,13 @@ keeper_leader_exited(struct keeper *k)
 static void
 after_leader(struct keeper *k)
 {
+	keeper_paint_none(k);
+	spare_helper(k);
 	end_tree(k);
 	keeper_freeze_over(k);
 	k->phase = KEEPER_DRAINING;
 	k->drain_since = k->last_taken = clock_mono();
+	loop_timer_clear(k->loop, &k->t_keep);
 	loop_timer_clear(k->loop, &k->t_grace);
 	loop_timer_set(k->loop, &k->t_grace, DRAIN_NS, drain_over, k);
 	keeper_output_bound(k);
@@ -196,22 +209,76 @@ seal(struct keeper *k)
 	return session_result(k);
 }
 
+/* Nobody waits for those who only looked on. */
+static void
+onlookers_over(void *arg)
+{
+	struct keeper *k = arg;
+
+	for (struct keeper_client *c = k->clients; c; c = c->next)
+		if (c != k->owner)
+			keeper_client_drop(c);
+}
+
 static void
 farewell_over(void *arg)
 {
 	struct keeper *k = arg;
 
 	for (struct keeper_client *c = k->clients; c; c = c->next)
-		keeper_client_lost(c);
+		keeper_client_drop(c);
 }
 
 static void
-queue_result(struct keeper *k, const json_t *result)
+put_delivered(json_t *j, const char *key, const struct keeper_client *c, size_t i)
 {
-	auto_free char *text = json_dumps(result, JSON_COMPACT);
+	enum cast_stream st = i == 0 ? CAST_STDOUT : CAST_STDERR;
+	uint64_t n = c->delivered[i] + c->later_bytes[i];
 
-	for (struct keeper_client *c = k->clients; text && c; c = c->next)
-		keeper_client_put(c, FR_RESULT, text, strlen(text));
+	if (n != cast_count(c->k->cast, st))
+		json_object_set_new(j, key, json_integer((json_int_t)n));
+}
+
+/* Who came late, or lost something on the way, cannot tell otherwise whether it has everything. */
+static void
+tell_result(struct keeper_client *c, const json_t *result)
+{
+	json_t *own = json_copy((json_t *)result);
+	char *text;
+
+	put_delivered(own, "delivered_stdout", c, 0);
+	put_delivered(own, "delivered_stderr", c, 1);
+	text = json_dumps(own, JSON_COMPACT);
+	if (text)
+		keeper_share_last(c, FR_RESULT, text, strlen(text));
+	free(text);
+	json_decref(own);
+	keeper_client_flush(c);
+}
+
+static void
+tell_results(struct keeper *k, const json_t *result)
+{
+	for (struct keeper_client *c = k->clients; c; c = c->next)
+		if (!keeper_client_is_here(c))
+			keeper_client_drop(c);
+		else
+			tell_result(c, result);
+}
+
+void
+keeper_end_when_alone(struct keeper *k)
+{
+	if (k->phase == KEEPER_TELLING && !k->clients)
+		k->phase = KEEPER_DONE;
+}
+
+static void
+start_farewell(struct keeper *k)
+{
+	loop_timer_set(k->loop, &k->t_farewell, k->agent_stops ? FAREWELL_SHORT_NS : FAREWELL_NS,
+	    farewell_over, k);
+	loop_timer_set(k->loop, &k->t_keep, ONLOOKERS_NS, onlookers_over, k);
 }
 
 void
@@ -229,14 +296,10 @@ keeper_maybe_finish(struct keeper *k)
 	if (k->exit_code == 0)
 		session_live_drop(k->start->conf, k->start->id);
 	fd_close(&k->store_lock);
-	if (k->clients)
-		queue_result(k, result);
+	start_farewell(k);
+	tell_results(k, result);
 	json_decref(result);
-	if (!k->clients)
-		k->phase = KEEPER_DONE;
-	else
-		loop_timer_set(k->loop, &k->t_farewell,
-		    k->agent_stops ? FAREWELL_SHORT_NS : FAREWELL_NS, farewell_over, k);
+	keeper_end_when_alone(k);
 }
 
 void

@@ -44,6 +44,7 @@ resize_due(void *arg)
 		return;
 	k->resize.waiting = false;
 	left_out(k, "resize", &k->resize.left_out);
+	k->resize.now = *ws;
 	if (k->master >= 0) {
 		pty_resize(k->master, ws);
 		cast_resize(k->cast, clock_mono(), ws->ws_col, ws->ws_row, NULL);
@@ -51,12 +52,35 @@ resize_due(void *arg)
 	k->resize.next = clock_mono() + RESIZE_NS;
 }
 
+static void
+resize_soon(struct keeper *k, const struct winsize *ws)
+{
+	int64_t now = clock_mono();
+
+	if (k->resize.waiting)
+		k->resize.left_out++;
+	k->resize.size = *ws;
+	k->resize.waiting = true;
+	if (now >= k->resize.next)
+		resize_due(k);
+	else if (!k->resize.timer.linked)
+		loop_timer_set(k->loop, &k->resize.timer, k->resize.next - now, resize_due, k);
+}
+
+void
+keeper_resize(struct keeper *k, const struct winsize *ws)
+{
+	const struct winsize *is = k->resize.waiting ? &k->resize.size : &k->resize.now;
+
+	if (memcmp(is, ws, sizeof *ws) != 0)
+		resize_soon(k, ws);
+}
+
 int
-keeper_take_winch(struct keeper *k, const struct frame *f)
+keeper_take_winch(struct keeper_client *c, const struct frame *f)
 {
 	struct rd r = {f->data, f->len, false};
 	struct winsize ws;
-	int64_t now = clock_mono();
 
 	ws.ws_row = rd_u16(&r);
 	ws.ws_col = rd_u16(&r);
@@ -64,25 +88,18 @@ keeper_take_winch(struct keeper *k, const struct frame *f)
 	ws.ws_ypixel = rd_u16(&r);
 	if (r.bad || r.n != 0 || ws.ws_row == 0 || ws.ws_col == 0)
 		return -1;
-	if (k->resize.waiting)
-		k->resize.left_out++;
-	k->resize.size = ws;
-	k->resize.waiting = true;
-	if (now >= k->resize.next)
-		resize_due(k);
-	else if (!k->resize.timer.linked)
-		loop_timer_set(k->loop, &k->resize.timer, k->resize.next - now, resize_due, k);
+	c->size = ws;
+	/* Else it waits until the screen is painted, or the keyboard is got. */
+	if (c == c->k->keyboard && !keeper_is_painting(c))
+		resize_soon(c->k, &ws);
 	return 0;
 }
 
 static void
-send_signal(struct keeper *k, const char *name, int signo)
+signal_foreground(struct keeper *k, int signo)
 {
 	pid_t group = k->master >= 0 ? tcgetpgrp(k->master) : k->child.pid;
-	json_t *facts = json_pack("{s:s}", "name", name);
 
-	cast_event(k->cast, clock_mono(), "signal", facts, NULL);
-	json_decref(facts);
 	if (k->leader_gone || group <= 1)
 		return;
 	/* The leader is not reaped before we say so: its group cannot be another's.  The terminal's
@@ -91,6 +108,23 @@ send_signal(struct keeper *k, const char *name, int signo)
 		kill(-group, signo);
 	else
 		enter_tree_signal_group(&k->sys, &k->child.tree, group, signo);
+}
+
+static void
+send_signal(struct keeper *k, const char *name, int signo)
+{
+	json_t *facts = json_pack("{s:s}", "name", name);
+
+	cast_event(k->cast, clock_mono(), "signal", facts, NULL);
+	json_decref(facts);
+	signal_foreground(k, signo);
+}
+
+void
+keeper_redraw(struct keeper *k)
+{
+	if (k->master >= 0)
+		signal_foreground(k, SIGWINCH);
 }
 
 static void

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
@@ -15,8 +16,8 @@
 /* Grant in steps, so that bulk input costs one frame back per step. */
 #define CREDIT_STEP (FRAME_CREDIT / 4)
 
-static void
-grant_more(struct keeper_client *c)
+void
+keeper_grant(struct keeper_client *c, bool anew)
 {
 	const struct buf *q = &c->k->input_q;
 	/* What waits may be another's who had the keyboard before: then it is granted later. */
@@ -24,14 +25,15 @@ grant_more(struct keeper_client *c)
 	uint64_t total = c->input_received - waits + FRAME_CREDIT;
 	unsigned char wire[8];
 
-	if (total < c->input_granted + CREDIT_STEP || c->gone)
+	/* Without room the next write grants. */
+	if (c->fd < 0 || buf_room(&c->s.out) < KEEPER_OUT_RESERVE ||
+	    (total < c->input_granted + CREDIT_STEP && !anew))
 		return;
+	if (total > c->input_granted)
+		c->input_granted = total;
 	for (int i = 0; i < 8; i++)
-		wire[i] = (unsigned char)(total >> (56 - 8 * i));
-	if (stream_put(&c->s, FR_CREDIT, wire, sizeof wire) < 0)
-		return; /* the way out is full: the next write grants */
-	c->input_granted = total;
-	keeper_client_flush(c);
+		wire[i] = (unsigned char)(c->input_granted >> (56 - 8 * i));
+	keeper_client_put(c, FR_CREDIT, wire, sizeof wire);
 }
 
 static void
@@ -64,7 +66,7 @@ end_input(struct keeper *k)
 void
 keeper_write_input(struct keeper *k)
 {
-	while (k->input_q.len > 0 && k->input >= 0) {
+	while (k->input_q.len > 0 && k->input >= 0 && !k->frozen) {
 		ssize_t n = buf_write_fd(&k->input_q, k->input);
 
 		if (n > 0) {
@@ -84,9 +86,40 @@ keeper_write_input(struct keeper *k)
 		buf_clear(&k->input_q);
 	}
 	if (k->keyboard)
-		grant_more(k->keyboard);
+		keeper_grant(k->keyboard, false);
 	if (k->input_eof && k->input_q.len == 0 && k->input >= 0)
 		end_input(k);
+}
+
+void
+keeper_reopen_input(struct keeper *k)
+{
+	if (k->master < 0 || k->input >= 0)
+		return;
+	k->input = k->master;
+	k->input_eof = false;
+	keeper_watch_input(k);
+}
+
+/* Keys of somebody who does not type here. */
+static int
+drop_stdin(struct keeper_client *c, const struct frame *f)
+{
+	struct keeper *k = c->k;
+
+	c->input_received += f->len;
+	keeper_grant(c, false);
+	if (c->told_deaf)
+		return 0;
+	c->told_deaf = true;
+	if (c->role == KEEPER_WATCHING)
+		keeper_tell(c, "you look on: what you type goes nowhere");
+	else if (c == k->keyboard)
+		keeper_tell(c, "the command's standard input has ended");
+	else
+		keeper_tell(c, "%s has the keyboard: ~k asks for it",
+		    k->keyboard ? k->keyboard->user : "nobody");
+	return 0;
 }
 
 static int
@@ -97,12 +130,18 @@ take_stdin(struct keeper_client *c, const struct frame *f)
 
 	if (c->input_received + f->len > c->input_granted || c->input_eof)
 		return -1;
+	if (c != k->keyboard || k->input_eof)
+		return drop_stdin(c, f);
+	/* Of who typed before. */
+	if (buf_room(&k->input_q) < f->len)
+		return TAKE_LATER;
 	if (k->rules.record_input && !(k->master >= 0 && pty_is_secret(k->master)) &&
 	    cast_data(k->cast, CAST_STDIN, clock_mono(), f->data, f->len, &e) < 0) {
 		keeper_record_trouble(k, &e);
 		return TAKE_LATER;
 	}
 	c->input_received += f->len;
+	c->last_typed = clock_mono();
 	keeper_typed(k);
 	k->input_last = f->data[f->len - 1];
 	if (buf_put(&k->input_q, f->data, f->len) < 0)
@@ -117,17 +156,98 @@ take_eof(struct keeper_client *c)
 	struct keeper *k = c->k;
 
 	c->input_eof = true;
+	if (c != k->keyboard)
+		return;
 	if (!k->input_eof)
 		cast_event(k->cast, clock_mono(), "stdin_eof", NULL, NULL);
 	k->input_eof = true;
 	keeper_write_input(k);
 }
 
+static void
+leave(struct keeper_client *c)
+{
+	struct keeper *k = c->k;
+	bool owner = c->role == KEEPER_OWNER, typed = c == k->keyboard;
+	json_t *why =
+	    json_pack("{s:s, s:s}", "why", owner ? "detached" : "left", "id", k->start->id);
+
+	keeper_note_client(c, owner ? "detached" : "left", owner ? "asked" : NULL);
+	keeper_tell_others(k, c, owner ? "%s has detached" : "%s has left", c->user);
+	keeper_client_leave(c, why);
+	json_decref(why);
+	if (owner)
+		keeper_left_alone(k);
+	else if (typed)
+		keeper_give_keyboard(k, k->owner);
+}
+
+static void
+take_detach(struct keeper_client *c)
+{
+	if (c->role != KEEPER_OWNER || c->k->rules.disconnect == REQ_DISC_DETACH)
+		leave(c);
+	else
+		keeper_tell(c, "this session ends with its connection: ~. leaves and ends it");
+}
+
+static void
+take_hangup(struct keeper_client *c)
+{
+	if (c->role == KEEPER_OWNER)
+		keeper_stop(c->k, "disconnected", SIGHUP);
+	else
+		leave(c);
+}
+
+static int
+take_received(struct keeper_client *c, const struct frame *f)
+{
+	/* After a gap one may be under way that speaks of the stream before it. */
+	if (stream_acknowledged(&c->s, f) < 0 && !c->restarted)
+		return -1;
+	keeper_client_flush(c);
+	return 0;
+}
+
+/* What has nothing to do with the command. */
+static int
+take_own(struct keeper_client *c, const struct frame *f)
+{
+	bool tty = c->k->req->tty;
+
+	switch (f->type) {
+	case FR_PING:
+		keeper_client_tell(c);
+		keeper_client_flush(c);
+		return 0;
+	case FR_RECEIVED:
+		return take_received(c, f);
+	case FR_DETACH:
+		take_detach(c);
+		return 0;
+	case FR_HANGUP:
+		take_hangup(c);
+		return 0;
+	case FR_WHO:
+		keeper_who(c);
+		return 0;
+	case FR_KEYBOARD:
+		if (tty)
+			keeper_ask_keyboard(c);
+		return 0;
+	case FR_REPAINT:
+		if (tty)
+			keeper_paint(c, PAINTER_SCREEN);
+		return 0;
+	default:
+		return -1;
+	}
+}
+
 static int
 take(struct keeper_client *c, const struct frame *f)
 {
-	struct keeper *k = c->k;
-
 	switch (f->type) {
 	case FR_STDIN:
 		return take_stdin(c, f);
@@ -135,16 +255,29 @@ take(struct keeper_client *c, const struct frame *f)
 		take_eof(c);
 		return 0;
 	case FR_WINCH:
-		return keeper_take_winch(k, f);
+		return keeper_take_winch(c, f);
 	case FR_SIGNAL:
-		return keeper_take_signal(k, f);
+		return c == c->k->keyboard ? keeper_take_signal(c->k, f) : 0;
 	case FR_BYE:
-		if (k->phase == KEEPER_TELLING)
-			keeper_client_lost(c);
 		return 0;
 	default:
-		return -1;
+		return take_own(c, f);
 	}
+}
+
+/* After the end only the farewell counts; the rest crossed it on the way. */
+static int
+take_late(struct keeper_client *c, const struct frame *f)
+{
+	if (f->type == FR_BYE)
+		keeper_client_drop(c);
+	return f->type == FR_PING || f->type == FR_RECEIVED ? take_own(c, f) : 0;
+}
+
+static bool
+is_heard(const struct keeper_client *c)
+{
+	return !c->gone && !c->leaving;
 }
 
 void
@@ -153,21 +286,24 @@ keeper_take_frames(struct keeper_client *c)
 	struct frame f;
 	int rc = 0;
 
-	while (!c->gone && (rc = frame_peek(&c->in, &f)) > 0) {
-		/* After the end only the farewell counts; the rest crossed it on the way. */
-		bool late = c->k->phase >= KEEPER_TELLING && f.type != FR_BYE;
-
-		rc = late ? 0 : take(c, &f);
-		if (rc != 0 || c->gone)
+	while (is_heard(c) && (rc = frame_peek(&c->in, &f)) > 0) {
+		stream_heard(&c->s, &f);
+		rc = c->k->phase >= KEEPER_TELLING ? take_late(c, &f) : take(c, &f);
+		if (rc != 0 || !is_heard(c))
 			break;
 		frame_drop(&c->in, &f);
+	}
+	if (!is_heard(c)) {
+		buf_clear(&c->in);
+		return;
 	}
 	/* Half of a frame for which there will never be room: nothing would be heard any more, not
 	 * even the client's end. */
 	if (rc == 0 && buf_room(&c->in) < FRAME_DATA_MAX + FRAME_HEAD)
 		rc = -1;
-	if (rc < 0 && !c->gone) {
-		log_warn("the client broke the session protocol");
+	if (rc < 0) {
+		log_warn("a client broke the session protocol");
+		keeper_token_drop(c);
 		keeper_client_lost(c);
 	}
 }

@@ -4,12 +4,15 @@
 
 #include <jansson.h>
 #include <sys/ioctl.h>
+#include "base/attr.h"
 #include "base/clock.h"
 #include "base/loop.h"
 #include "record/cast.h"
+#include "session/control.h"
 #include "session/keeper.h"
 #include "session/keeper_door.h"
 #include "session/keeper_guard.h"
+#include "session/painter.h"
 #include "session/stream.h"
 #include "target/enter.h"
 #include "transport/frame.h"
@@ -18,6 +21,16 @@
  * room that output never takes, so that a notice or the result always fits. */
 #define KEEPER_OUT_RESERVE (2 * (FRAME_DATA_MAX + FRAME_HEAD))
 #define KEEPER_OUT_MAX (4 * (FRAME_DATA_MAX + FRAME_HEAD) + KEEPER_OUT_RESERVE)
+/* What is not acknowledged of what a client was sent that may come back; and how much of it is
+ * kept while its connection is lost. */
+#define KEEPER_KEPT_MAX (1024 * 1024)
+#define KEEPER_KEPT_LOST (256 * 1024)
+/* Output that somebody else than the owner has not taken: more is skipped. */
+#define KEEPER_LATER_MAX (256 * 1024)
+/* A painting: a screen, and the lines that scrolled away. */
+#define KEEPER_PAINT_MAX (8 * 1024 * 1024)
+#define KEEPER_CLIENTS 64
+#define KEEPER_OLD_TOKENS 8
 /* Frames from a client that are not handled yet. */
 #define KEEPER_IN_MAX (2 * (FRAME_DATA_MAX + FRAME_HEAD))
 #define KEEPER_GRACE_NS (5 * NS_PER_S)
@@ -51,18 +64,53 @@ struct keeper_source {
 	size_t held_len;
 };
 
+enum keeper_role {
+	KEEPER_OWNER,  /* began the session, or took it over: what it does not take is waited for */
+	KEEPER_JOINED, /* looks on, and may have the keyboard */
+	KEEPER_WATCHING,
+};
+
 /* Somebody who is attached. */
 struct keeper_client {
 	struct keeper *k;
 	struct keeper_client *next, *next_gone;
-	int fd;
+	enum keeper_role role;
+	char user[64], peer[80];
+	int64_t since;	    /* clock_real */
+	int64_t last_typed; /* clock_mono */
+	struct winsize size;
+
+	int fd; /* -1: its connection is lost, and may come back */
 	struct loop_src *src;
-	bool opened; /* FR_OPENED is said: what waits may go */
-	bool gone;   /* freed at the end of the turn */
+	bool opened;  /* FR_OPENED is said: what waits may go */
+	bool leaving; /* FR_LEFT is said: heard no more, and gone when it is written */
+	bool gone;    /* freed at the end of the turn */
 	struct buf in;
 	struct stream s;
+	struct loop_timer t_tell, t_leave;
+	char token[65];	 /* "": cannot come back */
+	bool gap;	 /* some of what it lacks is dropped */
+	bool restarted;	 /* it was, and the counts began anew */
+	bool tell_later; /* there was no room for an acknowledgement */
+
 	uint64_t input_received, input_granted;
 	bool input_eof;
+	bool told_deaf; /* that its keys go nowhere */
+	uint64_t asked; /* for the keyboard, the how-manieth to do so; 0: not */
+
+	uint64_t delivered[2]; /* bytes of output that it was sent, since FR_OPENED */
+	/* Not the owner: output behind what it has not taken yet, or behind a painting. */
+	struct buf later;
+	uint64_t later_bytes[2];
+	bool behind;	  /* that was too much */
+	uint64_t skipped; /* bytes, since it was told */
+
+	/* keeper_paint.c */
+	bool painting; /* the painter is at it */
+	struct buf paint;
+	unsigned paint_what;
+	int64_t next_paint, next_keyboard; /* clock_mono: not again before */
+	struct loop_timer t_paint;
 };
 
 #define KEEPER_SIGNALS 11
@@ -76,7 +124,7 @@ struct keeper_resize {
 	bool waiting;
 	int64_t next;
 	uint64_t left_out;
-	struct winsize size;
+	struct winsize size, now; /* wanted, and in force */
 	struct loop_timer timer;
 };
 
@@ -90,8 +138,17 @@ struct keeper {
 	/* clients */
 	struct keeper_client *clients, *gone;
 	struct keeper_client *owner; /* whose session it is; NULL: not attached */
-	struct keeper_client *keyboard;
-	struct buf spare; /* output is read into it when there is no owner */
+	struct keeper_client *keyboard; /* who types; may be an owner whose connection is lost */
+	struct buf spare;		/* output is read into it when there is no owner */
+	uint64_t asked;			/* how often for the keyboard */
+	char old_tokens[KEEPER_OLD_TOKENS][65];
+	unsigned old_token;
+	struct loop_timer t_keep;
+
+	/* repaints */
+	struct painter *painter;
+	uint64_t caught_up; /* bytes of the recording */
+	struct loop_timer t_catch_up;
 
 	/* target and command */
 	struct tgt_sys sys;
@@ -139,15 +196,12 @@ struct keeper {
 	int64_t last_typed; /* clock_mono; 0 never */
 };
 
-json_t *keeper_clients_json(const struct keeper *k);
-void keeper_tell_all(struct keeper *k, const char *text);
-
 /* keeper_begin.c: everything before the first byte.  On -1 nothing is left behind. */
 int keeper_begin(struct keeper *k, struct err *e);
 
 /* keeper_relay.c */
 int keeper_relay_init(struct keeper *k, struct err *e);
-void keeper_notice(struct keeper *k, const char *text);
+void keeper_watch_input(struct keeper *k);
 /* For one more block of output, or nobody waits for it. */
 bool keeper_has_room(const struct keeper *k);
 
@@ -155,20 +209,79 @@ bool keeper_has_room(const struct keeper *k);
 struct keeper_client *keeper_client_new(struct keeper *k, int fd, size_t max);
 /* Puts FR_OPENED or its like at the front, and lets go what waits. */
 void keeper_client_open(struct keeper_client *c, enum frame_type type, const void *p, size_t n);
+/* A frame that is no output; left out when there is no room. */
 void keeper_client_put(struct keeper_client *c, enum frame_type type, const void *p, size_t n);
 void keeper_client_flush(struct keeper_client *c);
-/* The connection is gone: policy decides. */
-void keeper_client_lost(struct keeper_client *c);
+/* FR_RECEIVED, now or when there is room. */
+void keeper_client_tell(struct keeper_client *c);
+/* The connection is gone, and the client with it. */
+void keeper_client_drop(struct keeper_client *c);
+/* Its connection alone. */
+void keeper_client_unplug(struct keeper_client *c);
+/* Its last frame, in its place behind the output; then it goes. */
+void keeper_client_leave(struct keeper_client *c, const json_t *why);
+bool keeper_client_is_here(const struct keeper_client *c); /* connected, and not leaving */
 /* Free those that went. */
 void keeper_clients_bury(struct keeper *k);
+
+/* keeper_lost.c: connections that end, and come back. */
+void keeper_client_lost(struct keeper_client *c); /* policy decides */
+void keeper_keep_later(struct keeper *k);	  /* nobody is there: until when */
+void keeper_left_alone(struct keeper *k);	  /* its owner has gone, and it goes on */
+void keeper_kept_too_much(struct keeper_client *c);
+void keeper_token_new(struct keeper_client *c);
+void keeper_token_drop(struct keeper_client *c);
+int keeper_resume(struct keeper *k, struct control_ask *a, struct err *e);
+
+/* keeper_attach.c: who comes.  Takes a->stream on 0; the verbs are attach, watch and join. */
+int keeper_client_add(struct keeper *k, struct control_ask *a, struct err *e);
+/* FR_OPENED; `received`: of a stream that begins anew. */
+void keeper_say_opened(struct keeper_client *c, const uint64_t *received);
+
+/* keeper_people.c: who is there, and who types. */
+void keeper_tell(struct keeper_client *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void keeper_tell_others(
+    struct keeper *k, const struct keeper_client *c, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* A notice to everybody, and an event. */
+void keeper_tell_all(struct keeper *k, const char *text);
+/* An event of the recording: who did it. */
+void keeper_note_client(const struct keeper_client *c, const char *kind, const char *why);
+const char *keeper_role_name(enum keeper_role role);
+void keeper_who(struct keeper_client *c);
+void keeper_ask_keyboard(struct keeper_client *c);
+void keeper_give_keyboard(struct keeper *k, struct keeper_client *to); /* NULL: nobody */
+/* array of {"user","peer","role","keyboard","since","idle_s"} */
+json_t *keeper_clients_json(const struct keeper *k);
+
+/* keeper_share.c: output for who is not its owner. */
+void keeper_share(struct keeper_client *c, const unsigned char *frame, size_t n);
+void keeper_share_more(struct keeper_client *c); /* what it has was taken */
+/* A frame that comes after all output: FR_RESULT, FR_LEFT. */
+void keeper_share_last(struct keeper_client *c, enum frame_type type, const void *p, size_t n);
+
+/* keeper_paint.c: the screen for who comes, or was left behind. */
+void keeper_paint(struct keeper_client *c, unsigned what);
+void keeper_paint_stop(struct keeper_client *c);
+/* Into the stream, as far as there is room. */
+void keeper_paint_more(struct keeper_client *c);
+bool keeper_is_painting(const struct keeper_client *c); /* or what was painted is not all sent */
+void keeper_paint_none(struct keeper *k);		/* the command is gone */
+void keeper_catch_up_later(struct keeper *k);
 
 /* keeper_input.c: frames from a client. */
 void keeper_take_frames(struct keeper_client *c);
 void keeper_take_all_frames(struct keeper *k);
 void keeper_write_input(struct keeper *k);
+void keeper_grant(struct keeper_client *c, bool anew);
+/* A terminal may be typed on again. */
+void keeper_reopen_input(struct keeper *k);
 
 /* keeper_events.c: as take() of a frame: 0, or -1 when it is malformed. */
-int keeper_take_winch(struct keeper *k, const struct frame *f);
+int keeper_take_winch(struct keeper_client *c, const struct frame *f);
+/* Whatever draws on the terminal is asked to do it again. */
+void keeper_redraw(struct keeper *k);
+/* The terminal gets the size of who types. */
+void keeper_resize(struct keeper *k, const struct winsize *ws);
 int keeper_take_signal(struct keeper *k, const struct frame *f);
 /* Before the recording is sealed. */
 void keeper_events_over(struct keeper *k);
@@ -188,6 +301,8 @@ void keeper_stop_now(struct keeper *k, const char *cause);	  /* KILL */
 void keeper_leader_exited(struct keeper *k);
 /* The agent's container is being stopped. */
 void keeper_agent_stops(struct keeper *k);
+/* Nobody is attached any more after the end: the keeper ends. */
+void keeper_end_when_alone(struct keeper *k);
 /* When the command is gone and its output is read: write the end, queue the result. */
 void keeper_maybe_finish(struct keeper *k);
 

@@ -49,7 +49,17 @@ flush_later(struct keeper *k)
 static struct buf *
 place_of(struct keeper *k)
 {
-	return k->owner ? &k->owner->s.out : &k->spare;
+	return k->owner && !k->owner->gap ? &k->owner->s.out : &k->spare;
+}
+
+static void
+keep_or_send(struct keeper_client *c, enum frame_type type, size_t n)
+{
+	c->delivered[type == FR_STDERR] += n;
+	if (c->fd >= 0)
+		keeper_client_flush(c);
+	else
+		keeper_kept_too_much(c);
 }
 
 /* A frame whose payload already stands in its place. */
@@ -57,15 +67,20 @@ static void
 deliver_in_place(struct keeper_source *s, unsigned char *p, size_t n)
 {
 	struct keeper *k = s->k;
+	struct keeper_client *owner = k->owner;
 
-	if (!k->owner)
-		return;
 	p[0] = (unsigned char)s->frame;
 	p[1] = (unsigned char)(n >> 16);
 	p[2] = (unsigned char)(n >> 8);
 	p[3] = (unsigned char)n;
-	buf_added(&k->owner->s.out, FRAME_HEAD + n);
-	keeper_client_flush(k->owner);
+	if (owner && !owner->gap)
+		buf_added(&owner->s.out, FRAME_HEAD + n);
+	for (struct keeper_client *c = k->clients; c; c = c->next)
+		if (c != owner)
+			keeper_share(c, p, FRAME_HEAD + n);
+	if (owner && !owner->gap && owner == k->owner)
+		keep_or_send(owner, s->frame, n);
+	keeper_catch_up_later(k);
 }
 
 static void
@@ -83,13 +98,17 @@ static int
 release_held(struct keeper_source *s, struct err *e)
 {
 	struct keeper *k = s->k;
+	unsigned char *p;
 
 	if (!s->held)
 		return 0;
 	if (cast_data(k->cast, s->stream, clock_mono(), s->held, s->held_len, e) < 0)
 		return -1;
-	if (k->owner)
-		keeper_client_put(k->owner, s->frame, s->held, s->held_len);
+	p = buf_tail(place_of(k), FRAME_HEAD + s->held_len);
+	if (p) {
+		memcpy(p + FRAME_HEAD, s->held, s->held_len);
+		deliver_in_place(s, p, s->held_len);
+	}
 	free(steal_ptr(&s->held));
 	return 0;
 }
@@ -114,7 +133,7 @@ try_again(void *arg)
 	    cast_flush(k->cast, clock_mono(), &e) == 0) {
 		k->blocked_since = 0;
 		k->failure.code = ERR_NONE;
-		keeper_notice(k, "recording works again: the session goes on");
+		keeper_tell_all(k, "recording works again: the session goes on");
 		keeper_take_all_frames(k);
 		keeper_maybe_finish(k);
 		return;
@@ -137,7 +156,7 @@ keeper_record_trouble(struct keeper *k, const struct err *e)
 	if (k->blocked_since)
 		return;
 	k->blocked_since = clock_mono();
-	keeper_notice(
+	keeper_tell_all(
 	    k, "recording failed: the session is held until it works again, 30 s at most");
 	loop_timer_set(k->loop, &k->t_block, NS_PER_S / 2, try_again, k);
 }

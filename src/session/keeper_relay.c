@@ -22,16 +22,25 @@ input_interest(void *arg)
 static void
 input_ready(void *arg, short revents)
 {
+	struct keeper *k = arg;
+
 	(void)revents;
-	keeper_write_input(arg);
+	keeper_write_input(k);
+	/* What found no room behind somebody else's. */
+	if (k->keyboard && k->keyboard->in.len > 0)
+		keeper_take_frames(k->keyboard);
 }
 
 /* Without a client the output still goes to the record. */
 bool
 keeper_has_room(const struct keeper *k)
 {
-	return !k->owner ||
-	       buf_room(&k->owner->s.out) >= FRAME_DATA_MAX + FRAME_HEAD + KEEPER_OUT_RESERVE;
+	const struct keeper_client *c = k->owner;
+
+	if (!c || c->fd < 0)
+		return true;
+	return !keeper_is_painting(c) &&
+	       buf_room(&c->s.out) >= FRAME_DATA_MAX + FRAME_HEAD + KEEPER_OUT_RESERVE;
 }
 
 static short
@@ -57,40 +66,24 @@ child_ready(void *arg, short revents)
 }
 
 void
-keeper_notice(struct keeper *k, const char *text)
+keeper_watch_input(struct keeper *k)
 {
-	json_t *facts = json_pack("{s:o}", "text", json_text(text));
-
-	if (k->cast)
-		cast_event(k->cast, clock_mono(), "notice", facts, NULL);
-	json_decref(facts);
-	for (struct keeper_client *c = k->clients; c; c = c->next)
-		keeper_client_put(c, FR_NOTICE, text, strlen(text));
+	k->input_src = loop_add(k->loop, k->input, input_interest, input_ready, k);
 }
 
 static void
-say_opened(struct keeper_client *c)
+open_first_client(struct keeper *k)
 {
-	json_t *j = session_opened(c->k);
-	char *text = json_dumps(j, JSON_COMPACT);
-
-	/* A process may be in 65536 groups.  The record has them; without the frame no client can
-	 * go on. */
-	if (text && strlen(text) > FRAME_DATA_MAX) {
-		free(text);
-		json_object_del(j, "context");
-		text = json_dumps(j, JSON_COMPACT);
-	}
-	if (text)
-		keeper_client_open(c, FR_OPENED, text, strlen(text));
-	free(text);
-	json_decref(j);
+	if (k->req->resumable && k->req->tty && k->rules.disconnect == REQ_DISC_DETACH)
+		keeper_token_new(k->owner);
+	keeper_note_client(k->owner, "attached", NULL);
+	keeper_say_opened(k->owner, NULL);
 }
 
 int
 keeper_relay_init(struct keeper *k, struct err *e)
 {
-	k->input_src = loop_add(k->loop, k->input, input_interest, input_ready, k);
+	keeper_watch_input(k);
 	for (size_t i = 0; i < COUNT_OF(k->output); i++)
 		if (k->output[i].fd >= 0)
 			k->output[i].src = loop_add(
@@ -98,7 +91,7 @@ keeper_relay_init(struct keeper *k, struct err *e)
 	k->pidfd_src = loop_add_in(k->loop, k->child.pidfd, child_ready, k);
 	keeper_limits_start(k);
 	keeper_sync_later(k);
-	say_opened(k->owner);
+	open_first_client(k);
 	if (keeper_door_open(k, e) < 0)
 		log_error_of(e, "opening a session's door");
 	return 0;

@@ -186,8 +186,10 @@ policy_new(void)
 	    .disconnect = REQ_DISC_KILL};
 	struct policy *p = calloc(1, sizeof *p);
 
-	if (p)
-		p->session[0] = p->session[1] = defaults;
+	if (!p)
+		return NULL;
+	p->session[0] = p->session[1] = defaults;
+	p->session[1].disconnect = REQ_DISC_DETACH;
 	return p;
 }
 

@@ -68,6 +68,7 @@ struct enter_tree {
 	char v1[8][1100];   /* likewise freezer, pids; "" unused */
 	pid_t leader;	    /* host pid of the command */
 	uint64_t leader_start;
+	pid_t helper; /* a child of who spawned that is none of them; 0: none.  Not on disk */
 	bool reaps; /* the orphans among them become children of who spawned; not on disk */
 	pid_t helper; /* a child of who spawned that is none of them, or 0; not on disk */
 	uint32_t audit; /* audit session of its processes, when it is their own; else UINT32_MAX */

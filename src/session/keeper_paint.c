@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What a terminal shows, for who comes to it or was left behind.  What is not painted in time is
+ * not waited for: then the command is asked to draw its screen itself. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "session/keeper_int.h"
+
+#define PAINT_NS (30 * NS_PER_S)
+#define AGAIN_NS (NS_PER_S / 4)
+/* The painter follows a recording that nobody waits for when output pauses, or in large steps. */
+#define PAUSE_NS NS_PER_S
+#define CATCH_UP_MIN (256 * 1024)
+#define CATCH_UP_MAX (16 * 1024 * 1024)
+
+static struct painter *
+painter_of(struct keeper *k)
+{
+	char name[STORE_ID_LEN + 8];
+	int fd;
+
+	if (k->painter || !k->rules.record_output || k->phase >= KEEPER_DRAINING)
+		return k->painter;
+	snprintf(name, sizeof name, "%s.cast", k->start->id);
+	fd = openat(k->store_dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0)
+		k->painter = painter_new(k->loop, fd);
+	return k->painter;
+}
+
+bool
+keeper_is_painting(const struct keeper_client *c)
+{
+	return c->painting || c->paint.len > 0;
+}
+
+/* Before the terminal gets another size: what was painted is of this one. */
+static void
+painted(struct keeper_client *c)
+{
+	struct keeper *k = c->k;
+
+	buf_fini(&c->paint);
+	buf_init(&c->paint, KEEPER_PAINT_MAX);
+	if (c == k->keyboard && c->size.ws_row > 0)
+		keeper_resize(k, &c->size);
+	if (c->role != KEEPER_OWNER && !stream_waits(&c->s))
+		keeper_share_more(c);
+}
+
+static void
+over(struct keeper_client *c, bool ok)
+{
+	if (!c->painting)
+		return;
+	c->painting = false;
+	loop_timer_clear(c->k->loop, &c->t_paint);
+	if (!ok) {
+		keeper_tell(c, "the screen cannot be shown again: ^L asks most programs for it");
+		keeper_redraw(c->k);
+	}
+	if (c->paint.len == 0)
+		painted(c);
+	if (!c->gone)
+		keeper_client_flush(c);
+}
+
+static void
+on_done(void *arg, bool ok)
+{
+	over(arg, ok);
+}
+
+static void order(struct keeper_client *c, unsigned what);
+
+static void
+on_piece(void *arg, const unsigned char *p, size_t n)
+{
+	struct keeper_client *c = arg;
+
+	if (!c->painting)
+		return;
+	if (buf_put(&c->paint, p, n) == 0) {
+		keeper_client_flush(c);
+		return;
+	}
+	painter_cancel(c->k->painter, c);
+	buf_clear(&c->paint);
+	if (c->paint_what == PAINTER_SCREEN)
+		over(c, false);
+	else
+		order(c, PAINTER_SCREEN);
+}
+
+static void
+paint_late(void *arg)
+{
+	struct keeper_client *c = arg;
+
+	painter_cancel(c->k->painter, c);
+	over(c, false);
+}
+
+static void
+order(struct keeper_client *c, unsigned what)
+{
+	struct keeper *k = c->k;
+	struct painter *p = painter_of(k);
+	struct err e = {0};
+	struct painter_order o = {.rows = c->size.ws_row ? c->size.ws_row : 24,
+	    .cols = c->size.ws_col ? c->size.ws_col : 80,
+	    .what = what,
+	    .piece = on_piece,
+	    .done = on_done,
+	    .arg = c};
+
+	c->painting = true;
+	c->paint_what = what;
+	loop_timer_set(k->loop, &c->t_paint, PAINT_NS, paint_late, c);
+	if (!p || cast_flush(k->cast, clock_mono(), &e) < 0) {
+		over(c, false);
+		return;
+	}
+	o.upto = cast_offset(k->cast);
+	k->caught_up = o.upto;
+	if (painter_paint(p, &o, &e) == 0)
+		return;
+	log_error_of(&e, "painting a screen");
+	over(c, false);
+}
+
+static void
+paint_again(void *arg)
+{
+	struct keeper_client *c = arg;
+
+	keeper_paint(c, PAINTER_SCREEN);
+}
+
+void
+keeper_paint(struct keeper_client *c, unsigned what)
+{
+	int64_t now = clock_mono();
+
+	if (c->painting || c->leaving || c->gone)
+		return;
+	/* Who is behind all the time gets pictures, and not too many. */
+	if (now < c->next_paint) {
+		loop_timer_set(c->k->loop, &c->t_paint, c->next_paint - now, paint_again, c);
+		return;
+	}
+	c->next_paint = now + AGAIN_NS;
+	/* It has everything up to now. */
+	c->behind = false;
+	c->skipped = 0;
+	buf_clear(&c->later);
+	c->later_bytes[0] = c->later_bytes[1] = 0;
+	buf_clear(&c->paint);
+	order(c, what);
+}
+
+void
+keeper_paint_stop(struct keeper_client *c)
+{
+	if (c->painting && c->k->painter)
+		painter_cancel(c->k->painter, c);
+	c->painting = false;
+	loop_timer_clear(c->k->loop, &c->t_paint);
+	buf_fini(&c->paint);
+	buf_init(&c->paint, KEEPER_PAINT_MAX);
+}
+
+void
+keeper_paint_more(struct keeper_client *c)
+{
+	while (c->paint.len > 0) {
+		size_t n = c->paint.len < FRAME_DATA_MAX ? c->paint.len : FRAME_DATA_MAX;
+
+		if (buf_room(&c->s.out) < FRAME_HEAD + n + KEEPER_OUT_RESERVE ||
+		    stream_put(&c->s, FR_SCREEN, buf_head(&c->paint), n) < 0)
+			return;
+		buf_consume(&c->paint, n);
+	}
+	if (!c->painting)
+		painted(c);
+}
+
+void
+keeper_paint_none(struct keeper *k)
+{
+	for (struct keeper_client *c = k->clients; c; c = c->next)
+		keeper_paint_stop(c);
+	loop_timer_clear(k->loop, &k->t_catch_up);
+	painter_free(k->painter);
+	k->painter = NULL;
+}
+
+static void
+catch_up(void *arg)
+{
+	struct keeper *k = arg;
+	uint64_t behind = cast_offset(k->cast) - k->caught_up;
+
+	if (clock_mono() - k->last_output < PAUSE_NS && behind < CATCH_UP_MAX) {
+		loop_timer_set(k->loop, &k->t_catch_up, PAUSE_NS, catch_up, k);
+		return;
+	}
+	if (behind < CATCH_UP_MIN || !painter_of(k))
+		return;
+	k->caught_up += behind;
+	painter_catch_up(k->painter, k->caught_up);
+}
+
+void
+keeper_catch_up_later(struct keeper *k)
+{
+	if (!k->req->tty || k->t_catch_up.linked || k->phase >= KEEPER_DRAINING ||
+	    (!k->painter && keeper_client_is_here(k->owner)))
+		return;
+	loop_timer_set(k->loop, &k->t_catch_up, PAUSE_NS, catch_up, k);
+}

@@ -17,6 +17,9 @@
 #define BROKER_TRIES 6
 #define BROKER_ASKED 64	   /* messages before authentication, heartbeats and all */
 #define BROKER_CHANNELS 16 /* sessions at once on one connection */
+/* A stream that an earlier keeper took (attach, watch, join) has no process of ours by which it is
+ * counted: so many in the life of a connection. */
+#define BROKER_GIVEN 256
 #define BROKER_SESSIONS 4096
 #define BROKER_CONNS 1024
 /* Unauthenticated connections over TCP: random early drop from START, none over FULL. */
@@ -44,7 +47,7 @@ struct conn {
 	int tries, asked;
 	bool has_id;
 	unsigned char id[HOSTKEY_HASH]; /* of the session: the first hash that was signed */
-	size_t sessions;
+	size_t sessions, given;
 };
 
 /* A process of ours that ends by itself. */

@@ -91,19 +91,23 @@ worker_exited(void *arg, short revents)
 	struct broker *b = w->b;
 	struct worker **at = &b->workers;
 	int status = 1; /* of a stranger's keeper we cannot know: look */
+	bool gave;
 
 	(void)revents;
 	if (w->pid > 0)
 		waitpid(w->pid, &status, 0);
-	if (w->conn)
+	gave = WIFEXITED(status) && WEXITSTATUS(status) == KEEPER_GAVE_STREAM;
+	if (w->conn) {
 		w->conn->sessions--;
+		w->conn->given += gave;
+	}
 	while (*at != w)
 		at = &(*at)->next;
 	*at = w->next;
 	b->worker_count--;
 	loop_del(&w->src);
 	fd_close(&w->pidfd);
-	if (status != 0 && w->kind == WORK_KEEPER) {
+	if (status != 0 && !gave && w->kind == WORK_KEEPER) {
 		log_warn("the keeper of session %s died", w->id);
 		start_cleaner(b, w->id);
 	}
@@ -149,6 +153,11 @@ broker_work_keeper(
 		err_set(e, ERR_LIMIT, 0, "the agent takes no more sessions now");
 		return err_why(
 		    e, "%zu on this connection, %zu in all", c->sessions, b->worker_count);
+	}
+	if (c->given + c->sessions >= BROKER_GIVEN) {
+		err_set(e, ERR_LIMIT, 0, "this connection takes no more requests");
+		err_why(e, "%zu times a session that runs was attached to over it", c->given);
+		return err_hint(e, "connect anew");
 	}
 	if (fd_socketpair(SOCK_STREAM, STREAM_BYTES, pair) < 0)
 		return err_set(e, ERR_LIMIT, errno, "cannot make a stream for the session");

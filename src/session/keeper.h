@@ -25,7 +25,9 @@ struct keeper_start {
 
 /* Serves one request to its end; never returns.  Call in a fresh fork that
  * holds no other descriptor of value.  Exit status 0: everything that belonged
- * to the session is gone; else the caller runs session_cleanup(). */
+ * to the session is gone; KEEPER_GAVE_STREAM: it was none, and the stream is with the session that
+ * was asked for; else the caller runs session_cleanup(). */
+#define KEEPER_GAVE_STREAM 40
 _Noreturn void keeper_main(const struct keeper_start *s);
 
 #endif

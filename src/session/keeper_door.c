@@ -71,6 +71,22 @@ freeze_session(struct keeper *k, const struct control_ask *a, bool on)
 	return json_pack("{s:s, s:b, s:b}", "id", k->start->id, "frozen", on, "was", was);
 }
 
+/* The keeper's part takes the stream. */
+static json_t *
+add_client(struct keeper *k, struct control_ask *a, struct err *e)
+{
+	bool anew = a->req.token[0] == '\0';
+
+	if (keeper_client_add(k, a, e) < 0)
+		return NULL;
+	/* Who comes back to a session that nobody used for long has not been idle. */
+	if (anew && a->req.verb != REQ_WATCH)
+		keeper_typed(k);
+	if (anew)
+		keeper_limits_again(k);
+	return json_pack("{s:s}", "taken", k->start->id);
+}
+
 static json_t *
 do_it(struct keeper *k, struct control_ask *a, struct err *e)
 {
@@ -78,13 +94,13 @@ do_it(struct keeper *k, struct control_ask *a, struct err *e)
 
 	if (v == REQ_SESSIONS)
 		return status(k);
+	if (v == REQ_ATTACH || v == REQ_WATCH || v == REQ_JOIN)
+		return add_client(k, a, e);
 	if (k->phase != KEEPER_RUNNING) {
 		is_over(k, e);
 		return NULL;
 	}
-	if (v == REQ_FREEZE || v == REQ_THAW)
-		return freeze_session(k, a, v == REQ_FREEZE);
-	return v == REQ_KILL ? kill_session(k, a) : NULL;
+	return v == REQ_KILL ? kill_session(k, a) : freeze_session(k, a, v == REQ_FREEZE);
 }
 
 static void

@@ -20,6 +20,7 @@ struct keeper_door {
 	bool policy_limits;		  /* the total is policy's, and not the request's own */
 	int64_t total_at;		  /* clock_mono; 0 none */
 	int64_t idle_from;		  /* nothing counts that was before */
+	bool total_told;
 	int64_t idle_told;		  /* since when, as it was when it was announced */
 	struct loop_timer t_total, t_idle;
 };
@@ -36,5 +37,7 @@ void keeper_freeze_over(struct keeper *k);
 /* keeper_limits.c: the request's timeout, and policy's two: idle, and in all. */
 void keeper_limits_start(struct keeper *k);
 void keeper_typed(struct keeper *k); /* by the holder of the keyboard */
+/* Somebody came: an announcement that he missed is made again. */
+void keeper_limits_again(struct keeper *k);
 
 #endif

@@ -41,6 +41,7 @@ tell_total(struct keeper *k)
 	snprintf(
 	    text, sizeof text, "policy gives a session %s in all: this one ends in %s", all, left);
 	keeper_tell_all(k, text);
+	k->door.total_told = true;
 }
 
 static void
@@ -162,4 +163,11 @@ void
 keeper_typed(struct keeper *k)
 {
 	k->last_typed = clock_mono();
+}
+
+void
+keeper_limits_again(struct keeper *k)
+{
+	if (k->door.total_told && k->phase == KEEPER_RUNNING)
+		tell_total(k);
 }

@@ -253,17 +253,42 @@ let_through(
 }
 
 static int
-check_sense(const struct request *q, struct err *e)
+check_verb(const struct request *q, struct err *e)
 {
-	if (q->verb <= REQ_NONE || q->verb >= REQ_VERB_COUNT) {
-		err_set(e, ERR_DENIED, 0, "the request is not known");
-		err_why(e, "its verb is %d, which no right covers", (int)q->verb);
-		return err_hint(e, "use a client of the agent's version: %s", CORAL_VERSION);
-	}
-	if (q->on_disconnect != REQ_DISC_DETACH)
+	if (q->verb > REQ_NONE && q->verb < REQ_VERB_COUNT)
 		return 0;
-	err_set(e, ERR_USAGE, 0, "cannot keep the session when its client is gone");
-	err_why(e, "this agent has no detached sessions");
+	err_set(e, ERR_DENIED, 0, "the request is not known");
+	err_why(e, "its verb is %d, which no right covers", (int)q->verb);
+	return err_hint(e, "use a client of the agent's version: %s", CORAL_VERSION);
+}
+
+/* What a policy names is the most that a request may ask for; ending is always allowed. */
+static const char *
+why_no_detach(const struct policy *p, const struct request *q)
+{
+	bool shell = q->verb == REQ_SHELL;
+
+	if (q->on_disconnect != REQ_DISC_DETACH || !p->disconnect_set[shell] ||
+	    p->session[shell].disconnect == REQ_DISC_DETACH)
+		return NULL;
+	return shell ? "defaults.disconnect.shell of the policy is not detach"
+		     : "defaults.disconnect.exec of the policy is not detach";
+}
+
+static int
+check_detach(const struct policy *p, const struct policy_who *who, const struct request *q,
+    struct policy_session *s, struct err *e)
+{
+	const char *why = why_no_detach(p, q);
+
+	if (!why)
+		return 0;
+	if (p->audit_only) {
+		let_through(who, "detach", why, s);
+		return 0;
+	}
+	err_set(e, ERR_DENIED, 0, "this session cannot outlive its connection");
+	err_why(e, "%s", why);
 	return err_hint(e, "--on-disconnect hangup, or kill");
 }
 
@@ -274,10 +299,12 @@ policy_check(const struct policy *p, const struct policy_who *who, const struct 
 	struct rights r;
 
 	session_rules(p, what->req, s);
-	if (check_sense(what->req, e) < 0)
+	if (check_verb(what->req, e) < 0)
 		return -1;
 	if (who->root)
 		return 0;
+	if (check_detach(p, who, what->req, s, e) < 0)
+		return -1;
 	rights_of(who, what, &r);
 	for (size_t i = 0; i < r.n; i++) {
 		const char *why =

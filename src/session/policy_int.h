@@ -10,6 +10,7 @@ struct policy {
 	char *keys;	 /* users' keys as authorized_keys text */
 	bool audit_only; /* defaults.mode: audit */
 	struct policy_session session[2]; /* [0] exec, [1] shell */
+	bool disconnect_set[2];		  /* defaults.disconnect names it */
 };
 
 /* policy_schema.c: every key known and of its kind, every name defined. */

@@ -43,21 +43,21 @@ parse_size(const json_t *v, uint64_t *out)
 }
 
 static int
-parse_disconnect(const json_t *map, const char *key, enum request_disconnect *out, struct err *e)
+parse_disconnect(struct policy *p, int i, const json_t *map, const char *key, struct err *e)
 {
+	static const char *const words[] = {
+	    [REQ_DISC_DETACH] = "detach", [REQ_DISC_HANGUP] = "hangup", [REQ_DISC_KILL] = "kill"};
 	const char *s = json_str(map, key);
 
 	if (!s)
 		return 0;
-	if (strcmp(s, "kill") == 0)
-		*out = REQ_DISC_KILL;
-	else if (strcmp(s, "hangup") == 0)
-		*out = REQ_DISC_HANGUP;
-	else if (strcmp(s, "detach") == 0)
-		return policy_bad("disconnect", key, "is detach, which this version cannot do", e);
-	else
-		return policy_bad("disconnect", key, "is neither kill nor hangup", e);
-	return 0;
+	for (enum request_disconnect d = REQ_DISC_DETACH; d <= REQ_DISC_KILL; d++)
+		if (strcmp(s, words[d]) == 0) {
+			p->session[i].disconnect = d;
+			p->disconnect_set[i] = true;
+			return 0;
+		}
+	return policy_bad("disconnect", key, "is neither detach nor hangup nor kill", e);
 }
 
 /* Left as it is where the key is missing. */
@@ -108,11 +108,15 @@ parse_limits(struct policy *p, const json_t *d, struct err *e)
 	if (parse_duration(json_object_get(d, "timeout"), "timeout", "attended_max",
 		&s[0].timeout_ns, e) < 0 ||
 	    parse_duration(d, "defaults", "idle", &s[0].idle_ns, e) < 0 ||
-	    parse_disconnect(disc, "exec", &s[0].disconnect, e) < 0 ||
-	    parse_disconnect(disc, "shell", &s[1].disconnect, e) < 0)
+	    parse_duration(disc, "disconnect", "keep", &s[0].keep_ns, e) < 0 ||
+	    parse_disconnect(p, 0, disc, "exec", e) < 0 ||
+	    parse_disconnect(p, 1, disc, "shell", e) < 0)
 		return -1;
+	if (s[0].keep_ns == 0)
+		return policy_bad("disconnect", "keep", "is 0: use hangup or kill instead", e);
 	s[1].timeout_ns = s[0].timeout_ns;
 	s[1].idle_ns = s[0].idle_ns;
+	s[1].keep_ns = s[0].keep_ns;
 	return 0;
 }
 

@@ -35,7 +35,7 @@ static const struct key defaults_keys[] = {{"mode", TEXT, false}, {"timeout", MA
 static const struct key timeout_keys[] = {
     {"attended_max", ANY, false}, {"api_default", LATER, false}, {"api_max", LATER, false}, {0}};
 static const struct key disconnect_keys[] = {
-    {"shell", TEXT, false}, {"exec", TEXT, false}, {"keep", LATER, false}, {0}};
+    {"shell", TEXT, false}, {"exec", TEXT, false}, {"keep", ANY, false}, {0}};
 static const struct key record_keys[] = {{"output", BOOL, false}, {"input", BOOL, false},
     {"on_failure", TEXT, false}, {"bulk_cap", ANY, false}, {0}};
 

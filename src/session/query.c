@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -177,6 +178,9 @@ answer(const struct keeper_start *s, struct err *e)
 	case REQ_READ:
 	case REQ_REMOVE:
 		return answer_one(s, e);
+	case REQ_ATTACH:
+	case REQ_WATCH:
+	case REQ_JOIN:
 	case REQ_KILL:
 	case REQ_FREEZE:
 	case REQ_THAW:
@@ -208,9 +212,13 @@ query_serve(const struct keeper_start *s)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	rc = answer(s, &e);
+	if (rc > 0)
+		return KEEPER_GAVE_STREAM;
 	if (rc == 0)
 		send_frame(s->stream, FR_END, NULL, 0);
 	else
 		send_frame(s->stream, FR_ERROR, wire, err_encode(&e, wire));
+	/* A keeper that did not answer in time may still find its copy one day. */
+	shutdown(s->stream, SHUT_RDWR);
 	return 0;
 }

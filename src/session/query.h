@@ -4,8 +4,8 @@
 
 #include "session/keeper.h"
 
-/* Every request but exec and shell: answers on the stream, blocking, in a process of its own.
- * Returns the exit status. */
+/* Every request but exec and shell: answers on the stream, blocking, in a process of its own, or
+ * takes the stream to the session that is asked for.  Returns the exit status. */
 int query_serve(const struct keeper_start *s);
 
 #endif

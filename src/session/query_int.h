@@ -21,7 +21,8 @@ bool query_sees(void *viewer, const json_t *shown); /* a store_may_fn */
 int query_check(
     const struct keeper_start *s, enum request_verb verb, const json_t *shown, struct err *e);
 
-/* query_live.c: kill, freeze, thaw. */
+/* query_live.c: attach, watch, join, kill, freeze, thaw.  1: the session has the stream now, and
+ * nothing more is said on it here. */
 int query_live(const struct keeper_start *s, struct err *e);
 /* What their keepers say, into those rows that are live. */
 void query_add_status(const struct keeper_start *s, json_t *rows);

@@ -57,9 +57,12 @@ ask_keeper(const struct keeper_start *s, const char *id, struct err *e)
 {
 	int64_t until = clock_mono() + BETWEEN_NS;
 	struct control_ask a = question(s, id);
+	enum request_verb v = s->req->verb;
 	json_t *answer, *shown;
 	bool live;
 
+	if (v == REQ_ATTACH || v == REQ_WATCH || v == REQ_JOIN)
+		a.stream = s->stream;
 	for (;;) {
 		answer = control_call(s->conf, id, &a, e);
 		if (answer || e->code != ERR_NO_SESSION)
@@ -105,10 +108,17 @@ do_live(const struct keeper_start *s, const char *id, struct err *e)
 
 	if (!answer)
 		return -1;
-	if (s->req->verb != REQ_KILL)
+	switch (s->req->verb) {
+	case REQ_KILL:
+		json_decref(answer);
+		return query_send_json(s->stream, wait_for_end(s, id, e), e);
+	case REQ_FREEZE:
+	case REQ_THAW:
 		return query_send_json(s->stream, answer, e);
-	json_decref(answer);
-	return query_send_json(s->stream, wait_for_end(s, id, e), e);
+	default:
+		json_decref(answer);
+		return 1;
+	}
 }
 
 int
@@ -126,7 +136,8 @@ query_live(const struct keeper_start *s, struct err *e)
 	if (!shown)
 		return -1;
 	rc = query_check(s, s->req->verb, shown, e);
-	if (rc == 0 && !is_live(shown))
+	/* A connection that is taken up again may be owed the end of its session. */
+	if (rc == 0 && !is_live(shown) && !s->req->token[0])
 		rc = say_ended(id, shown, e);
 	json_decref(shown);
 	return rc < 0 ? -1 : do_live(s, id, e);

@@ -75,7 +75,7 @@ query_viewer(const struct keeper_start *s, enum request_verb verb)
 bool
 query_sees(void *viewer, const json_t *shown)
 {
-	static const enum request_verb any[] = {REQ_KILL};
+	static const enum request_verb any[] = {REQ_WATCH, REQ_JOIN, REQ_ATTACH, REQ_KILL};
 	const struct query_viewer *v = viewer;
 	const char *state = json_str(shown, "state");
 

@@ -10,12 +10,12 @@ from house.casts import Cast
 from house.coral import drain
 from house.util import wait_for
 from test_door import finish
-from test_hostile_client import FR_OPEN, TAG_VERB, field, frame
+from test_hostile_client import FR_OPEN, TAG_ARG, TAG_PID, TAG_VERB, field, frame
 from test_policy import reef, tcp  # noqa: F401
 
 FR_OPENED, FR_ERROR, FR_END = 32, 38, 40
-TAG_ID = 21
-VERBS = {"kill": 11, "freeze": 12, "thaw": 13}
+TAG_ON_DISCONNECT, TAG_ID = 17, 21
+VERBS = {"attach": 8, "watch": 9, "join": 10, "kill": 11, "freeze": 12, "thaw": 13}
 
 POLICY = """roles:
   - name: developer
@@ -28,7 +28,7 @@ POLICY = """roles:
   - name: viewer
     permissions:
       - services: ["elsewhere"]
-        commands: [moderate]
+        commands: [watch, join, attach, moderate]
   - name: auditor
     permissions:
       - commands: [audit]
@@ -113,12 +113,13 @@ def test_seen_and_not_allowed(theirs, verb):
     """An auditor sees that it is there: he is told which right he lacks, and where."""
     agent, people, sid, _ = theirs
     what, why, _ = error(ask(people["dora"], verb, sid))
-    assert 'dora lacks the right "moderate" on harbour' in what and "role" in why
+    right = "moderate" if verb in ("kill", "freeze", "thaw") else verb
+    assert f'dora lacks the right "{right}" on harbour' in what and "role" in why
     assert is_alive(agent, sid)
 
 
 def test_a_moderator(theirs, box, home):
-    """He finds it in his list, freezes and ends it."""
+    """He finds it in his list, freezes and ends it; he may not look on."""
     agent, people, sid, proc = theirs
     bob = people["bob"]
 
@@ -126,6 +127,7 @@ def test_a_moderator(theirs, box, home):
         return tcp(agent, "bob", home, bob.key, box, *words)
 
     assert [s["id"] for s in run("sessions", "-o", "json").json()] == [sid]
+    assert "no session" in error(ask(bob, "watch", sid))[0]
     assert ask(bob, "freeze", sid)[-1][0] == FR_END
     shown = next(s for s in agent.coral.sessions() if s["id"] == sid)
     assert (shown["frozen"], shown["frozen_by"]) == (True, "bob")
@@ -145,4 +147,31 @@ def test_one_s_own(theirs, box, home):
     assert done.code == 0, done
     assert proc.wait(15) == 143
     assert Cast(agent.coral.cast_path(sid)).end["by"] == "alice"
-    assert "has ended" in error(ask(people["alice"], "thaw", sid))[0]
+    assert "has ended" in error(ask(people["alice"], "attach", sid))[0]
+
+
+def test_more_than_the_target_has_is_more_than_join(reef, box, home):  # noqa: F811
+    """The keyboard of a session that was begun with a right is for who has it, too."""
+    agent, people = reef("roles: [{name: r, permissions: [{commands: [join, watch, audit]}]}]\n"
+                         "users: [{name: bob, role: r}]\n")
+    proc = agent.coral.popen("exec", "-u", "0", "--pid", box.pid, "--", "sh", "-c",
+                             "echo up; exec sleep 1000")
+    assert proc.stdout.readline() == b"up\n"
+    sid, = [s["id"] for s in agent.coral.live()]
+    assert 'lacks the right "user"' in error(ask(people["bob"], "join", sid))[0]
+    proc.kill()
+    finish(proc)
+    proc.stderr.close()
+
+
+def test_detach_is_for_who_may(reef, box):  # noqa: F811
+    """What policy names is the most that --on-disconnect may ask for."""
+    _, people = reef("roles: [{name: r, permissions: [{commands: [exec, shell]}]}]\n"
+                     "users: [{name: alice, role: r}]\n"
+                     "defaults: {disconnect: {exec: hangup, shell: kill}}\n")
+    for verb, number in (("exec", 1), ("shell", 2)):
+        what, why, _ = error(talk(people["alice"], field(TAG_VERB, bytes([number])) +
+                                  field(TAG_PID, struct.pack(">I", box.pid)) +
+                                  (field(TAG_ARG, b"true") if number == 1 else b"") +
+                                  field(TAG_ON_DISCONNECT, b"\x01")))
+        assert "outlive" in what and f"disconnect.{verb}" in why

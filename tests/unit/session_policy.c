@@ -19,6 +19,7 @@ struct ask {
 	enum request_verb verb;
 	const char *user, *roles, *service, *ns, *environment, *owner, *reason, *as, *line, *set,
 	    *dir;
+	enum request_disconnect disconnect;
 	bool root, privileged, no_record, net, host, copy;
 };
 
@@ -53,6 +54,7 @@ may_(const struct policy *p, const struct ask *a)
 	r.privileged = a->privileged;
 	r.seccomp_copy = a->copy;
 	r.no_record = a->no_record;
+	r.on_disconnect = a->disconnect;
 	argv[0] = (char *)"df";
 	argv[1] = (char *)(a->line ? a->line : "-h");
 	argv[2] = NULL;
@@ -274,6 +276,45 @@ test_seccomp(void)
 }
 
 static void
+test_disconnect(void)
+{
+	struct policy *p = parse("roles: [{name: r, permissions: [{commands: [exec, shell]}]}]\n"
+				 "users: [{name: alice, role: r}]\n"
+				 "defaults: {idle: 30m, disconnect: {shell: detach, exec: kill, "
+				 "keep: 90}}\n");
+
+	if (!ok(p != NULL, "disconnect"))
+		return;
+	ok(may(p, REQ_SHELL), "a shell");
+	ok(rules.disconnect == REQ_DISC_DETACH && rules.keep_ns == 90 * NS_PER_S &&
+		rules.idle_ns == 1800 * NS_PER_S,
+	    "is kept for 90 s, and may be idle for 30 min");
+	ok(may(p, REQ_SHELL, .disconnect = REQ_DISC_KILL) && rules.disconnect == REQ_DISC_KILL,
+	    "less may be asked for");
+	ok(may(p, REQ_EXEC, .disconnect = REQ_DISC_HANGUP) && rules.disconnect == REQ_DISC_HANGUP,
+	    "and hanging up");
+	ok(!may(p, REQ_EXEC, .disconnect = REQ_DISC_DETACH), "not more than policy names");
+	ok(last.code == ERR_DENIED && strstr(last.why, "disconnect.exec") && last.hint[0],
+	    "it says so: %s", last.why);
+	ok(may(p, REQ_EXEC, .disconnect = REQ_DISC_DETACH, .root = true), "but root");
+	policy_free(p);
+	p = parse("roles: [{name: r, permissions: [{commands: [exec]}]}]\n"
+		  "users: [{name: alice, role: r}]\n");
+	ok(p && may(p, REQ_EXEC, .disconnect = REQ_DISC_DETACH) &&
+		rules.disconnect == REQ_DISC_DETACH,
+	    "what policy does not name is free");
+	policy_free(p);
+	p = policy_load("/nonexistent/policy.yaml", &last);
+	ok(p && may(p, REQ_EXEC, .disconnect = REQ_DISC_DETACH), "as is all without a file");
+	policy_free(p);
+	p = parse("defaults: {mode: audit, disconnect: {exec: kill}}\n");
+	ok(p && may(p, REQ_EXEC, .disconnect = REQ_DISC_DETACH) &&
+		strstr(rules.would_deny, "detach: "),
+	    "mode audit: %s", rules.would_deny);
+	policy_free(p);
+}
+
+static void
 test_live(void)
 {
 	static const enum request_verb verbs[] = {
@@ -365,9 +406,9 @@ static const struct {
     {"defaults: {tiocsti: [deny]}\n", "defaults.tiocsti has a value of the wrong kind", ""},
     {"defaults: {retention: {agent: 30d}}\n", "defaults.retention is not enforced", ""},
     {"defaults: {timeout: {api_max: 300s}}\n", "timeout.api_max is not enforced", ""},
-    {"defaults: {disconnect: {keep: 1h}}\n", "disconnect.keep is not enforced", ""},
-    {"defaults: {disconnect: {shell: detach}}\n", "this version cannot", ""},
-    {"defaults: {disconnect: {shell: leave}}\n", "neither kill nor hangup", ""},
+    {"defaults: {disconnect: {keep: 0}}\n", "disconnect.keep is 0", ""},
+    {"defaults: {disconnect: {keep: [1h]}}\n", "disconnect.keep is not a duration", ""},
+    {"defaults: {disconnect: {shell: leave}}\n", "neither detach nor hangup nor kill", ""},
     {"defaults: {disconnect: {hosts: kill}}\n", "unknown key disconnect.hosts", ""},
     {"roles: [{name: a, permissions: [{commands: [moderat]}]}]\n", "unknown command",
 	"\"moderate\""},
@@ -453,6 +494,7 @@ main(void)
 	test_argv();
 	test_mode_audit();
 	test_seccomp();
+	test_disconnect();
 	test_live();
 	test_empty();
 	test_wrong();

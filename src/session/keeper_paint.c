@@ -26,7 +26,7 @@ painter_of(struct keeper *k)
 	snprintf(name, sizeof name, "%s.cast", k->start->id);
 	fd = openat(k->store_dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd >= 0)
-		k->painter = painter_new(k->loop, fd);
+		k->painter = painter_new(k->loop, fd, k->start->conf->runtime_dir);
 	return k->painter;
 }
 

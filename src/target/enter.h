@@ -70,7 +70,6 @@ struct enter_tree {
 	uint64_t leader_start;
 	pid_t helper; /* a child of who spawned that is none of them; 0: none.  Not on disk */
 	bool reaps; /* the orphans among them become children of who spawned; not on disk */
-	pid_t helper; /* a child of who spawned that is none of them, or 0; not on disk */
 	uint32_t audit; /* audit session of its processes, when it is their own; else UINT32_MAX */
 	bool roams;	/* they can write to cgroup file systems, and so leave ours: see tree.h */
 	char oom_file[1200]; /* the container's OOM counter, or "" */

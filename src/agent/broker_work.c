@@ -150,7 +150,9 @@ broker_work_keeper(
 	pid_t pid;
 
 	if (c->sessions >= BROKER_CHANNELS || b->worker_count >= BROKER_SESSIONS || b->stopping) {
-		err_set(e, ERR_LIMIT, 0, "the agent takes no more sessions now");
+		/* EUSERS: on another connection it would. */
+		err_set(e, ERR_LIMIT, c->sessions >= BROKER_CHANNELS ? EUSERS : 0,
+		    "the agent takes no more sessions now");
 		return err_why(
 		    e, "%zu on this connection, %zu in all", c->sessions, b->worker_count);
 	}

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/str.h"
 #include "base/yaml.h"
 
@@ -21,6 +22,7 @@ const struct conf_key conf_keys[] = {
     ROW("service", service, "CORAL_SERVICE", "the target when none is given"),
     ROW("identity", identity, NULL, "private key file for agents over TCP"),
     ROW("color", color, NULL, "auto, always or never"),
+    ROW("share", share, "CORAL_SHARE", "how long a connection is kept for later commands"),
     ROW("state_dir", state_dir, "CORAL_STATE_DIR", "recordings and the agent's host key"),
     ROW("runtime_dir", runtime_dir, "CORAL_RUNTIME_DIR", "the agent's socket and what runs now"),
     ROW("agent.address", agent, "CORAL_AGENT", "agent to use: HOST:PORT or a socket's path"),
@@ -166,7 +168,7 @@ from_environment(struct conf *c, struct err *e)
 
 static const char *const known_variables[] = {"CORAL_CONFIG", "CORAL_STATE_DIR",
     "CORAL_RUNTIME_DIR", "CORAL_COLONY", "CORAL_AGENT", "CORAL_SERVICE", "CORAL_AGENT_MODE",
-    "CORAL_COLONY_ID", "CORAL_COLONY_SECRET", NULL};
+    "CORAL_COLONY_ID", "CORAL_COLONY_SECRET", "CORAL_SHARE", NULL};
 
 static void
 look_for_strangers(struct conf *c)
@@ -276,6 +278,17 @@ check_color(const struct conf *c, const char *file, struct err *e)
 	return wrong_kind("color", "auto, always or never", file, e);
 }
 
+static int
+check_share(struct conf *c, struct err *e)
+{
+	c->share_ns = 0;
+	if (strcmp(c->share, "no") == 0 || clock_parse_duration(c->share, &c->share_ns) == 0)
+		return 0;
+	err_set(e, ERR_CONFIG, 0, "the value of share is not a duration: %s", c->share);
+	err_why(e, "it says how long a connection is kept for later commands: 60s, 10m, or no");
+	return err_hint(e, "correct it in the configuration, or in CORAL_SHARE");
+}
+
 int
 conf_load(struct conf *c, struct err *e)
 {
@@ -288,9 +301,10 @@ conf_load(struct conf *c, struct err *e)
 	str_copy(runtime_dir, c->runtime_dir, sizeof runtime_dir);
 	str_copy(c->proc_root, "/proc", sizeof c->proc_root);
 	str_copy(c->color, "auto", sizeof c->color);
+	str_copy(c->share, "60s", sizeof c->share);
 	if (choose_file(c, path, sizeof path, &named, e) < 0 || read_file(c, path, named, e) < 0 ||
 	    check_color(c, path, e) < 0 || from_environment(c, e) < 0 ||
-	    default_socket(c, strcmp(runtime_dir, c->runtime_dir) != 0, e) < 0)
+	    check_share(c, e) < 0 || default_socket(c, strcmp(runtime_dir, c->runtime_dir) != 0, e) < 0)
 		return -1;
 	look_for_strangers(c);
 	return 0;

@@ -8,6 +8,7 @@
  * nearest one, an unknown CORAL_* variable a warning.
  */
 #include <stddef.h>
+#include <stdint.h>
 #include "base/buf.h"
 #include "base/err.h"
 
@@ -23,7 +24,9 @@ struct conf {
 	char authorized_keys[256]; /* agent.authorized_keys */
 	char proc_root[256];	   /* agent.proc_root */
 	char environment[128];	   /* agent.environment: what this agent's targets belong to */
+	char share[24];		   /* CORAL_SHARE: how long a connection is kept for others; 0, no */
 	char color[16];		   /* auto, always, never */
+	int64_t share_ns;	   /* the same; 0: not shared */
 	char warning[256];	   /* an unknown CORAL_* variable: for the caller to print; "" none */
 };
 /* Defaults, then the file (CORAL_CONFIG, else config_dir/config.yaml when present), then the

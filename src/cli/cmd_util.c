@@ -70,6 +70,7 @@ cmd_agent_from(struct cmd_agent *to, const struct conf *c, const struct args *a)
 		    "%s/.local/state/coral/known_hosts", home);
 	else
 		snprintf(to->known_hosts, sizeof(to->known_hosts), "%s/known_hosts", c->config_dir);
+	snprintf(to->share_dir, sizeof(to->share_dir), "%s/mux", c->runtime_dir);
 	to->where = (struct client_where){
 	    .address = addr	     ? addr
 		       : c->agent[0] ? c->agent
@@ -77,6 +78,8 @@ cmd_agent_from(struct cmd_agent *to, const struct conf *c, const struct args *a)
 	    .socket = c->socket,
 	    .known_hosts = to->known_hosts,
 	    .identities = n ? to->ids : NULL,
+	    .share_dir = to->share_dir,
+	    .share_ns = c->share_ns,
 	    .embed = true,
 	    .ask = true,
 	};
@@ -88,16 +91,19 @@ cmd_ask(const struct args *a, const struct request *r, struct err *e)
 	struct cmd_agent agent;
 	struct tp_client *c;
 	struct conf conf;
-	json_t *j;
+	json_t *j = NULL;
+	bool again;
 
 	if (cmd_settings(&conf, e) < 0)
 		return NULL;
 	cmd_agent_from(&agent, &conf, a);
-	c = client_connect(&agent.where, e);
-	if (!c)
-		return NULL;
-	j = client_query_json(c, r, e);
-	tp_client_free(c);
+	do {
+		c = client_connect(&agent.where, e);
+		if (c)
+			j = client_query_json(c, r, e);
+		again = c && !j && client_connect_again(&agent.where, c, e);
+		tp_client_free(c);
+	} while (again);
 	return j;
 }
 

@@ -37,6 +37,7 @@ struct cmd_agent {
 	struct client_where where;
 	const char *ids[17];
 	char known_hosts[300];
+	char share_dir[264];
 };
 void cmd_agent_from(struct cmd_agent *to, const struct conf *c, const struct args *a);
 /* Settings, connection, one question: the answer as JSON (new reference), or NULL. */

@@ -90,16 +90,23 @@ forgot_dashes(const struct enter *en, const struct client_where *w, struct err *
 }
 
 static int
-attempt(struct enter *en, const struct client_where *w, struct client_result *res, struct err *e)
+attempt(struct enter *en, struct client_where *w, struct client_result *res, struct err *e)
 {
-	struct tp_client *c = client_connect(w, e);
+	struct tp_client *c;
+	bool again;
 	int rc;
 
-	memset(res, 0, sizeof(*res));
-	if (!c)
-		return -1;
-	rc = client_session(c, &en->req, &en->io, res, e);
-	tp_client_free(c);
+	do {
+		memset(res, 0, sizeof(*res));
+		c = client_connect(w, e);
+		if (!c)
+			return -1;
+		rc = client_session(c, &en->req, &en->io, res, e);
+		again = rc < 0 && client_connect_again(w, c, e);
+		if (again)
+			client_result_fini(res);
+		tp_client_free(c);
+	} while (again);
 	return rc;
 }
 

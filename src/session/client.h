@@ -15,11 +15,19 @@ struct client_where {
 	const char *known_hosts;
 	const char *const *identities;
 	bool embed;		 /* may start an embedded agent (root, nothing listening) */
+	const char *share_dir;	 /* of the connections that commands share; NULL: none is shared */
+	int64_t share_ns;	 /* how long one outlives its last command */
+	bool fresh;		 /* not over a shared connection that is there: it is replaced */
 	bool ask;		 /* may ask on the terminal: an unknown host key, a passphrase */
 };
 
 /* Connect and authenticate; starts the embedded agent where that applies. */
 struct tp_client *client_connect(const struct client_where *w, struct err *e);
+
+/* A request over c failed with e before it began, and only because c is shared:
+ * then true, and w->fresh is set for another client_connect(). */
+bool client_connect_again(
+    struct client_where *w, const struct tp_client *c, const struct err *e);
 
 struct client_io {
 	int in, out, err; /* -1: closed; in -1: no stdin at all (EOF at once) */

@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/str.h"
 #include "session/embed.h"
+#include "transport/mux.h"
 
 #define PORT 7022
 
@@ -82,26 +84,94 @@ open_embedded(struct err *e)
 	return c;
 }
 
-struct tp_client *
-client_connect(const struct client_where *w, struct err *e)
+/* The socket of who listens, or NULL: the address is one of TCP. */
+static const char *
+socket_of(const struct client_where *w)
 {
-	const char *path = w->socket;
-	struct err dial;
+	if (!w->address || !w->address[0])
+		return w->socket;
+	return w->address[0] == '/' ? w->address : NULL;
+}
+
+/* embedded: the agent is ours alone, and ends with us. */
+static struct tp_client *
+dial(const struct client_where *w, bool *embedded, struct err *e)
+{
+	const char *path = socket_of(w);
+	struct err why;
 	int sock;
 
-	if (w->address && w->address[0]) {
-		if (w->address[0] != '/')
-			return open_remote(w, e);
-		path = w->address;
-	}
-	sock = tp_dial(path, &dial);
-	if (sock < 0 && path == w->socket && w->embed && geteuid() == 0 &&
-	    (dial.sys == ENOENT || dial.sys == ECONNREFUSED)) {
+	if (!path)
+		return open_remote(w, e);
+	sock = tp_dial(path, &why);
+	*embedded = sock < 0 && path == w->socket && w->embed && geteuid() == 0 &&
+		    (why.sys == ENOENT || why.sys == ECONNREFUSED);
+	if (*embedded)
 		return open_embedded(e);
-	}
 	if (sock < 0) {
-		nothing_listens(path, &dial, e);
+		nothing_listens(path, &why, e);
 		return NULL;
 	}
 	return open_local(sock, e);
+}
+
+/* All that decides where a connection leads and whose it is. */
+static void
+key_of(const struct client_where *w, struct mux_key *k)
+{
+	const char *path = socket_of(w);
+	char host[300], net[64] = "";
+
+	mux_key_begin(k);
+	if (path) {
+		mux_key_add(k, path);
+	} else {
+		host_with_port(w->address, host, sizeof(host));
+		/* The same address is another host in another network namespace. */
+		if (readlink("/proc/self/ns/net", net, sizeof(net) - 1) < 0)
+			net[0] = '\0';
+		mux_key_add(k, host);
+		mux_key_add(k, net);
+		mux_key_add(k, w->known_hosts);
+		mux_key_add(k, getenv("HOME"));
+		mux_key_add(k, getenv("SSH_AUTH_SOCK"));
+		for (size_t i = 0; w->identities && w->identities[i]; i++)
+			mux_key_add(k, w->identities[i]);
+	}
+	mux_key_end(k);
+}
+
+struct tp_client *
+client_connect(const struct client_where *w, struct err *e)
+{
+	bool embedded = false;
+	struct tp_client *c;
+	struct mux_key key;
+	struct mux m;
+
+	if (!w->share_dir || w->share_ns <= 0)
+		return dial(w, &embedded, e);
+	key_of(w, &key);
+	c = mux_join(&m, w->share_dir, &key, w->fresh);
+	if (!c) {
+		c = dial(w, &embedded, e);
+		if (c && !embedded)
+			mux_offer(&m, c, w->share_ns);
+		if (m.unsafe.code != ERR_NONE && !embedded)
+			err_print(STDERR_FILENO, &m.unsafe);
+	}
+	mux_close(&m);
+	return c;
+}
+
+bool
+client_connect_again(struct client_where *w, const struct tp_client *c, const struct err *e)
+{
+	bool unbegun = (e->code == ERR_TRANSPORT && e->sys == ESHUTDOWN) ||
+		       (e->code == ERR_LIMIT && e->sys == EUSERS);
+
+	if (!c || !tp_client_shared(c) || w->fresh || !unbegun)
+		return false;
+	w->fresh = true;
+	return true;
 }

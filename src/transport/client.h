@@ -33,6 +33,8 @@ struct tp_client_opts {
 /* Handshake, host key, authentication, channel, subsystem.  Blocking, 20 s at most. */
 struct tp_client *tp_client_open(const struct tp_client_opts *o, struct err *e);
 void tp_client_free(struct tp_client *c);
+/* Its connection is a master's, which others use as well (mux.h). */
+bool tp_client_shared(const struct tp_client *c);
 
 int tp_client_fd(const struct tp_client *c);
 /* poll(2) events wanted now. */

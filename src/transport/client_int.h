@@ -8,6 +8,8 @@
 #include "base/buf.h"
 #include "transport/client.h"
 
+/* Over a connection of its own, or (plain) over a master's: then sock leads to
+ * it and carries the channel's bytes as they are, and ssh is NULL. */
 struct tp_client {
 	int sock;
 	ssh_session ssh;
@@ -19,6 +21,8 @@ struct tp_client {
 	size_t waiting;	  /* bytes of the channel that libssh holds */
 	bool stalled;	  /* a write came up short: not again before something arrives */
 	bool eof, closed, lost;
+	bool plain;
+	bool deaf; /* the master takes nothing more; what it sent is still read */
 	char tried[1024]; /* keys refused so far, one a line */
 };
 
@@ -26,6 +30,21 @@ struct tp_client {
 int client_wait(struct tp_client *c, const char *doing, struct err *e);
 /* What libssh says went wrong, as a connection error. */
 int client_lost(struct tp_client *c, const char *doing, struct err *e);
+
+/* The callbacks of the channel. */
+void client_listen(struct tp_client *c);
+
+/* client_plain.c: the functions of client.h over a master's socket. */
+struct tp_client *client_plain_new(int sock);
+void client_plain_free(struct tp_client *c);
+short client_plain_interest(const struct tp_client *c);
+int client_plain_turn(struct tp_client *c, struct err *e);
+ssize_t client_plain_read(struct tp_client *c, void *p, size_t n);
+size_t client_plain_room(const struct tp_client *c);
+ssize_t client_plain_write(struct tp_client *c, const void *p, size_t n);
+/* After a fork: the connection is the other process's from here on, and this
+ * one reaches the channel through sock. */
+void client_plain_take(struct tp_client *c, int sock);
 
 /* Is this the host we know?  Asks, stores, or refuses. */
 int known_hosts_check(struct tp_client *c, const struct tp_client_opts *o, struct err *e);

@@ -122,7 +122,7 @@ on_subsystem(ssh_session s, ssh_channel ch, const char *name, void *arg)
 	(void)s;
 	if (c->state != CH_NEW)
 		return -1;
-	if (!c->stock && strcmp(name, FRAME_SUBSYSTEM) == 0) {
+	if (!c->stock && !c->srv->mon_lost && strcmp(name, FRAME_SUBSYSTEM) == 0) {
 		c->state = CH_HEAD;
 		return 0;
 	}
@@ -159,7 +159,8 @@ srv_on_open(ssh_session ssh, void *arg)
 	struct srv *s = arg;
 	struct chan *c;
 
-	if (!s->authed || s->nchans >= s->conf->max_channels)
+	/* Without a broker nothing new can begin. */
+	if (!s->authed || s->mon_lost || s->nchans >= s->conf->max_channels)
 		return NULL;
 	c = calloc(1, sizeof(*c));
 	if (!c)

@@ -11,6 +11,8 @@
 
 #define BEAT_NS (2 * NS_PER_S)
 #define ANSWER_MS 10000
+/* Nothing was begun: the client may ask again on another connection. */
+#define UNBEGUN ESHUTDOWN
 
 static void
 lose_monitor(struct srv *s)
@@ -100,18 +102,28 @@ srv_ask(struct srv *s, const void *p, size_t n, size_t *len)
 	return s->msg[0];
 }
 
-/* What waits for an answer that will not come is told so. */
+static void
+gone_away(struct err *e, int sys, const char *why)
+{
+	err_set(e, ERR_TRANSPORT, sys, "the agent has gone away");
+	err_why(e, "%s", why);
+	err_hint(e, "try again: a new agent may be up");
+}
+
+/* What waits for an answer that will not come is told so; so is who has not asked yet. */
 static void
 orphan(struct srv *s)
 {
 	struct err e;
 
-	err_set(&e, ERR_TRANSPORT, 0, "the agent has gone away");
-	err_why(&e, "it ended before it answered the request");
-	err_hint(&e, "try again: a new agent may be up");
 	for (struct chan *c = s->chans; c; c = c->next) {
 		if (c->state == CH_WAIT)
-			chan_refuse(c, &e);
+			gone_away(&e, 0, "it ended before it answered the request");
+		else if (c->state == CH_HEAD)
+			gone_away(&e, UNBEGUN, "it ended before it was asked");
+		else
+			continue;
+		chan_refuse(c, &e);
 	}
 }
 
@@ -164,7 +176,7 @@ chan_ask(struct chan *c, const struct request *r)
 		if (rc < 0 && errno == EMSGSIZE)
 			err_set(&e, ERR_LIMIT, 0, "the request is too large");
 		else if (rc < 0)
-			err_set(&e, ERR_TRANSPORT, errno, "the agent cannot be asked");
+			gone_away(&e, UNBEGUN, "it cannot be asked");
 	}
 	buf_fini(&b);
 	if (rc < 0)

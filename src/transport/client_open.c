@@ -192,6 +192,8 @@ tp_client_open(const struct tp_client_opts *o, struct err *e)
 	}
 	ssh_init();
 	tp_sock_tune(sock);
+	/* An agent always reads: its transport is killed when it hangs. */
+	tp_sock_impatient(sock);
 	c->sock = sock;
 	c->deadline = clock_mono() + OPEN_NS;
 	buf_init(&c->in, IN_MAX);

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "transport/sock.h"
 
 #define BEAT_NS (2 * NS_PER_S)
 #define ANSWER_MS 10000
@@ -152,10 +153,12 @@ srv_beat(void *arg)
 	struct srv *s = arg;
 	const unsigned char beat = PM_HEARTBEAT;
 
-	if (s->mon_lost)
-		return;
 	/* A full queue is the broker's delay, not ours. */
-	send(s->conf->monitor, &beat, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (!s->mon_lost)
+		send(s->conf->monitor, &beat, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	/* Not TCP_USER_TIMEOUT: a client may be stopped, and come back. */
+	if (tp_sock_silent(s->conf->sock, TP_SOCK_SILENCE_MS))
+		s->ending = true;
 	loop_timer_set(s->loop, &s->beat, BEAT_NS, srv_beat, s);
 }
 

@@ -303,8 +303,8 @@ conf_load(struct conf *c, struct err *e)
 	str_copy(c->color, "auto", sizeof c->color);
 	str_copy(c->share, "60s", sizeof c->share);
 	if (choose_file(c, path, sizeof path, &named, e) < 0 || read_file(c, path, named, e) < 0 ||
-	    check_color(c, path, e) < 0 || from_environment(c, e) < 0 ||
-	    check_share(c, e) < 0 || default_socket(c, strcmp(runtime_dir, c->runtime_dir) != 0, e) < 0)
+	    check_color(c, path, e) < 0 || from_environment(c, e) < 0 || check_share(c, e) < 0 ||
+	    default_socket(c, strcmp(runtime_dir, c->runtime_dir) != 0, e) < 0)
 		return -1;
 	look_for_strangers(c);
 	return 0;

@@ -208,4 +208,3 @@ tp_client_open(const struct tp_client_opts *o, struct err *e)
 	tp_client_free(c);
 	return NULL;
 }
-

@@ -30,17 +30,16 @@ void mux_key_end(struct mux_key *k);
 
 struct mux {
 	const struct mux_key *key;
-	const char *path; /* of the directory */
-	int dir;	  /* -1: not there, or not to be used */
-	bool replace;	  /* whoever listens there is of no use */
-	bool alone;	  /* do not offer */
+	const char *path;  /* of the directory */
+	int dir;	   /* -1: not there, or not to be used */
+	bool replace;	   /* whoever listens there is of no use */
+	bool alone;	   /* do not offer */
 	struct err unsafe; /* the directory: why it is not used */
 };
 
 /* A channel of a running master, or NULL (no error): then dial, and offer.
  * fresh: not over what runs there. */
-struct tp_client *mux_join(
-    struct mux *m, const char *dir, const struct mux_key *key, bool fresh);
+struct tp_client *mux_join(struct mux *m, const char *dir, const struct mux_key *key, bool fresh);
 /* Leave the connection to a master of our own that lives until idle_ns after
  * its last channel; the client goes on over it.  When that cannot be, the
  * client stays as it is. */

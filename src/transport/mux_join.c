@@ -45,8 +45,11 @@ ask(struct mux *m)
 	auto_close int fd = mux_dial(m->dir, m->key->name);
 	int said;
 
-	if (fd < 0)
+	if (fd < 0) {
+		/* Many come at once: they find it, and need not replace it. */
+		m->alone = errno == EAGAIN;
 		return -1;
+	}
 	said = greet(fd, m->key) ? answer_of(fd, GREETING_MS) : -1;
 	if (said == MUX_SAY_WAIT)
 		said = answer_of(fd, CHANNEL_MS);

@@ -68,8 +68,8 @@ forget_arguments(void)
 	char *p;
 
 	buf_init(&b, STAT_MAX);
-	if (fd_read_file(AT_FDCWD, "/proc/self/stat", STAT_MAX - 1, &b) == 0 && (p = buf_cstr(&b)) &&
-	    (p = strrchr(p, ')'))) {
+	if (fd_read_file(AT_FDCWD, "/proc/self/stat", STAT_MAX - 1, &b) == 0 &&
+	    (p = buf_cstr(&b)) && (p = strrchr(p, ')'))) {
 		for (int i = 3; i <= ENV_END && *p; i++) {
 			p += strcspn(p, " ");
 			p += *p == ' ';

@@ -93,7 +93,8 @@ is_own_user(int sock)
 int
 mux_dial(int dir, const char *name)
 {
-	auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* Not blocking: a master that hangs may have a full queue (EAGAIN). */
+	auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct sockaddr_un sun;
 
 	address_of(&sun, dir, name);
@@ -114,8 +115,7 @@ mux_listen(int dir, const char *name, struct stat *st)
 	address_of(&sun, dir, temporary);
 	if (fd < 0 || fchmod(fd, 0600) < 0 || bind(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0)
 		return -1;
-	if (listen(fd, MUX_GUESTS) == 0 &&
-	    fstatat(dir, temporary, st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	if (listen(fd, MUX_GUESTS) == 0 && fstatat(dir, temporary, st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    renameat(dir, temporary, dir, name) == 0)
 		return steal_fd(&fd);
 	unlinkat(dir, temporary, 0);

@@ -127,10 +127,18 @@ def bench_latency(base, runc, box, agent, sshd, cleanup):
     cenv = agent.coral.env()
     alone = {**cenv, "CORAL_RUNTIME_DIR": str(base / "nobody")}
     (base / "nobody").mkdir()
+    cold = {**cenv, "CORAL_SHARE": "0"}
     coral = agent.coral.argv
+    known = agent.home / ".local/state/coral"
+    known.mkdir(parents=True)
+    (known / "known_hosts").write_text(run(["ssh-keyscan", "-p", agent.port, "127.0.0.1"]).stdout)
+    tcp = ["--agent-addr", f"127.0.0.1:{agent.port}", "--identity", sshd.key.path]
     rows = {
         "nsenter -a": (["nsenter", "-a", "-t", str(box.pid), "true"], env),
-        "coral exec, agent on a socket": (coral("exec", "--pid", box.pid, "--", "true"), cenv),
+        "coral exec, socket, shared": (coral("exec", "--pid", box.pid, "--", "true"), cenv),
+        "coral exec, socket, cold": (coral("exec", "--pid", box.pid, "--", "true"), cold),
+        "coral exec, TCP, shared": (coral("exec", *tcp, "--pid", box.pid, "--", "true"), cenv),
+        "coral exec, TCP, cold": (coral("exec", *tcp, "--pid", box.pid, "--", "true"), cold),
         "coral exec, embedded agent": (coral("exec", "--pid", box.pid, "--", "true"), alone),
         "coral exec, by service": (coral("exec", "--service", "bench", "--", "true"), cenv),
         "runc exec": (runc.exec_argv(box, "true"), env),
@@ -175,12 +183,15 @@ def bench_bulk(base, box, agent, sshd):
         inside = box.root / "dev/shm/blob"
         head = f"head -c {BULK} /dev/zero"
         coral = agent.coral.argv("exec", "--pid", box.pid, "--", "sh", "-c")
+        cold = {**agent.coral.env(), "CORAL_SHARE": "0"}
         rows_down = {"ssh": down(sshd.argv(head), env),
-                     "coral exec": down([*coral, head], agent.coral.env()),
+                     "coral exec": down([*coral, head], cold),
+                     "coral exec, shared": down([*coral, head], agent.coral.env()),
                      "ssh into coral": down(sshd.argv(head, port=agent.port,
                                                       user=f"pid.{box.pid}"), env)}
         rows_up = {"ssh": up(sshd.argv("wc -c"), env, data),
-                   "coral exec": up([*coral, "wc -c"], agent.coral.env(), data),
+                   "coral exec": up([*coral, "wc -c"], cold, data),
+                   "coral exec, shared": up([*coral, "wc -c"], agent.coral.env(), data),
                    "ssh into coral": up(sshd.argv("wc -c", port=agent.port,
                                                   user=f"pid.{box.pid}"), env, data)}
         table(f"{BULK >> 20} MiB down, recorded", "MB/s", rows_down, "ssh", smaller=False)

@@ -12,7 +12,7 @@ import threading
 import pytest
 
 from house.coral import Coral, Key, status_of
-from house.util import alive, cmdline, wait_for
+from house.util import alive, cmdline, run, wait_for
 
 
 def masters(home):
@@ -37,13 +37,17 @@ def quiet(done, out=b""):
     assert (done.code, done.out, done.err) == (0, out, b""), done
 
 
+def trust(agent):
+    """Its host key is known to its own client."""
+    known = agent.home / ".local/state/coral"
+    known.mkdir(parents=True)
+    (known / "known_hosts").write_text(run(["ssh-keyscan", "-p", agent.port, "127.0.0.1"]).stdout)
+
+
 @pytest.fixture
 def flags(net_agent, key):
     """Flags for TCP; the host's key is known, the person's is alice's."""
-    known = net_agent.home / ".local/state/coral"
-    known.mkdir(parents=True)
-    public = (net_agent.coral.state / "host_key.pub").read_text().split()
-    (known / "known_hosts").write_text(f"[127.0.0.1]:{net_agent.port} {public[0]} {public[1]}\n")
+    trust(net_agent)
     return ["--agent-addr", f"127.0.0.1:{net_agent.port}", "--identity", key.path]
 
 
@@ -55,6 +59,7 @@ def way(request, net_agent, flags):
 
 def test_second_command_makes_no_connection(way, box):
     agent, flags = way
+    wait_for("ssh-keyscan's transports to end", lambda: not agent.transports())
     quiet(agent.coral.run("exec", *flags, "--pid", box.pid, "--", "echo", "1"), b"1\n")
     first = agent.transports(), masters(agent.home)
     assert [len(x) for x in first] == [1, 1]
@@ -72,7 +77,7 @@ def test_master_holds_nothing_of_the_command(way, box):
     assert not pathlib.Path(f"/proc/{pid}/environ").read_bytes().strip(b"\0")
     assert [os.readlink(f"/proc/{pid}/fd/{n}") for n in range(3)] == ["/dev/null"] * 3
     assert os.readlink(f"/proc/{pid}/cwd") == "/"
-    assert len(os.listdir(f"/proc/{pid}/fd")) == 6
+    wait_for("its guest's socket to go", lambda: len(os.listdir(f"/proc/{pid}/fd")) == 6)
     assert os.getsid(pid) == pid and os.getsid(pid) != os.getsid(0)
     assert status_of(pid)["SigBlk"].strip() == "0" * 16
 
@@ -201,10 +206,7 @@ def test_sessions_that_outlive_their_clients(way, box):
 def test_other_identity_other_connection(make_agent, home, box):
     keys = {name: Key(home, name) for name in ("alice", "bob")}
     agent = make_agent(listen=True, keys="".join(k.line(f'user="{n}"') for n, k in keys.items()))
-    known = agent.home / ".local/state/coral"
-    known.mkdir(parents=True)
-    public = (agent.coral.state / "host_key.pub").read_text().split()
-    (known / "known_hosts").write_text(f"[127.0.0.1]:{agent.port} {public[0]} {public[1]}\n")
+    trust(agent)
     for name in ("alice", "bob", "alice"):
         quiet(agent.coral.run("exec", "--agent-addr", f"127.0.0.1:{agent.port}", "--identity",
                               keys[name].path, "--pid", box.pid, "--", "true"))

@@ -163,8 +163,8 @@ static void
 test_hostile_guests(void)
 {
 	static const unsigned char huge[] = {0xff, 0xff, 0xff, 0xff, 'x'};
-	unsigned char hello[4 + sizeof(key.blob)] = {0, 0, (unsigned char)(key.n >> 8),
-	    (unsigned char)key.n};
+	unsigned char hello[4 + sizeof(key.blob)] = {
+	    0, 0, (unsigned char)(key.n >> 8), (unsigned char)key.n};
 	int fds[200];
 	int fd = raw_dial();
 
@@ -236,7 +236,8 @@ test_share(void)
 		is_int(opens, 2, "over one connection");
 		shutdown(tp_client_fd(b), SHUT_WR);
 		send_all(b, "", 0);
-		is_int((intmax_t)receive(b, (char[4]){0}, 4), 0, "a half-close passes, and the end comes back");
+		is_int((intmax_t)receive(b, (char[4]){0}, 4), 0,
+		    "a half-close passes, and the end comes back");
 		ok(tp_client_ended(b), "as an end");
 		tp_client_free(b);
 	}
@@ -290,7 +291,8 @@ test_full(void)
 		send_request(c[n], REQ_PS, "");
 	is_int(n, 16, "sixteen share");
 	c[16] = join(&alone);
-	ok(c[16] == NULL && alone, "the seventeenth is told to dial, and to leave the others alone");
+	ok(c[16] == NULL && alone,
+	    "the seventeenth is told to dial, and to leave the others alone");
 	ok(c[15] && echoes(c[15], "last"), "who has a channel keeps it");
 	for (size_t i = 0; i < COUNT_OF(c); i++)
 		tp_client_free(c[i]);
@@ -367,8 +369,9 @@ test_place(void)
 	chmod(dir, 0700);
 	mux_key_begin(&other);
 	for (int i = 0; i < 100; i++)
-		mux_key_add(&other, "a name of one hundred and more letters, repeated until it does not "
-				    "fit into what a master would be asked for any more");
+		mux_key_add(&other,
+		    "a name of one hundred and more letters, repeated until it does not "
+		    "fit into what a master would be asked for any more");
 	mux_key_end(&other);
 	mux_join(&m, dir, &other, false);
 	ok(m.alone, "what is too long is not shared");

@@ -7,6 +7,7 @@
 
 #include "base/attr.h"
 #include "base/conf.h"
+#include "base/clock.h"
 #include "tap.h"
 
 #define NOBODY 65534
@@ -74,6 +75,7 @@ test_defaults(void)
 	is_str(c.config_dir, dir, "config_dir");
 	is_str(c.proc_root, "/proc", "proc_root");
 	is_str(c.color, "auto", "color");
+	is_int(c.share_ns, 60 * NS_PER_S, "share");
 	is_str(c.service, "", "service");
 	is_str(c.warning, "", "no warning");
 }
@@ -82,7 +84,7 @@ static void
 test_order(void)
 {
 	put_file("service: from-file\nstate_dir: /file/state\nruntime_dir: /file/run\n"
-		 "color: never\n"
+		 "color: never\nshare: no\n"
 		 "agent:\n  address: file:1\n  listen: 127.0.0.1:7022\n  environment: 7\n");
 	is_int(load(), 0, "the file");
 	is_str(c.service, "from-file", "service");
@@ -91,11 +93,15 @@ test_order(void)
 	is_str(c.agent, "file:1", "agent.address");
 	is_str(c.listen, "127.0.0.1:7022", "agent.listen");
 	is_str(c.environment, "7", "a number is text");
+	is_int(c.share_ns, 0, "share: no");
+	setenv("CORAL_SHARE", "10m", 1);
 	setenv("SERVICE_NAME", "sidecar", 1);
 	setenv("CORAL_STATE_DIR", "/env/state", 1);
 	setenv("CORAL_RUNTIME_DIR", "/env/run", 1);
 	setenv("CORAL_AGENT", "env:2", 1);
 	is_int(load(), 0, "the environment");
+	is_int(c.share_ns, 600 * NS_PER_S, "CORAL_SHARE");
+	unsetenv("CORAL_SHARE");
 	is_str(c.service, "from-file", "SERVICE_NAME only fills a gap");
 	is_str(c.state_dir, "/env/state", "CORAL_STATE_DIR");
 	is_str(c.socket, "/env/run/agent.sock", "CORAL_RUNTIME_DIR");
@@ -151,6 +157,7 @@ test_wrong(void)
 	refused_file("service:\n", "service is not a text", "coral.yaml(5)");
 	refused_file("- x\n", "the file is not a mapping", "coral.yaml(5)");
 	refused_file("color: blue\n", "color is not auto, always or never", "coral.yaml(5)");
+	refused_file("share: often\n", "share is not a duration: often", "CORAL_SHARE");
 	put_file("a: [\n");
 	refused("not valid YAML", "", "");
 	memset(large, 'x', sizeof(large));

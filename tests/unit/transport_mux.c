@@ -12,7 +12,7 @@
 
 static struct fake fake;
 static struct mux_key key;
-static char dir[100];
+static char dir[64];
 
 static void
 make_key(struct mux_key *k, const char *what)
@@ -385,7 +385,7 @@ main(void)
 	signal(SIGCHLD, SIG_DFL);
 	fake_init(&fake);
 	fake.max_channels = 16;
-	snprintf(dir, sizeof(dir), "%s/mux", fake.dir);
+	snprintf(dir, sizeof(dir), "%.50s/mux", fake.dir);
 	mkdir(dir, 0700);
 	make_key(&key, "here");
 	test_share();

@@ -279,14 +279,12 @@ check_color(const struct conf *c, const char *file, struct err *e)
 }
 
 static int
-check_share(struct conf *c, struct err *e)
+check_share(struct conf *c, const char *from, struct err *e)
 {
 	c->share_ns = 0;
 	if (strcmp(c->share, "no") == 0 || clock_parse_duration(c->share, &c->share_ns) == 0)
 		return 0;
-	err_set(e, ERR_CONFIG, 0, "the value of share is not a duration: %s", c->share);
-	err_why(e, "it says how long a connection is kept for later commands: 60s, 10m, or no");
-	return err_hint(e, "correct it in the configuration, or in CORAL_SHARE");
+	return wrong_kind("share", "a duration such as 60s, or no", from, e);
 }
 
 int
@@ -303,7 +301,8 @@ conf_load(struct conf *c, struct err *e)
 	str_copy(c->color, "auto", sizeof c->color);
 	str_copy(c->share, "60s", sizeof c->share);
 	if (choose_file(c, path, sizeof path, &named, e) < 0 || read_file(c, path, named, e) < 0 ||
-	    check_color(c, path, e) < 0 || from_environment(c, e) < 0 || check_share(c, e) < 0 ||
+	    check_color(c, path, e) < 0 || check_share(c, path, e) < 0 ||
+	    from_environment(c, e) < 0 || check_share(c, "CORAL_SHARE", e) < 0 ||
 	    default_socket(c, strcmp(runtime_dir, c->runtime_dir) != 0, e) < 0)
 		return -1;
 	look_for_strangers(c);

@@ -109,7 +109,9 @@ def test_a_client_that_reads_nothing(agent, box):
     proc.communicate()
 
 
-def test_a_client_that_never_reads_again(agent, box):
+@pytest.mark.parametrize("share", ["0", "1s"])
+def test_a_client_that_never_reads_again(agent, box, share):
+    agent.coral.extra["CORAL_SHARE"] = share
     proc, inside = full_to_the_brim(agent, box)
     os.kill(inside, signal.SIGKILL)
     wait_for("the session to end", lambda: agent.coral.sessions()[0]["state"] == "ended", 10)

@@ -113,6 +113,7 @@ def test_watchdog(connected, agent, box):
     """A transport that hangs is killed in about ten seconds, and others never notice."""
     proc, pid = connected
     os.kill(pid, signal.SIGSTOP)
+    agent.coral.extra["CORAL_SHARE"] = "0"  # others: those on other connections
     assert agent.coral.run("exec", "--pid", box.pid, "--", "echo", "on").out == b"on\n"
     wait_for("the watchdog", lambda: not alive(pid), 20)
     assert proc.wait(15) == 255

@@ -278,6 +278,35 @@ test_slow_reader(void)
 	waitpid(broker, NULL, 0);
 }
 
+/* As much the other way, to a reader that is slow; keys are exchanged anew on the way. */
+static void
+test_upload(void)
+{
+	static unsigned char p[65536];
+	struct tp_client *a, *b;
+	pid_t broker;
+	char k = 0;
+
+	fake.rekey = 8 << 20;
+	a = first_client(&broker, IDLE_NS);
+	fake.rekey = 0;
+	b = a ? join(NULL) : NULL;
+	if (!ok(a && b, "two clients"))
+		return;
+	send_request(a, REQ_SHOW, "52428800");
+	send_request(b, REQ_SHOW, "52428800");
+	for (int i = 0; i < 800; i++) {
+		send_all(a, p, sizeof(p));
+		send_all(b, p, sizeof(p));
+	}
+	ok(receive(a, &k, 1) == 1 && k == 'k', "50 MB up");
+	ok(receive(b, &k, 1) == 1 && k == 'k', "on each of two channels");
+	tp_client_free(a);
+	tp_client_free(b);
+	kill(broker, SIGKILL);
+	waitpid(broker, NULL, 0);
+}
+
 static void
 test_full(void)
 {
@@ -390,6 +419,7 @@ main(void)
 	make_key(&key, "here");
 	test_share();
 	test_slow_reader();
+	test_upload();
 	test_full();
 	test_ends();
 	test_place();

@@ -100,7 +100,7 @@ int
 tp_client_turn(struct tp_client *c, struct err *e)
 {
 	if (c->plain)
-		return client_plain_turn(c, e);
+		return 0;
 	if (c->lost)
 		return client_lost(c, "in use", e);
 	c->stalled = false;

@@ -38,7 +38,6 @@ void client_listen(struct tp_client *c);
 struct tp_client *client_plain_new(int sock);
 void client_plain_free(struct tp_client *c);
 short client_plain_interest(const struct tp_client *c);
-int client_plain_turn(struct tp_client *c, struct err *e);
 ssize_t client_plain_read(struct tp_client *c, void *p, size_t n);
 size_t client_plain_room(const struct tp_client *c);
 ssize_t client_plain_write(struct tp_client *c, const void *p, size_t n);

@@ -59,14 +59,6 @@ client_plain_interest(const struct tp_client *c)
 	return (short)(POLLIN | (c->stalled && !c->deaf ? POLLOUT : 0));
 }
 
-int
-client_plain_turn(struct tp_client *c, struct err *e)
-{
-	(void)e;
-	c->stalled = false;
-	return 0;
-}
-
 /* A master that dies leaves what it had sent, then an end or ECONNRESET. */
 ssize_t
 client_plain_read(struct tp_client *c, void *p, size_t n)
@@ -86,7 +78,7 @@ client_plain_read(struct tp_client *c, void *p, size_t n)
 size_t
 client_plain_room(const struct tp_client *c)
 {
-	return c->stalled || c->deaf || c->eof ? 0 : ROOM;
+	return c->deaf || c->eof ? 0 : ROOM;
 }
 
 ssize_t
@@ -103,6 +95,7 @@ client_plain_write(struct tp_client *c, const void *p, size_t n)
 		c->deaf = errno != EAGAIN && errno != EINTR;
 		put = 0;
 	}
+	/* Until a write is whole, and not for one turn: only poll(2) knows when to go on. */
 	c->stalled = (size_t)put < n;
 	return put;
 }

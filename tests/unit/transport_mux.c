@@ -75,7 +75,9 @@ send_all(struct tp_client *c, const void *p, size_t n)
 
 		at += put;
 		n -= (size_t)put;
-		if (n == 0 || put > 0)
+		/* As who queues: a turn after each write, then no try before poll(2) says so. */
+		tp_client_turn(c, &e);
+		if (n == 0)
 			continue;
 		w.events = tp_client_interest(c);
 		if (poll(&w, 1, PATIENCE_MS) <= 0)

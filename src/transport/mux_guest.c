@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "transport/sock.h"
 
 #define LATE_NS (2 * NS_PER_S)
 
@@ -142,6 +143,7 @@ on_door(void *arg, short revents)
 	(void)revents;
 	while (m->nguests < MUX_GUESTS &&
 	       (fd = accept4(m->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
+		tp_sock_tune(fd);
 		if (is_own_user(fd))
 			admit(m, fd);
 		else

@@ -12,6 +12,7 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "transport/sock.h"
 
 void
 mux_key_begin(struct mux_key *k)
@@ -98,6 +99,8 @@ mux_dial(int dir, const char *name)
 	struct sockaddr_un sun;
 
 	address_of(&sun, dir, name);
+	if (fd >= 0)
+		tp_sock_tune(fd);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0 || !is_own_user(fd))
 		return -1;
 	return steal_fd(&fd);

@@ -114,8 +114,8 @@ receive(struct tp_client *c, void *p, size_t n)
 	struct err e;
 
 	while (got < n && !tp_client_ended(c)) {
-		struct pollfd w = {.fd = tp_client_fd(c), .events = tp_client_interest(c)};
 		ssize_t more = tp_client_read(c, (unsigned char *)p + got, n - got);
+		struct pollfd w = {.fd = tp_client_fd(c), .events = tp_client_interest(c)};
 
 		got += (size_t)more;
 		if (more == 0 && !tp_client_ended(c) && poll(&w, 1, PATIENCE_MS) <= 0)

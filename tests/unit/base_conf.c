@@ -157,7 +157,8 @@ test_wrong(void)
 	refused_file("service:\n", "service is not a text", "coral.yaml(5)");
 	refused_file("- x\n", "the file is not a mapping", "coral.yaml(5)");
 	refused_file("color: blue\n", "color is not auto, always or never", "coral.yaml(5)");
-	refused_file("share: often\n", "share is not a duration such as 60s, or no", "coral.yaml(5)");
+	refused_file(
+	    "share: often\n", "share is not a duration such as 60s, or no", "coral.yaml(5)");
 	put_file("a: [\n");
 	refused("not valid YAML", "", "");
 	memset(large, 'x', sizeof(large));

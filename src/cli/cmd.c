@@ -13,6 +13,9 @@
 const struct cmd *const cmd_table[] = {
     &cmd_exec,
     &cmd_shell,
+    &cmd_attach,
+    &cmd_watch,
+    &cmd_join,
     &cmd_ps,
     &cmd_sessions,
     &cmd_sessions_ls,

@@ -101,7 +101,7 @@ cmd_ask(const struct args *a, const struct request *r, struct err *e)
 		c = client_connect(&agent.where, e);
 		if (c)
 			j = client_query_json(c, r, e);
-		again = c && !j && client_connect_again(&agent.where, c, e);
+		again = c && !j && client_connect_again(&agent.where, tp_client_shared(c), e);
 		tp_client_free(c);
 	} while (again);
 	return j;

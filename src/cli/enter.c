@@ -45,7 +45,7 @@ choose(struct enter *en, const struct client_where *w, struct err *e)
 	json_t *targets;
 	int rc;
 
-	if (e->code != ERR_AMBIGUOUS || !choose_possible())
+	if (en->req.id[0] || e->code != ERR_AMBIGUOUS || !choose_possible())
 		return -1;
 	targets = list_targets(w, &en->req, &ignored);
 	if (!targets)
@@ -93,34 +93,48 @@ static int
 attempt(struct enter *en, struct client_where *w, struct client_result *res, struct err *e)
 {
 	struct tp_client *c;
-	bool again;
+	bool shared;
 	int rc;
 
-	do {
+	for (;;) {
 		memset(res, 0, sizeof(*res));
 		c = client_connect(w, e);
 		if (!c)
 			return -1;
+		shared = tp_client_shared(c);
 		rc = client_session(c, &en->req, &en->io, res, e);
-		again = rc < 0 && client_connect_again(w, c, e);
-		if (again)
-			client_result_fini(res);
-		tp_client_free(c);
-	} while (again);
-	return rc;
+		if (rc == 0 || !client_connect_again(w, shared, e))
+			return rc;
+		client_result_fini(res);
+	}
+}
+
+/* Also the agent that is started for this command: another one finds its sessions. */
+static struct tp_client *
+again(void *arg, struct err *e)
+{
+	return client_connect(arg, e);
 }
 
 static int
 run(struct enter *en)
 {
+	/* An attempt to connect again may outlive us. */
+	static struct client_where quietly;
+	static struct cmd_agent agent;
 	struct client_result res;
-	struct cmd_agent agent;
 	struct err e;
 	int rc, code;
 
 	cmd_agent_from(&agent, &en->conf, en->args);
+	quietly = agent.where;
+	quietly.ask = false;
+	/* Whose connection was lost may hold a dead one. */
+	quietly.share_dir = NULL;
 	en->io.opened = on_opened;
 	en->io.arg = en;
+	en->io.again = again;
+	en->io.again_arg = &quietly;
 	rc = attempt(en, &agent.where, &res, &e);
 	if (rc < 0 && !forgot_dashes(en, &agent.where, &e) && !res.result) {
 		int chose = choose(en, &agent.where, &e);
@@ -136,6 +150,8 @@ run(struct enter *en)
 	}
 	outcome_report(en, &res, rc < 0 ? &e : NULL);
 	code = rc < 0 ? cmd_fail_exec(&e) : res.exit_code;
+	if (rc == 0 && res.left)
+		enter_left(en, &res);
 	client_result_fini(&res);
 	return code;
 }
@@ -144,7 +160,7 @@ int
 enter_main(const struct args *a, enum request_verb verb, enter_words *words, int argc, char **argv,
     int dashdash)
 {
-	struct enter en;
+	static struct enter en; /* as in run() */
 	struct err e;
 	int rc;
 

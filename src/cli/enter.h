@@ -2,7 +2,7 @@
 #ifndef CORAL_CLI_ENTER_H
 #define CORAL_CLI_ENTER_H
 
-/* What exec and shell have in common. */
+/* What exec, shell, attach, watch and join have in common. */
 #include <jansson.h>
 #include "base/conf.h"
 #include "cli/cmds.h"
@@ -18,6 +18,22 @@ struct enter {
 	char **loose;  /* the command, when its first word may be a forgotten target; or NULL */
 };
 
+/* Rows of attach, watch and join too. */
+#define ENTER_ESCAPE_OPT                                                                           \
+	{                                                                                          \
+		"escape", 0, OPT_STR, "CHAR|none",                                                 \
+		    "what begins an escape in a terminal, as the first of a line (default ~)",     \
+		    COMP_WORDS, "none"                                                             \
+	}
+#define ENTER_QUIET_OPT                                                                            \
+	{                                                                                          \
+		"quiet", 'q', OPT_FLAG, NULL, "no notices on standard error", COMP_NONE, NULL      \
+	}
+#define ENTER_STATUS_OPT                                                                           \
+	{                                                                                          \
+		"status-fd", 0, OPT_INT, "N", "write the outcome as JSON to this descriptor",      \
+		    COMP_NONE, NULL                                                                \
+	}
 /* Rows of both, to be followed by the verb's own. */
 #define ENTER_OPTS                                                                                 \
 	{"service", 0, OPT_STR, "NAME", "enter the container of this service", COMP_SERVICE,       \
@@ -43,7 +59,7 @@ struct enter {
 		COMP_NONE, NULL},                                                                  \
 	    {"env-file", 0, OPT_LIST, "FILE", "set the variables that this file lists", COMP_FILE, \
 		NULL},                                                                             \
-	    {"quiet", 'q', OPT_FLAG, NULL, "no notices on standard error", COMP_NONE, NULL},       \
+	    ENTER_QUIET_OPT,                                                                       \
 	    {"timeout", 0, OPT_DUR, "DUR", "end the command after this long (exit status 124)",    \
 		COMP_NONE, NULL},                                                                  \
 	    {"namespaces", 0, OPT_STR, "LIST", "enter only these, such as mnt,pid,net",            \
@@ -55,20 +71,18 @@ struct enter {
 		COMP_WORDS, "auto copy"},                                                          \
 	    {"no-record", 0, OPT_FLAG, NULL, "do not record, where policy permits", COMP_NONE,     \
 		NULL},                                                                             \
-	    {"on-disconnect", 0, OPT_STR, "hangup|kill",                                           \
+	    {"on-disconnect", 0, OPT_STR, "detach|hangup|kill",                                    \
 		"what becomes of the command when the connection is lost", COMP_WORDS,             \
-		"hangup kill"},                                                                    \
+		"detach hangup kill"},                                                             \
+	    ENTER_ESCAPE_OPT,                                                                      \
 	    {"explain", 0, OPT_FLAG, NULL,                                                         \
 		"say on standard error what of the container's context was applied", COMP_NONE,    \
 		NULL},                                                                             \
-	{                                                                                          \
-		"status-fd", 0, OPT_INT, "N", "write the outcome as JSON to this descriptor",      \
-		    COMP_NONE, NULL                                                                \
-	}
+	ENTER_STATUS_OPT
 
 /* Puts a command's words into the request. */
 typedef int enter_words(struct enter *en, int argc, char **argv, int dashdash, struct err *e);
-/* All of coral exec or coral shell: prints what is to be printed, and returns the exit status. */
+/* All of such a command: prints what is to be printed, and returns the exit status. */
 int enter_main(const struct args *a, enum request_verb verb, enter_words *words, int argc,
     char **argv, int dashdash);
 
@@ -80,6 +94,10 @@ void enter_fini(struct enter *en);
 int enter_target(struct enter *en, const char *word, struct err *e);
 /* Decides tty, size, raw mode; `by_default` where no flag says anything. */
 int enter_tty(struct enter *en, bool by_default, struct err *e);
+/* enter_attach.c: a session by its id, a prefix of it, or (attach) by being the only one. */
+int enter_session(struct enter *en, const char *id, struct err *e);
+/* What those have to say who leave a session that goes on. */
+void enter_left(const struct enter *en, const struct client_result *res);
 
 /* enter_env.c: --env-file, then --env. */
 int enter_env(struct request *r, const struct args *a, struct err *e);

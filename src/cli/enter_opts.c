@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "pty/term.h"
+#include "session/client_escape.h"
 
 static int
 take(const struct args *a, const char *name, char *out, size_t size, struct err *e)
@@ -39,17 +40,40 @@ take_disconnect(struct request *r, const struct args *a, struct err *e)
 
 	if (!s)
 		return 0;
-	if (strcmp(s, "hangup") == 0)
+	if (strcmp(s, "detach") == 0)
+		r->on_disconnect = REQ_DISC_DETACH;
+	else if (strcmp(s, "hangup") == 0)
 		r->on_disconnect = REQ_DISC_HANGUP;
 	else if (strcmp(s, "kill") == 0)
 		r->on_disconnect = REQ_DISC_KILL;
 	else {
 		err_set(e, ERR_USAGE, 0, "--on-disconnect cannot be %s", s);
-		err_why(e, strcmp(s, "detach") == 0
-			       ? "sessions do not outlive their connection in this version"
-			       : "there are: hangup, kill");
-		return err_hint(
-		    e, "--on-disconnect hangup, or tmux in the container to keep a shell");
+		err_why(e, "there are: detach, hangup, kill");
+		return err_hint(e, "--on-disconnect detach, and coral attach later");
+	}
+	return 0;
+}
+
+/* One character, ^X for a control character, or "none". */
+static int
+take_escape(struct enter *en, const struct args *a, struct err *e)
+{
+	const char *s = args_str(a, "escape");
+
+	en->io.escape = CLIENT_ESCAPE_DEFAULT;
+	if (!s)
+		return 0;
+	if (strcmp(s, "none") == 0)
+		en->io.escape = CLIENT_ESCAPE_NONE;
+	else if (*s > ' ' && *s < 0x7f && !s[1])
+		en->io.escape = (unsigned char)*s;
+	else if (s[0] == '^' && s[1] >= '@' && s[1] <= '_' && s[1] != '[' && !s[2])
+		en->io.escape = s[1] & 0x1f;
+	else {
+		err_set(e, ERR_USAGE, 0, "--escape cannot be \"%s\"", s);
+		err_why(e, "it is one printable ASCII character, ^X for a control character, or "
+			   "none");
+		return err_hint(e, "--escape none");
 	}
 	return 0;
 }
@@ -138,8 +162,10 @@ enter_init(struct enter *en, const struct args *a, enum request_verb verb, struc
 		err_why(e, "both were given");
 		return err_hint(e, "leave one out");
 	}
+	/* Where there is nobody who waits for the rest, nobody comes back for it. */
+	r->resumable = !en->as_json;
 	return take_numbers(r, a, e) < 0 || take_disconnect(r, a, e) < 0 ||
-		       take_seccomp(r, a, e) < 0
+		       take_escape(en, a, e) < 0 || take_seccomp(r, a, e) < 0
 		   ? -1
 		   : 0;
 }
@@ -234,6 +260,7 @@ enter_tty(struct enter *en, bool by_default, struct err *e)
 	r->xpixel = ws.ws_xpixel;
 	r->ypixel = ws.ws_ypixel;
 	take_term(r);
-	enter_locale(r);
+	if (r->verb == REQ_EXEC || r->verb == REQ_SHELL)
+		enter_locale(r);
 	return 0;
 }

@@ -93,7 +93,10 @@ outcome(const struct client_result *res, const struct err *e)
 		add_error(o, e);
 	} else if (res) {
 		json_object_set_new(o, "exit_code", json_integer(res->exit_code));
-		if (!res->result)
+		if (res->left) {
+			json_object_set(o, "left", json_object_get(res->left, "why"));
+			json_object_set(o, "session_id", json_object_get(res->left, "id"));
+		} else if (!res->result)
 			set_string(o, "cause", "transport");
 	}
 	return o;

@@ -24,10 +24,9 @@ struct client_where {
 /* Connect and authenticate; starts the embedded agent where that applies. */
 struct tp_client *client_connect(const struct client_where *w, struct err *e);
 
-/* A request over c failed with e before it began, and only because c is shared:
- * then true, and w->fresh is set for another client_connect(). */
-bool client_connect_again(
-    struct client_where *w, const struct tp_client *c, const struct err *e);
+/* A request failed with e before it began, and only because its connection was `shared` (see
+ * tp_client_shared()): then true, and w->fresh is set for another client_connect(). */
+bool client_connect_again(struct client_where *w, bool shared, const struct err *e);
 
 struct client_io {
 	int in, out, err; /* -1: closed; in -1: no stdin at all (EOF at once) */
@@ -37,15 +36,22 @@ struct client_io {
 	/* Called once, with FR_OPENED's object (borrowed), before the first byte of output; or NULL. */
 	void (*opened)(void *arg, const json_t *opened);
 	void *arg;
+	int escape;	  /* the character that begins an escape, with `raw` only; or -1 */
+	/* Connects anew after a loss, without asking anybody; in a thread of its own, which may
+	 * outlive the session: again_arg stays.  NULL: a loss is the end. */
+	struct tp_client *(*again)(void *arg, struct err *e);
+	void *again_arg;
 };
 struct client_result {
 	json_t *result; /* FR_RESULT's object, with what only FR_OPENED said; owned; NULL when none arrived */
+	json_t *left;	/* the session goes on without us: FR_LEFT's object or one like it, with "id"; owned */
 	struct buf out, err; /* when captured: the first 16 MiB */
 	uint64_t out_bytes, err_bytes; /* delivered */
 	int exit_code;	/* what coral should exit with */
 };
 void client_result_fini(struct client_result *res);
-/* exec and shell.  0: the session ran (see result); -1: err.  The terminal is restored either way. */
+/* exec, shell, attach, watch and join.  0: the session ran (see result); -1: err.  The terminal is
+ * restored either way.  c is freed. */
 int client_session(struct tp_client *c, const struct request *r, const struct client_io *io,
     struct client_result *res, struct err *e);
 /* Everything else: the answer's bytes through `take` (return -1 to stop) until FR_END. */

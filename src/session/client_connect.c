@@ -165,12 +165,12 @@ client_connect(const struct client_where *w, struct err *e)
 }
 
 bool
-client_connect_again(struct client_where *w, const struct tp_client *c, const struct err *e)
+client_connect_again(struct client_where *w, bool shared, const struct err *e)
 {
 	bool unbegun = (e->code == ERR_TRANSPORT && e->sys == ESHUTDOWN) ||
 		       (e->code == ERR_LIMIT && e->sys == EUSERS);
 
-	if (!c || !tp_client_shared(c) || w->fresh || !unbegun)
+	if (!shared || w->fresh || !unbegun)
 		return false;
 	w->fresh = true;
 	return true;

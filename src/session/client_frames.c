@@ -10,28 +10,24 @@
 #include "base/str.h"
 #include "pty/term.h"
 
-/* One line of text from the agent, for the person; the terminal may be raw. */
-static void
-notice(const struct client_run *s, const char *text, size_t n)
+/* One line of text from the agent, for the person; in a raw terminal wherever the cursor is. */
+void
+client_run_notice(const struct client_run *s, const char *text, size_t n)
 {
+	const char *end = s->raw ? "\r\n" : "\n";
 	char line[2048];
 	size_t len;
 
 	if (s->io->quiet || n == 0)
 		return;
-	len = str_copy(line, "coral: ", sizeof(line));
+	len = str_copy(line, s->raw ? "\r\ncoral: " : "coral: ", sizeof(line));
 	len += str_vis_n(line + len, sizeof(line) - len - 2, text, n);
-	memcpy(line + len, "\r\n", 2);
-	if (s->io->raw)
-		fd_write_all(STDERR_FILENO, line, len + 2);
-	else {
-		line[len] = '\n';
-		fd_write_all(STDERR_FILENO, line, len + 1);
-	}
+	len += str_copy(line + len, end, sizeof(line) - len);
+	fd_write_all(STDERR_FILENO, line, len);
 }
 
-static json_t *
-parse_object(const struct frame *f, const char *what, struct err *e)
+json_t *
+client_run_object(const struct frame *f, const char *what, struct err *e)
 {
 	json_t *j = json_parse((const char *)f->data, f->len, e);
 
@@ -43,34 +39,83 @@ parse_object(const struct frame *f, const char *what, struct err *e)
 	return NULL;
 }
 
+/* Which session it is, and how we come back to it. */
+static int
+take_names(struct client_run *s, const struct frame *f)
+{
+	const char *id = json_str(s->opened, "session_id"), *token = json_str(s->opened, "resume");
+
+	if (!id)
+		id = json_str(s->opened, "id");
+	/* It is shown, and sent back. */
+	if (id && strspn(id, "0123456789abcdefghijklmnopqrstuvwxyz") == strlen(id))
+		str_copy(s->id, id, sizeof(s->id));
+	if (!token)
+		return 0;
+	if (!s->req->resumable || !client_is_token(token))
+		return err_set(s->e, ERR_PROTOCOL, 0, "the agent's answer cannot be read");
+	str_copy(s->token, token, sizeof(s->token));
+	client_link_keep(&s->link, f);
+	return 0;
+}
+
+static void
+greet(struct client_run *s)
+{
+	json_int_t rows = json_int(s->opened, "rows", 0), cols = json_int(s->opened, "cols", 0);
+	const char *text = json_str(s->opened, "notice");
+	char line[160];
+
+	if (text)
+		client_run_notice(s, text, strlen(text));
+	if (!s->looks || !s->tty || !isatty(s->io->out) || (rows <= s->rows && cols <= s->cols))
+		return;
+	snprintf(line, sizeof(line),
+	    "this terminal has %ux%u, the session's %lldx%lld: what does not fit is not shown well",
+	    s->cols, s->rows, (long long)cols, (long long)rows);
+	client_run_notice(s, line, strlen(line));
+}
+
+static bool
+came_later(const struct client_run *s)
+{
+	return s->req->verb != REQ_EXEC && s->req->verb != REQ_SHELL;
+}
+
 static int
 on_opened(struct client_run *s, const struct frame *f)
 {
-	struct winsize ws;
-	const char *text;
+	uint16_t now[4];
 
 	if (s->state != RUN_OPENING)
 		return err_set(s->e, ERR_PROTOCOL, 0, "the agent opened the session twice");
-	s->opened = parse_object(f, "answer", s->e);
-	if (!s->opened)
+	s->opened = client_run_object(f, "answer", s->e);
+	if (!s->opened || take_names(s, f) < 0)
 		return -1;
 	s->state = RUN_OPEN;
-	text = json_str(s->opened, "notice");
-	if (text)
-		notice(s, text, strlen(text));
+	/* Who comes to a session takes it as it is. */
+	if (json_is_boolean(json_object_get(s->opened, "tty")))
+		s->tty = json_is_true(json_object_get(s->opened, "tty"));
+	greet(s);
 	if (s->io->opened)
 		s->io->opened(s->io->arg, s->opened);
-	if (s->io->raw && term_raw(s->io->in, s->e) < 0)
+	s->raw = s->io->raw && s->tty;
+	if (s->raw && term_raw(s->io->in, s->e) < 0)
 		return -1;
+	client_escape_init(&s->escape, s->raw ? s->io->escape : CLIENT_ESCAPE_NONE);
+	if (client_run_pulse(s) < 0)
+		return err_set(s->e, ERR_INTERNAL, 0, "cannot start the session's clock");
 	/* A resize before the signals were caught. */
-	if (s->req->tty && term_size(s->io->out, &ws) &&
-	    (ws.ws_row != s->req->rows || ws.ws_col != s->req->cols) && client_run_send_size(s) < 0)
+	if (s->req->tty && s->tty && client_run_size(s, now) &&
+	    (now[0] != s->rows || now[1] != s->cols) && client_run_send_size(s) < 0)
 		return -1;
-	if (s->io->in < 0) {
+	/* The input of a command without a terminal was its first client's alone. */
+	if (came_later(s) && !s->tty)
 		s->in_ended = true;
-		return client_link_send(&s->link, FR_STDIN_EOF, NULL, 0, s->e);
-	}
-	return 0;
+	if (s->io->in >= 0 || s->in_ended)
+		return 0;
+	s->in_ended = true;
+	return s->looks ? 0 : client_run_send(s, FR_STDIN_EOF, NULL, 0);
 }
 
 static int
@@ -116,7 +161,7 @@ on_result(struct client_run *s, const struct frame *f)
 	if (s->state != RUN_OPEN)
 		return err_set(
 		    s->e, ERR_PROTOCOL, 0, "the agent sent a result before the session began");
-	s->res->result = parse_object(f, "result", s->e);
+	s->res->result = client_run_object(f, "result", s->e);
 	if (!s->res->result)
 		return -1;
 	complete_result(s->res->result, s->opened);
@@ -127,6 +172,39 @@ on_result(struct client_run *s, const struct frame *f)
 	return 0;
 }
 
+void
+client_run_part(struct client_run *s, const char *why)
+{
+	json_decref(s->res->left);
+	s->res->left = json_pack("{s:s, s:s}", "why", why, "id", s->id);
+	if (s->state == RUN_OPEN)
+		s->state = RUN_PARTED;
+	loop_stop(s->loop);
+}
+
+static int
+on_left(struct client_run *s, const struct frame *f)
+{
+	if (s->state != RUN_OPEN)
+		return err_set(s->e, ERR_PROTOCOL, 0, "the agent let go of no session");
+	s->res->left = client_run_object(f, "farewell", s->e);
+	if (!s->res->left)
+		return -1;
+	json_object_set_new(s->res->left, "id", json_string(s->id));
+	s->state = RUN_PARTED;
+	loop_stop(s->loop);
+	return 0;
+}
+
+static int
+on_output(struct client_run *s, const struct frame *f)
+{
+	if (s->state != RUN_OPEN || (f->type == FR_SCREEN && !s->tty))
+		return err_set(
+		    s->e, ERR_PROTOCOL, 0, "the agent sent frame %u out of turn", f->type);
+	return client_run_deliver(s, f->type == FR_STDERR ? &s->err : &s->out, f);
+}
+
 int
 client_run_frame(struct client_run *s, const struct frame *f)
 {
@@ -135,16 +213,19 @@ client_run_frame(struct client_run *s, const struct frame *f)
 		return on_opened(s, f);
 	case FR_STDOUT:
 	case FR_STDERR:
-		if (s->state != RUN_OPEN)
-			break;
-		return client_run_deliver(s, f->type == FR_STDOUT ? &s->out : &s->err, f);
+	case FR_SCREEN:
+		return on_output(s, f);
 	case FR_CREDIT:
 		return on_credit(s, f);
 	case FR_NOTICE:
-		notice(s, (const char *)f->data, f->len);
+		client_run_notice(s, (const char *)f->data, f->len);
 		return 0;
 	case FR_RESULT:
 		return on_result(s, f);
+	case FR_LEFT:
+		return on_left(s, f);
+	case FR_RECEIVED:
+		return client_link_acknowledged(&s->link, f, s->e);
 	case FR_ERROR:
 		if (!err_decode(s->e, f->data, f->len))
 			err_set(
@@ -154,112 +235,4 @@ client_run_frame(struct client_run *s, const struct frame *f)
 		break;
 	}
 	return err_set(s->e, ERR_PROTOCOL, 0, "the agent sent frame %u out of turn", f->type);
-}
-
-static int
-signal_number(const char *name)
-{
-	int64_t num;
-
-	/* Those without a name of their own come as numbers. */
-	if (str_to_i64(name, 1, 127, &num) == 0)
-		return (int)num;
-	for (int n = 1; n < NSIG; n++) {
-		const char *have = sigabbrev_np(n);
-
-		if (have && strcmp(have, name) == 0)
-			return n;
-	}
-	return 0;
-}
-
-int
-client_exit_code(const json_t *result)
-{
-	const char *cause = json_str(result, "cause"), *signame = json_str(result, "signal");
-	const json_t *code = json_object_get(result, "exit_code");
-	int signo;
-
-	if (cause && strcmp(cause, "timeout") == 0)
-		return 124;
-	signo = signame ? signal_number(signame) : 0;
-	if (signo)
-		return 128 + signo;
-	if (json_is_integer(code) && json_integer_value(code) >= 0 &&
-	    json_integer_value(code) <= 255)
-		return (int)json_integer_value(code);
-	return -1;
-}
-
-/* Every byte that the agent sent must have gone where the user wanted it. */
-static int
-check_count(const struct client_run *s, const char *key, const struct client_run_out *o)
-{
-	const json_t *v = json_object_get(s->res->result, key);
-
-	if (!json_is_integer(v))
-		return err_set(s->e, ERR_PROTOCOL, 0, "the agent's result does not say %s", key);
-	if (o->sink.broken || (uint64_t)json_integer_value(v) == o->sink.count)
-		return 0;
-	err_set(s->e, ERR_SHORT_OUTPUT, 0, "%s is not complete", o->name);
-	err_why(s->e, "the command wrote %llu bytes, %llu were delivered",
-	    (unsigned long long)json_integer_value(v), (unsigned long long)o->sink.count);
-	err_hint(s->e, "run it again; coral replay shows what was recorded");
-	return -1;
-}
-
-/* The session ran, and coral failed at the far end (it could not be recorded, ...). */
-static int
-reported_error(const json_t *error, struct err *e)
-{
-	const char *name = json_str(error, "code"), *what = json_str(error, "what");
-	const char *why = json_str(error, "why"), *hint = json_str(error, "hint");
-	int code = ERR_INTERNAL;
-
-	for (int c = ERR_NONE + 1; name && c < ERR_CODE_COUNT; c++) {
-		if (strcmp(err_name((enum err_code)c), name) == 0)
-			code = c;
-	}
-	err_set(e, (enum err_code)code, 0, "%s", what ? what : "the session failed");
-	err_why(e, "%s", why ? why : "");
-	return err_hint(e, "%s", hint ? hint : "");
-}
-
-int
-client_run_verdict(struct client_run *s)
-{
-	int code;
-
-	if (s->state == RUN_LEFT) {
-		s->res->exit_code = 128 + s->left_by;
-		return 0;
-	}
-	if (s->state != RUN_ENDED)
-		return -1;
-	if (json_is_object(json_object_get(s->res->result, "error")))
-		return reported_error(json_object_get(s->res->result, "error"), s->e);
-	code = client_exit_code(s->res->result);
-	if (code < 0)
-		return err_set(s->e, ERR_PROTOCOL, 0, "the agent's result has no exit status");
-	if (check_count(s, "stdout_bytes", &s->out) < 0 ||
-	    check_count(s, "stderr_bytes", &s->err) < 0)
-		return -1;
-	if (s->in_errno && code == 0) {
-		err_set(s->e, ERR_IO, s->in_errno, "standard input could not be read to its end");
-		return err_hint(s->e, "--no-stdin when the command needs no input");
-	}
-	/* As a program run here would have died of its closed pipe. */
-	if (code == 0 && (s->out.sink.broken || s->err.sink.broken))
-		code = 128 + SIGPIPE;
-	s->res->exit_code = code;
-	return 0;
-}
-
-void
-client_result_fini(struct client_result *res)
-{
-	json_decref(res->result);
-	res->result = NULL;
-	buf_fini(&res->out);
-	buf_fini(&res->err);
 }

@@ -12,23 +12,36 @@
 /* The same signal again within this time means us, not the command. */
 #define INSIST (2 * NS_PER_S)
 
-int
-client_run_send_size(struct client_run *s)
+bool
+client_run_size(const struct client_run *s, uint16_t v[4])
 {
-	unsigned char p[8];
 	struct winsize ws;
-	uint16_t v[4];
+	bool known = term_size(s->io->out, &ws);
 
-	term_size(s->io->out, &ws);
 	v[0] = ws.ws_row;
 	v[1] = ws.ws_col;
 	v[2] = ws.ws_xpixel;
 	v[3] = ws.ws_ypixel;
+	return known;
+}
+
+/* Who looks on has no say in it; who is away says it on return. */
+int
+client_run_send_size(struct client_run *s)
+{
+	unsigned char p[8];
+	uint16_t v[4];
+
+	if (s->looks || s->away.since)
+		return 0;
+	client_run_size(s, v);
+	s->rows = v[0];
+	s->cols = v[1];
 	for (size_t i = 0; i < COUNT_OF(v); i++) {
 		p[2 * i] = (unsigned char)(v[i] >> 8);
 		p[2 * i + 1] = (unsigned char)v[i];
 	}
-	return client_link_send(&s->link, FR_WINCH, p, sizeof(p), s->e);
+	return client_run_send(s, FR_WINCH, p, sizeof(p));
 }
 
 /* Stopped from outside while the terminal is raw: leave it usable for the shell behind us. */
@@ -42,9 +55,20 @@ pause_here(void)
 static int
 again(struct client_run *s)
 {
+	if (!s->raw)
+		return 0;
 	if (term_raw(s->io->in, s->e) < 0)
 		return -1;
+	/* The terminal was somebody else's meanwhile. */
+	if (!s->away.since && client_run_send(s, FR_REPAINT, NULL, 0) < 0)
+		return -1;
 	return client_run_send_size(s);
+}
+
+static bool
+owns(const struct client_run *s)
+{
+	return s->req->verb == REQ_EXEC || s->req->verb == REQ_SHELL;
 }
 
 static int
@@ -53,13 +77,14 @@ forward(struct client_run *s, int signo)
 	const char *name = sigabbrev_np(signo);
 	int64_t now = clock_mono();
 
-	if (s->state != RUN_OPEN || (signo == s->last_signo && now - s->last_signal < INSIST)) {
+	if (s->state != RUN_OPEN || s->looks || s->req->verb == REQ_JOIN ||
+	    (signo == s->last_signo && now - s->last_signal < INSIST)) {
 		client_run_leave(s, signo);
 		return 0;
 	}
 	s->last_signo = signo;
 	s->last_signal = now;
-	return client_link_send(&s->link, FR_SIGNAL, name, strlen(name), s->e);
+	return client_run_send(s, FR_SIGNAL, name, strlen(name));
 }
 
 static int
@@ -67,7 +92,7 @@ handle(struct client_run *s, int signo)
 {
 	switch (signo) {
 	case SIGWINCH:
-		return s->state == RUN_OPEN && s->req->tty ? client_run_send_size(s) : 0;
+		return s->state == RUN_OPEN && s->tty ? client_run_send_size(s) : 0;
 	case SIGTSTP:
 		pause_here();
 		return 0;
@@ -76,8 +101,8 @@ handle(struct client_run *s, int signo)
 	case SIGTERM:
 	case SIGHUP:
 		/* With a terminal these say that ours is going away; the keys of it travel as
-		 * bytes. */
-		if (s->req->tty) {
+		 * bytes.  And the command is not ours to end where we came later. */
+		if (s->tty || !owns(s)) {
 			client_run_leave(s, signo);
 			return 0;
 		}

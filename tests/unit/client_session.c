@@ -224,15 +224,19 @@ static bool tty;
 static int
 session(void (*agent)(int fd), bool capture)
 {
-	struct tp_client *c = calloc(1, sizeof(*c));
-	struct client_io io = {
-	    .in = in, .out = out, .err = errfd, .raw = tty, .capture = capture, .quiet = true};
+	struct client_io io = {.in = in,
+	    .out = out,
+	    .err = errfd,
+	    .raw = tty,
+	    .capture = capture,
+	    .quiet = true,
+	    .escape = -1};
 	struct request r;
 	int pair[2], rc, status;
 	pid_t pid;
 
 	fflush(stdout);
-	if (!c || fd_socketpair(SOCK_STREAM, 0, pair) < 0)
+	if (fd_socketpair(SOCK_STREAM, 0, pair) < 0)
 		exit(99);
 	pid = fork();
 	if (pid == 0) {
@@ -241,19 +245,14 @@ session(void (*agent)(int fd), bool capture)
 		_exit(0);
 	}
 	close(pair[1]);
-	fd_nonblock(pair[0], true);
-	c->fd = pair[0];
-	buf_init(&c->in, SMALL);
-	buf_init(&c->out, SMALL);
 	request_init(&r);
 	r.verb = REQ_EXEC;
 	r.tty = tty;
 	request_add_arg(&r, "true");
 	client_result_fini(&res);
 	memset(&err, 0, sizeof(err));
-	rc = client_session(c, &r, &io, &res, &err);
+	rc = client_session(fake_new(pair[0]), &r, &io, &res, &err);
 	request_fini(&r);
-	tp_client_free(c);
 	waitpid(pid, &status, 0);
 	is_int(status, 0, "the agent saw what it should");
 	return rc;

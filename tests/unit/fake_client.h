@@ -2,8 +2,8 @@
 #ifndef CORAL_TESTS_FAKE_CLIENT_H
 #define CORAL_TESTS_FAKE_CLIENT_H
 
-/* tp_client_* over plain bytes, and what a scripted agent at the other end says and hears.  Included
- * by one test program: it takes the place of transport/client.c. */
+/* tp_client_* over plain bytes, and what a scripted agent at the other end says and hears. Included
+ * by a test program, where it takes the place of transport/client.c. */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -25,6 +25,20 @@ struct tp_client {
 	struct buf in, out;
 };
 
+static struct tp_client *
+fake_new(int fd)
+{
+	struct tp_client *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		exit(99);
+	fd_nonblock(fd, true);
+	c->fd = fd;
+	buf_init(&c->in, SMALL);
+	buf_init(&c->out, SMALL);
+	return c;
+}
+
 int
 tp_dial(const char *address, struct err *e)
 {
@@ -42,6 +56,8 @@ tp_client_open(const struct tp_client_opts *o, struct err *e)
 void
 tp_client_free(struct tp_client *c)
 {
+	if (!c)
+		return;
 	close(c->fd);
 	buf_fini(&c->in);
 	buf_fini(&c->out);
@@ -155,7 +171,7 @@ expect(int fd, int type)
 		_exit(100 + got);
 }
 
-static void
+static void __attribute__((unused))
 open_it(int fd)
 {
 	expect(fd, FR_OPEN);
@@ -164,7 +180,7 @@ open_it(int fd)
 	    "[\"mnt\"]}}");
 }
 
-static void
+static void __attribute__((unused))
 result(int fd, const char *head, size_t out, size_t err)
 {
 	char text[256];

@@ -76,7 +76,9 @@ leave(struct client_run *s, enum frame_type how)
 		err_set(s->e, ERR_TRANSPORT, 0, "left before the agent answered");
 		return err_hint(s->e, "coral sessions tells whether the session still runs");
 	}
-	s->parting = true;
+	/* Else the agent says why not, and the session goes on. */
+	s->parting = how == FR_HANGUP || !json_is_false(json_object_get(s->opened, "detachable")) ||
+		     s->looks || s->req->verb == REQ_JOIN;
 	return client_run_send(s, how, NULL, 0);
 }
 

@@ -51,7 +51,7 @@ def test_scripts_are_valid(shells):
 
 def test_verbs_and_flags(shells):
     offered = bash(shells, "coral ")
-    assert {"exec", "shell", "ps", "sessions", "replay", "agent"} <= set(offered)
+    assert {"exec", "shell", "attach", "watch", "join", "ps", "sessions", "replay", "agent"} <= set(offered)
     assert "exec" in bash(shells, "coral ex")
     flags = bash(shells, "coral exec --")
     assert {"--service", "--pid", "--timeout", "--env-file"} <= {f.rstrip("=") for f in flags}
@@ -72,10 +72,12 @@ def test_sessions(agent, box, coral):
     sid = agent.coral.sessions()[0]["id"]
     assert sid in bash(agent.coral, "coral replay ")
     assert sid in bash(agent.coral, "coral sessions show ")
+    for verb in ("attach", "watch", "join"):
+        assert sid in bash(agent.coral, f"coral {verb} ")
 
 
 def test_words_of_a_flag(shells):
-    assert {"hangup", "kill"} <= set(bash(shells, "coral exec --on-disconnect "))
+    assert {"detach", "hangup", "kill"} <= set(bash(shells, "coral exec --on-disconnect "))
     assert {"bash", "zsh"} <= set(bash(shells, "coral completion "))
 
 

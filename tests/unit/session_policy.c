@@ -114,8 +114,10 @@ test_defaults(void)
 	may(p, REQ_SHELL);
 	ok(rules.record_output && !rules.record_input && rules.on_failure_block &&
 		rules.bulk_cap == 16 << 20 && rules.timeout_ns == 0 &&
-		rules.disconnect == REQ_DISC_KILL && !rules.would_deny[0],
+		rules.disconnect == REQ_DISC_DETACH && rules.keep_ns == 3600 * NS_PER_S &&
+		rules.idle_ns == 0 && !rules.would_deny[0],
 	    "rules of a session");
+	ok(may(p, REQ_EXEC) && rules.disconnect == REQ_DISC_KILL, "a command ends with its client");
 	is_str(policy_keys(p), "", "no keys");
 	policy_free(p);
 }

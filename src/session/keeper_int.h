@@ -27,8 +27,8 @@
 #define KEEPER_KEPT_LOST (256 * 1024)
 /* Output that somebody else than the owner has not taken: more is skipped. */
 #define KEEPER_LATER_MAX (256 * 1024)
-/* A painting: a screen, and the lines that scrolled away. */
-#define KEEPER_PAINT_MAX (8 * 1024 * 1024)
+/* Of a painting: so much waits for its client at a time. */
+#define KEEPER_PAINT_MAX (128 * 1024)
 #define KEEPER_CLIENTS 64
 #define KEEPER_OLD_TOKENS 8
 /* Frames from a client that are not handled yet. */
@@ -108,7 +108,6 @@ struct keeper_client {
 	/* keeper_paint.c */
 	bool painting; /* the painter is at it */
 	struct buf paint;
-	unsigned paint_what;
 	int64_t next_paint, next_keyboard; /* clock_mono: not again before */
 	struct loop_timer t_paint;
 };

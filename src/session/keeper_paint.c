@@ -73,7 +73,19 @@ on_done(void *arg, bool ok)
 	over(arg, ok);
 }
 
-static void order(struct keeper_client *c, unsigned what);
+static void
+paint_late(void *arg)
+{
+	struct keeper_client *c = arg;
+
+	/* It waits for the client, which is another matter. */
+	if (c->paint.len > 0) {
+		loop_timer_set(c->k->loop, &c->t_paint, PAINT_NS, paint_late, c);
+		return;
+	}
+	painter_cancel(c->k->painter, c);
+	over(c, false);
+}
 
 static void
 on_piece(void *arg, const unsigned char *p, size_t n)
@@ -82,25 +94,17 @@ on_piece(void *arg, const unsigned char *p, size_t n)
 
 	if (!c->painting)
 		return;
-	if (buf_put(&c->paint, p, n) == 0) {
-		keeper_client_flush(c);
-		return;
-	}
-	painter_cancel(c->k->painter, c);
-	buf_clear(&c->paint);
-	if (c->paint_what == PAINTER_SCREEN)
-		over(c, false);
-	else
-		order(c, PAINTER_SCREEN);
+	loop_timer_set(c->k->loop, &c->t_paint, PAINT_NS, paint_late, c);
+	buf_put(&c->paint, p, n);
+	keeper_client_flush(c);
 }
 
-static void
-paint_late(void *arg)
+static bool
+has_room(void *arg)
 {
-	struct keeper_client *c = arg;
+	const struct keeper_client *c = arg;
 
-	painter_cancel(c->k->painter, c);
-	over(c, false);
+	return buf_room(&c->paint) >= PAINTER_PIECE_MAX;
 }
 
 static void
@@ -113,11 +117,11 @@ order(struct keeper_client *c, unsigned what)
 	    .cols = c->size.ws_col ? c->size.ws_col : 80,
 	    .what = what,
 	    .piece = on_piece,
+	    .room = has_room,
 	    .done = on_done,
 	    .arg = c};
 
 	c->painting = true;
-	c->paint_what = what;
 	loop_timer_set(k->loop, &c->t_paint, PAINT_NS, paint_late, c);
 	if (!p || cast_flush(k->cast, clock_mono(), &e) < 0) {
 		over(c, false);

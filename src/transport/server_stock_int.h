@@ -21,6 +21,8 @@ struct stock {
 /* server_stock_text.c: what a person reads. */
 void stock_say_error(struct stock *st, const struct err *e);
 void stock_say_line(struct stock *st, const void *p, size_t n);
+/* Why the session goes on without this client: FR_LEFT. */
+void stock_say_left(struct stock *st, const void *json, size_t n);
 /* The exit status in a FR_RESULT. */
 int stock_status_of(const void *json, size_t n);
 /* "INT" -> 2; 0 unknown. */

@@ -148,6 +148,7 @@ take_control(struct chan *c, const struct frame *f)
 
 	switch (f->type) {
 	case FR_OPENED:
+	case FR_RECEIVED:
 		break;
 	case FR_CREDIT:
 		take_credit(c, f);
@@ -160,6 +161,11 @@ take_control(struct chan *c, const struct frame *f)
 		st->over = true;
 		frame_put(&st->wire, FR_BYE, NULL, 0);
 		flush_wire(c);
+		break;
+	case FR_LEFT:
+		stock_say_left(st, f->data, f->len);
+		st->status = 255;
+		st->over = true;
 		break;
 	case FR_ERROR:
 		take_error(c, f);
@@ -202,7 +208,7 @@ deliver(struct chan *c)
 			broken(c, ERR_PROTOCOL, "it sent what is no frame");
 			continue;
 		}
-		if (f.type == FR_STDOUT || f.type == FR_STDERR) {
+		if (f.type == FR_STDOUT || f.type == FR_STDERR || f.type == FR_SCREEN) {
 			st->frame_off += chan_write(
 			    c, f.data + st->frame_off, f.len - st->frame_off, f.type == FR_STDERR);
 			st->blocked = st->frame_off < f.len;

@@ -52,6 +52,21 @@ stock_say_error(struct stock *st, const struct err *e)
 		say(st, "  try: ", e->hint, strlen(e->hint));
 }
 
+void
+stock_say_left(struct stock *st, const void *json, size_t n)
+{
+	json_t *root = json_loadb(json, n, JSON_REJECT_DUPLICATES, NULL);
+	const char *by = json_string_value(json_object_get(root, "by"));
+	const char *id = json_string_value(json_object_get(root, "id"));
+	char text[512];
+
+	snprintf(text, sizeof text, "%s%s: the session goes on%s%s",
+	    by ? "taken over by " : "detached", by ? by : "", id ? ", coral attach " : "",
+	    id ? id : "");
+	stock_say_line(st, text, strlen(text));
+	json_decref(root);
+}
+
 int
 stock_signal_number(const char *name)
 {

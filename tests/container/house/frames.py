@@ -71,7 +71,7 @@ class Speaker:
         self.frames = []
         self.opened = None
         self.told = 0
-        self.acknowledges = what.get("resumable", False)
+        self.acknowledges = False
         self.write(frame(OPEN, request(verb, **what)))
 
     def write(self, data):
@@ -92,7 +92,7 @@ class Speaker:
             self.send(RECEIVED, struct.pack(">Q", self.received))
 
     def last(self):
-        return [(kind, data[:200]) for kind, data in self.frames[-5:]]
+        return [(kind, data[-60:]) for kind, data in self.frames[-9:]]
 
     def read_frame(self, timeout=10):
         end = time.monotonic() + timeout
@@ -126,6 +126,7 @@ class Speaker:
     def open(self):
         """FR_OPENED's object."""
         self.opened = json.loads(self.wait(OPENED))
+        self.acknowledges = "resume" in self.opened
         return self.opened
 
     @property
@@ -136,7 +137,7 @@ class Speaker:
     def go_on(self, old):
         """In the place of a connection that was lost, after FR_RESUMED."""
         count = int.from_bytes(self.wait(RESUMED), "big")
-        self.opened = old.opened
+        self.opened, self.acknowledges = old.opened, old.acknowledges
         self.raw = old.raw + self.raw
         self.arrived, self.sent, self.frames = old.arrived, old.sent, old.frames
         self.write(self.sent[count:])
@@ -151,13 +152,14 @@ class Speaker:
 
     def wait_text(self, text, kinds=(STDOUT,), timeout=10):
         """Everything of those kinds up to and with `text`."""
-        got = b""
-        while text.encode() not in got:
+        got, tail, want = [], b"", text.encode()
+        while want not in tail:
             kind, data = self.read_frame(timeout)
             assert kind != ERROR, error(data)
             if kind in kinds:
-                got += data
-        return got.decode()
+                got.append(data)
+                tail = tail[-len(want):] + data
+        return b"".join(got).decode()
 
     def notice(self, text, timeout=10):
         return self.wait_text(text, (NOTICE,), timeout)

@@ -102,13 +102,14 @@ struct keeper_client {
 	/* Not the owner: output behind what it has not taken yet, or behind a painting. */
 	struct buf later;
 	uint64_t later_bytes[2];
+	bool shared;	  /* output was put, and is to be written */
 	bool behind;	  /* that was too much */
 	uint64_t skipped; /* bytes, since it was told */
 
 	/* keeper_paint.c */
 	bool painting; /* the painter is at it */
 	struct buf paint;
-	int64_t next_paint, next_keyboard; /* clock_mono: not again before */
+	int64_t next_paint, next_keyboard, next_who; /* clock_mono: not again before */
 	struct loop_timer t_paint;
 };
 
@@ -136,7 +137,7 @@ struct keeper {
 
 	/* clients */
 	struct keeper_client *clients, *gone;
-	struct keeper_client *owner; /* whose session it is; NULL: not attached */
+	struct keeper_client *owner;	/* whose session it is; NULL: not attached */
 	struct keeper_client *keyboard; /* who types; may be an owner whose connection is lost */
 	struct buf spare;		/* output is read into it when there is no owner */
 	uint64_t asked;			/* how often for the keyboard */
@@ -239,8 +240,8 @@ void keeper_say_opened(struct keeper_client *c, const uint64_t *received);
 
 /* keeper_people.c: who is there, and who types. */
 void keeper_tell(struct keeper_client *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
-void keeper_tell_others(
-    struct keeper *k, const struct keeper_client *c, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void keeper_tell_others(struct keeper *k, const struct keeper_client *c, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
 /* A notice to everybody, and an event. */
 void keeper_tell_all(struct keeper *k, const char *text);
 /* An event of the recording: who did it. */
@@ -253,6 +254,8 @@ void keeper_give_keyboard(struct keeper *k, struct keeper_client *to); /* NULL: 
 json_t *keeper_clients_json(const struct keeper *k);
 
 /* keeper_share.c: output for who is not its owner. */
+/* Nothing is written yet: who is lost on the way is told of to the others, in the very buffer that
+ * `frame` stands in. */
 void keeper_share(struct keeper_client *c, const unsigned char *frame, size_t n);
 void keeper_share_more(struct keeper_client *c); /* what it has was taken */
 /* A frame that comes after all output: FR_RESULT, FR_LEFT. */

@@ -78,8 +78,13 @@ deliver_in_place(struct keeper_source *s, unsigned char *p, size_t n)
 	for (struct keeper_client *c = k->clients; c; c = c->next)
 		if (c != owner)
 			keeper_share(c, p, FRAME_HEAD + n);
-	if (owner && !owner->gap && owner == k->owner)
+	if (owner && !owner->gap)
 		keep_or_send(owner, s->frame, n);
+	for (struct keeper_client *c = k->clients; c; c = c->next)
+		if (c->shared) {
+			c->shared = false;
+			keeper_client_flush(c);
+		}
 	keeper_catch_up_later(k);
 }
 

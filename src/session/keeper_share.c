@@ -33,7 +33,7 @@ keeper_share(struct keeper_client *c, const unsigned char *frame, size_t n)
 	if (!keeper_is_painting(c) && !stream_waits(&c->s) && c->later.len == 0 &&
 	    buf_put(&c->s.out, frame, n) == 0) {
 		c->delivered[stream_index(frame)] += bytes;
-		keeper_client_flush(c);
+		c->shared = true;
 		return;
 	}
 	if (c->later.len + n > KEEPER_LATER_MAX || buf_put(&c->later, frame, n) < 0)

@@ -218,8 +218,7 @@ take_own(struct keeper_client *c, const struct frame *f)
 
 	switch (f->type) {
 	case FR_PING:
-		keeper_client_tell(c);
-		keeper_client_flush(c);
+		c->tell_later = true;
 		return 0;
 	case FR_RECEIVED:
 		return take_received(c, f);
@@ -297,6 +296,9 @@ keeper_take_frames(struct keeper_client *c)
 		buf_clear(&c->in);
 		return;
 	}
+	/* One answer to all that were asked in one breath. */
+	if (c->tell_later)
+		keeper_client_flush(c);
 	/* Half of a frame for which there will never be room: nothing would be heard any more, not
 	 * even the client's end. */
 	if (rc == 0 && buf_room(&c->in) < FRAME_DATA_MAX + FRAME_HEAD)

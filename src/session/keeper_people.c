@@ -9,6 +9,7 @@
 
 #define NOTICE_MAX 512
 #define KEYBOARD_NS (NS_PER_S / 10)
+#define WHO_NS (NS_PER_S / 10)
 
 const char *
 keeper_role_name(enum keeper_role role)
@@ -97,7 +98,12 @@ void
 keeper_who(struct keeper_client *c)
 {
 	char since[CLOCK_ISO_SIZE];
+	int64_t now = clock_mono();
 
+	/* So many notices, each a write of its own, for four bytes. */
+	if (now < c->next_who)
+		return;
+	c->next_who = now + WHO_NS;
 	for (const struct keeper_client *o = c->k->clients; o; o = o->next) {
 		if (!is_listed(o))
 			continue;

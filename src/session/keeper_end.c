@@ -260,10 +260,10 @@ static void
 tell_results(struct keeper *k, const json_t *result)
 {
 	for (struct keeper_client *c = k->clients; c; c = c->next)
-		if (!keeper_client_is_here(c))
-			keeper_client_drop(c);
-		else
+		if (keeper_client_is_here(c))
 			tell_result(c, result);
+		else if (!c->leaving)
+			keeper_client_drop(c);
 }
 
 void

@@ -78,6 +78,11 @@ begin_owner(struct keeper_client *c, bool resumable)
 	k->keyboard = c;
 	keeper_note_client(c, "attached", NULL);
 	keeper_reopen_input(k);
+	/* Whose input it was has left, and nobody else's can follow. */
+	if (!k->req->tty) {
+		k->input_eof = true;
+		keeper_write_input(k);
+	}
 }
 
 static struct keeper_client *

@@ -199,6 +199,8 @@ start_anew(struct keeper_client *c)
 	c->gap = false;
 	c->restarted = true;
 	c->delivered[0] = c->delivered[1] = 0;
+	/* Nothing new comes before it, however soon after the last one. */
+	c->next_paint = 0;
 	keeper_say_opened(c, &received);
 	keeper_grant(c, true);
 	keeper_paint(c, PAINTER_SCREEN | PAINTER_SCROLLBACK);

@@ -73,7 +73,7 @@ struct client_run {
 	int alive_fd;
 	struct loop_src *alive_src;
 	int unsent; /* bytes that the network had not taken when we asked */
-	struct loop_timer tell;
+	struct loop_timer tell, more;
 	struct client_away away;
 };
 

@@ -11,6 +11,8 @@
 /* A reader that has gone ends the command by SIGPIPE; one that ignores it and goes on writing is
  * left after this long. */
 #define PIPE_PATIENCE (2 * NS_PER_S)
+/* Taken before keys and signals get their turn: an agent may send faster than it is ever empty. */
+#define PUMP_MAX (1024 * 1024)
 
 int
 client_run_fail(struct client_run *s)
@@ -167,11 +169,18 @@ take_frames(struct client_run *s)
 	return runs(s);
 }
 
+static void
+on_more(void *arg)
+{
+	client_run_pump(arg);
+}
+
 /* Frames that are whole, then what the connection has buffered, until there is no more or a reader
  * is slow: then nothing more is read from the agent, and SSH's window holds it back. */
 void
 client_run_pump(struct client_run *s)
 {
+	size_t taken = 0;
 	ssize_t got;
 
 	s->blocked = NULL;
@@ -187,6 +196,11 @@ client_run_pump(struct client_run *s)
 			client_run_heard(s);
 		if (stream_should_tell(&s->link.s))
 			tell(s);
+		taken += got > 0 ? (size_t)got : 0;
+		if (taken >= PUMP_MAX) {
+			loop_timer_set(s->loop, &s->more, 0, on_more, s);
+			return;
+		}
 	} while (got > 0);
 	if (s->link.s.keeps && s->link.s.owes && !s->tell.at)
 		loop_timer_set(s->loop, &s->tell, STREAM_ACK_NS, on_tell, s);

@@ -182,6 +182,9 @@ enter_left(const struct enter *en, const struct client_result *res)
 	if (!why || !id)
 		return;
 	str_vis(who, sizeof(who), by ? by : "somebody");
+	/* The cursor is where the session had it. */
+	if (en->io.raw && isatty(STDERR_FILENO))
+		fputc('\n', stderr);
 	if (strcmp(why, "taken_over") == 0)
 		fprintf(stderr, "[taken over by %s: coral attach %s takes it back]\n", who, id);
 	else if (strcmp(why, "detached") == 0)

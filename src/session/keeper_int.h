@@ -257,6 +257,7 @@ json_t *keeper_clients_json(const struct keeper *k);
 /* Nothing is written yet: who is lost on the way is told of to the others, in the very buffer that
  * `frame` stands in. */
 void keeper_share(struct keeper_client *c, const unsigned char *frame, size_t n);
+void keeper_share_none(struct keeper_client *c); /* what comes is left out until it took the rest */
 void keeper_share_more(struct keeper_client *c); /* what it has was taken */
 /* A frame that comes after all output: FR_RESULT, FR_LEFT. */
 void keeper_share_last(struct keeper_client *c, enum frame_type type, const void *p, size_t n);

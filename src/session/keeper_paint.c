@@ -10,6 +10,7 @@
 
 #define PAINT_NS (30 * NS_PER_S)
 #define AGAIN_NS (NS_PER_S / 4)
+#define SLOW_NS (NS_PER_S / 2)
 /* The painter follows a recording that nobody waits for when output pauses, or in large steps. */
 #define PAUSE_NS NS_PER_S
 #define CATCH_UP_MIN (256 * 1024)
@@ -73,14 +74,41 @@ on_done(void *arg, bool ok)
 	over(arg, ok);
 }
 
+static bool
+others_wait(const struct keeper_client *c)
+{
+	for (const struct keeper_client *o = c->k->clients; o; o = o->next)
+		if (o != c && o->painting)
+			return true;
+	return false;
+}
+
+static void paint_late(void *arg);
+
+static void
+be_patient(struct keeper_client *c)
+{
+	bool slow = c->paint.len > 0 && c->role != KEEPER_OWNER;
+
+	loop_timer_set(c->k->loop, &c->t_paint, slow ? SLOW_NS : PAINT_NS, paint_late, c);
+}
+
 static void
 paint_late(void *arg)
 {
 	struct keeper_client *c = arg;
 
 	/* It waits for the client, which is another matter. */
+	if (c->paint.len > 0 && (c->role == KEEPER_OWNER || !others_wait(c))) {
+		be_patient(c);
+		return;
+	}
+	/* There is one painter: nobody waits for those who look on.  It gets a screen when it has
+	 * taken what there is. */
 	if (c->paint.len > 0) {
-		loop_timer_set(c->k->loop, &c->t_paint, PAINT_NS, paint_late, c);
+		keeper_share_none(c);
+		painter_cancel(c->k->painter, c);
+		c->painting = false;
 		return;
 	}
 	painter_cancel(c->k->painter, c);
@@ -94,9 +122,10 @@ on_piece(void *arg, const unsigned char *p, size_t n)
 
 	if (!c->painting)
 		return;
-	loop_timer_set(c->k->loop, &c->t_paint, PAINT_NS, paint_late, c);
 	buf_put(&c->paint, p, n);
 	keeper_client_flush(c);
+	if (c->painting)
+		be_patient(c);
 }
 
 static bool

@@ -20,6 +20,13 @@ fall_behind(struct keeper_client *c, size_t n)
 }
 
 void
+keeper_share_none(struct keeper_client *c)
+{
+	if (!c->behind)
+		fall_behind(c, 0);
+}
+
+void
 keeper_share(struct keeper_client *c, const unsigned char *frame, size_t n)
 {
 	size_t bytes = n - FRAME_HEAD;

@@ -308,6 +308,27 @@ def test_onlookers_never_slow_a_session(begin, speak, net_agent):
     wait_for("the keeper to end", lambda: not alive(pid), 15)
 
 
+def test_who_never_reads_keeps_no_painting_from_others(begin, speak):
+    """One painter serves all; what scrolled away is more than is on any way to a client."""
+    wide = (24, 500)
+    one = begin(size=wide)
+    one.type("yes $(printf '%0499d' 0) | head -n 12000; echo over\n")
+    one.wait_text("over", timeout=60)
+    deaf = speak("watch", id=one.id, size=wide)
+    deaf.open()
+    # Its turn comes behind the one that is stuck.
+    two = speak("watch", id=one.id, size=wide)
+    two.open()
+    assert two.wait(frames.SCREEN, 15)
+    three = speak("attach", id=one.id, size=(24, 80))
+    three.open()
+    three.type("echo here\n")
+    three.wait_text("here", timeout=15)
+    assert b"cannot be shown" not in three.of(frames.NOTICE)
+    while b"here" not in deaf.of(frames.STDOUT, frames.SCREEN)[-20000:]:
+        deaf.read_frame()
+
+
 def test_onlooker_without_a_terminal_is_told_what_it_missed(begin, speak, box):
     one = begin(("sh", "-c", "echo up; cat /tmp/fifo; head -c 30000000 /dev/zero; cat /tmp/fifo"),
                 tty=False)

@@ -330,10 +330,10 @@ def test_who_never_reads_keeps_no_painting_from_others(begin, speak):
 
 
 def test_onlooker_without_a_terminal_is_told_what_it_missed(begin, speak, box):
-    one = begin(("sh", "-c", "echo up; cat /tmp/fifo; head -c 30000000 /dev/zero; cat /tmp/fifo"),
-                tty=False)
     fifo = box.root / "tmp/fifo"
     os.mkfifo(fifo)
+    one = begin(("sh", "-c", "echo up; cat /tmp/fifo; head -c 30000000 /dev/zero; cat /tmp/fifo"),
+                tty=False)
     try:
         late = speak("watch", id=one.id)
         late.open()

@@ -117,11 +117,12 @@ term_size(int fd, struct winsize *ws)
 void
 term_reset_modes(int fd)
 {
-	/* In order: end synchronised output; leave the alternate screen; mouse reports in all
-	 * encodings, focus reports and bracketed paste off; cursor keys and keypad as usual;
-	 * autowrap and the cursor on; whole-screen scrolling (with the cursor kept in place);
-	 * ASCII in G0; attributes off. */
-	static const char reset[] = "\033[?2026l\033[?1049l"
+	/* In order: end synchronised output; leave the alternate screen (and be on it first: from
+	 * the other one leaving it would move the cursor to where it was entered last, in xterm
+	 * and tmux); mouse reports in all encodings, focus reports and bracketed paste off; cursor
+	 * keys and keypad as usual; autowrap and the cursor on; whole-screen scrolling (with the
+	 * cursor kept in place); ASCII in G0; attributes off. */
+	static const char reset[] = "\033[?2026l\033[?1049h\033[?1049l"
 				    "\033[?1000l\033[?1002l\033[?1003l\033[?1005l\033[?1006l"
 				    "\033[?1015l\033[?1004l\033[?2004l"
 				    "\033[?1l\033>\033[?7h\033[?25h"

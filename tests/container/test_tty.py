@@ -276,6 +276,17 @@ def test_the_outer_shell_is_usable_after(coral, box, tmux):
 
 
 
+def test_the_cursor_stays_after_a_session(coral, box, tmux):
+    """Also where some earlier program had the other screen: leaving that moves the cursor."""
+    shell = tmux(["/bin/sh", "-i"], {**coral.env(), "PS1": "outer> "})
+    shell.wait_text("outer>$")
+    shell.type(r"printf '\033[?1049h\033[?1049l'; seq 6")
+    shell.wait_text("^6\nouter>$")
+    shell.type(" ".join(coral.argv("exec", "-t", "--pid", box.pid, "--", "echo", "over")))
+    shell.wait_text("^over\nouter>\n?\\Z")
+    shell.type("exit")
+
+
 def test_end_of_input_after_half_a_line(coral, box):
     """One end-of-file character would only hand the half over."""
     done = coral.run("exec", "-tt", "--pid", box.pid, "--", "cat", input=b"half", timeout=15)

@@ -87,8 +87,10 @@ answer_sessions(const struct keeper_start *s, struct err *e)
 	struct query_viewer v = query_viewer(s, REQ_SESSIONS);
 	json_t *rows = store_list(s->conf->state_dir, query_sees, &v, e);
 
-	if (rows)
+	if (rows) {
 		query_add_status(s, rows);
+		query_add_own(s, rows);
+	}
 	return query_send_json(s->stream, rows, e);
 }
 

@@ -26,5 +26,7 @@ int query_check(
 int query_live(const struct keeper_start *s, struct err *e);
 /* What their keepers say, into those rows that are live. */
 void query_add_status(const struct keeper_start *s, json_t *rows);
+/* Which of them are the asker's own: a client does not know by what name it is known here. */
+void query_add_own(const struct keeper_start *s, json_t *rows);
 
 #endif

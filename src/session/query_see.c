@@ -13,6 +13,18 @@ is_own(const struct keeper_start *s, const json_t *shown)
 	return whose && s->who.user[0] && strcmp(whose, s->who.user) == 0;
 }
 
+void
+query_add_own(const struct keeper_start *s, json_t *rows)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row)
+	{
+		json_object_set_new(row, "own", json_boolean(is_own(s, row)));
+	}
+}
+
 static void
 copy(char *to, const json_t *from, const char *key, size_t size)
 {

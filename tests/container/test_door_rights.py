@@ -150,6 +150,15 @@ def test_one_s_own(theirs, box, home):
     assert "has ended" in error(ask(people["alice"], "attach", sid))[0]
 
 
+def test_what_root_sees_is_not_root_s_own(theirs):
+    agent, _, sid, _ = theirs
+    row, = [s for s in agent.coral.sessions() if s["id"] == sid]
+    assert row["own"] is False
+    done = agent.coral.run("attach")
+    assert done.code == 125 and "none of yours" in done.errtext
+    assert is_alive(agent, sid)
+
+
 def test_more_than_the_target_has_is_more_than_join(reef, box, home):  # noqa: F811
     """The keyboard of a session that was begun with a right is for who has it, too."""
     agent, people = reef("roles: [{name: r, permissions: [{commands: [join, watch, audit]}]}]\n"

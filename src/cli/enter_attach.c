@@ -81,8 +81,20 @@ none(const struct found *f, const char *id, struct err *e)
 	return err_hint(e, id ? "coral sessions" : "coral shell TARGET starts one");
 }
 
+/* What has to be typed again to reach the same agent: a flag is not remembered. */
+static const char *
+again(const struct enter *en, char *out, size_t size)
+{
+	const char *addr = args_str(en->args, "agent-addr");
+
+	out[0] = '\0';
+	if (addr && strcspn(addr, " \t\n'\"\\$`") == strlen(addr))
+		snprintf(out, size, "--agent-addr %s ", addr);
+	return out;
+}
+
 static int
-several(const struct found *f, const char *verb, struct err *e)
+several(const struct enter *en, const struct found *f, struct err *e)
 {
 	char text[400];
 
@@ -97,7 +109,8 @@ several(const struct found *f, const char *verb, struct err *e)
 	}
 	if (f->nlive > LIST_MAX)
 		err_why(e, "\nand %zu more", f->nlive - LIST_MAX);
-	return err_hint(e, "coral %s %s", verb, json_str(f->live[0], "id"));
+	return err_hint(e, "coral %s %s%s", request_verb_name(en->req.verb),
+	    again(en, text, sizeof(text)), json_str(f->live[0], "id"));
 }
 
 /* A connection of its own: a channel carries one request. */
@@ -125,7 +138,6 @@ list(struct enter *en, struct err *e)
 static int
 find(struct enter *en, const char *id, struct err *e)
 {
-	const char *verb = request_verb_name(en->req.verb);
 	json_t *rows = list(en, e);
 	const json_t *one = NULL;
 	struct found f;
@@ -141,7 +153,7 @@ find(struct enter *en, const char *id, struct err *e)
 	if (one)
 		str_copy(en->req.id, json_str(one, "id"), sizeof(en->req.id));
 	else
-		rc = f.nlive ? several(&f, verb, e) : none(&f, id, e);
+		rc = f.nlive ? several(en, &f, e) : none(&f, id, e);
 	json_decref(rows);
 	return rc;
 }
@@ -177,18 +189,23 @@ enter_left(const struct enter *en, const struct client_result *res)
 {
 	const char *why = json_str(res->left, "why"), *id = json_str(res->left, "id");
 	const char *by = json_str(res->left, "by");
-	char who[200];
+	char who[200], flag[400];
 
 	if (!why || !id)
 		return;
+	/* The cursor is where the session's program had it. */
+	if (en->io.raw && isatty(STDERR_FILENO))
+		fputc('\n', stderr);
+	again(en, flag, sizeof(flag));
 	str_vis(who, sizeof(who), by ? by : "somebody");
 	/* The cursor is where the session had it. */
 	if (en->io.raw && isatty(STDERR_FILENO))
 		fputc('\n', stderr);
 	if (strcmp(why, "taken_over") == 0)
-		fprintf(stderr, "[taken over by %s: coral attach %s takes it back]\n", who, id);
+		fprintf(
+		    stderr, "[taken over by %s: coral attach %s%s takes it back]\n", who, flag, id);
 	else if (strcmp(why, "detached") == 0)
-		fprintf(stderr, "[detached: coral attach %s]\n", id);
+		fprintf(stderr, "[detached: coral attach %s%s]\n", flag, id);
 	else if (!en->io.quiet)
 		fprintf(stderr, "[left: the session goes on]\n");
 }

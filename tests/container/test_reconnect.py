@@ -128,11 +128,12 @@ def test_typed_meanwhile_arrives(echo, relay):
     finish(echo)
 
 
-def test_detach_and_attach(echo, agent, person):
+def test_detach_and_attach(echo, agent, person, relay):
     echo.send("~d")
     assert echo.wait() == 255
     sid = only(agent)
-    assert f"[detached: coral attach {sid}]".encode() in echo.seen
+    # On a line of its own, and to be typed as it stands.
+    assert f"\r\n[detached: coral attach --agent-addr {relay.address} {sid}]\r\n".encode() in echo.seen
     back = person("attach")
     back.send("again\r")
     back.expect("<again>")

@@ -16,11 +16,14 @@ client_run_notice(const struct client_run *s, const char *text, size_t n)
 {
 	const char *end = s->raw ? "\r\n" : "\n";
 	char line[2048];
-	size_t len;
+	size_t len = 0;
 
 	if (s->io->quiet || n == 0)
 		return;
-	len = str_copy(line, s->raw ? "\r\ncoral: " : "coral: ", sizeof(line));
+	/* A program that has the whole screen leaves something on most lines. */
+	if (s->raw)
+		len = str_copy(line, isatty(STDERR_FILENO) ? "\r\n\033[K" : "\r\n", sizeof(line));
+	len += str_copy(line + len, "coral: ", sizeof(line) - len);
 	len += str_vis_n(line + len, sizeof(line) - len - 2, text, n);
 	len += str_copy(line + len, end, sizeof(line) - len);
 	fd_write_all(STDERR_FILENO, line, len);

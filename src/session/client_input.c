@@ -44,26 +44,26 @@ conclude(struct client_run *s, int rc)
 		client_run_pump(s);
 }
 
+/* Each line is cleared first: a program that has the whole screen leaves something on most. */
 static void
 help(const struct client_run *s)
 {
-	char text[700];
-	int c = s->escape.ch;
-	const char *before = c < ' ' ? "^" : "";
-	int n;
+	char key[4], last[8], text[900];
+	int c = s->escape.ch, n;
 
-	c = c < ' ' ? c + '@' : c;
+	snprintf(key, sizeof(key), "%s%c", c < ' ' ? "^" : "", c < ' ' ? c + '@' : c);
+	snprintf(last, sizeof(last), "%s%-3s", key, key);
 	n = snprintf(text, sizeof(text),
-	    "\r\nEscapes, at the beginning of a line:\r\n"
-	    " %s%c.   %s\r\n"
-	    " %s%cd   leave, and let the session go on\r\n"
-	    " %s%ck   ask for the keyboard, take it back, or give it to who asked\r\n"
-	    " %s%c#   who is attached\r\n"
-	    " %s%c^Z  suspend coral\r\n"
-	    " %s%c?   this help\r\n"
-	    " %s%c%s%c  the character itself\r\n",
-	    before, c, s->looks || s->req->verb == REQ_JOIN ? "leave" : "end the session", before,
-	    c, before, c, before, c, before, c, before, c, before, c, before, c);
+	    "\r\n\033[KEscapes, at the beginning of a line:\r\n"
+	    "\033[K %s.   %s\r\n"
+	    "\033[K %sd   leave, and let the session go on\r\n"
+	    "\033[K %sk   ask for the keyboard, take it back, or give it to who asked\r\n"
+	    "\033[K %s#   who is attached\r\n"
+	    "\033[K %s^Z  suspend coral\r\n"
+	    "\033[K %s?   this help\r\n"
+	    "\033[K %s the character itself\r\n",
+	    key, s->looks || s->req->verb == REQ_JOIN ? "leave" : "end the session", key, key, key,
+	    key, key, last);
 	fd_write_all(s->io->out, text, (size_t)n);
 }
 

@@ -64,8 +64,8 @@ unit: $(UNIT)
 clean:
 	$(Q)rm -rf build
 
-# The completion scripts are part of the binary: coral completion bash|zsh prints them.
-$(BUILD)/cli/cmd_completion.o: completions/coral.bash completions/_coral
+# The completion scripts are part of the binary: coral completion bash|zsh|fish prints them.
+$(BUILD)/cli/cmd_completion.o: completions/coral.bash completions/_coral completions/coral.fish
 
 include tests/test.mk
 -include $(OBJS:.o=.d)

@@ -64,10 +64,12 @@ asciicasts: deps all
 	$(Q)CORAL_ASCIICASTS_UPDATE=1 $(TEST_LIB)/pytest.sh tests/container/test_asciicasts.py
 
 install: all
-	install -d $(bindir) $(datadir)/bash-completion/completions $(datadir)/zsh/site-functions
+	install -d $(bindir) $(datadir)/bash-completion/completions $(datadir)/zsh/site-functions \
+	  $(datadir)/fish/vendor_completions.d
 	install -m 0755 $(BUILD)/coral $(bindir)/coral
 	install -m 0644 completions/coral.bash $(datadir)/bash-completion/completions/coral
 	install -m 0644 completions/_coral $(datadir)/zsh/site-functions/_coral
+	install -m 0644 completions/coral.fish $(datadir)/fish/vendor_completions.d/coral.fish
 	for page in man/*.[1-8]; do d=$(datadir)/man/man$${page##*.}; \
 	  install -d $$d && install -m 0644 $$page $$d/ || exit 1; done
 

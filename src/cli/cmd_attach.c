@@ -30,6 +30,6 @@ const struct cmd cmd_attach = {
 		"coral attach 01jd0\ta prefix of the id will do; who typed there is let go\n",
     .opts = opts,
     .like_exec = true,
-    .words = COMP_SESSION,
+    .words = COMP_LIVE,
     .run = run,
 };

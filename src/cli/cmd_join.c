@@ -29,6 +29,6 @@ const struct cmd cmd_join = {
     .examples = "coral join 01jd0\ta prefix of the id will do; ~k asks for the keyboard\n",
     .opts = opts,
     .like_exec = true,
-    .words = COMP_SESSION,
+    .words = COMP_LIVE,
     .run = run,
 };

@@ -29,6 +29,6 @@ const struct cmd cmd_watch = {
 		"coral watch 01jd0 | tee what.log\tits output as it comes\n",
     .opts = opts,
     .like_exec = true,
-    .words = COMP_SESSION,
+    .words = COMP_LIVE,
     .run = run,
 };

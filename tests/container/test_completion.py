@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Completion in real bash and zsh, with live targets, and quick."""
+"""Completion in real bash, zsh and fish, with live targets, and quick."""
+import shutil
 import subprocess
 import time
 
 import pytest
 
-from house.util import BUILD, TOP
+from house.util import BUILD, TOP, wait_for
 
 
 def bash(coral, line):
@@ -29,9 +30,26 @@ printf '%s\n' "${COMPREPLY[@]}"
     return [w.strip() for w in done.stdout.splitlines() if w.strip()]
 
 
+def fish(coral, line):
+    """What fish itself would offer at the end of a line: its own engine, not only our function."""
+    home = coral.home / "fish"
+    (home / "fish/completions").mkdir(parents=True, exist_ok=True)
+    shutil.copy(coral.home / "c.fish", home / "fish/completions/coral.fish")
+    env = {**coral.env(), "PATH": f"{BUILD}:/usr/bin:/bin", "XDG_CONFIG_HOME": str(home),
+           "XDG_DATA_HOME": str(home)}
+    done = subprocess.run(["fish", "-c", "complete -C $argv[1]", line], env=env,
+                          capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL,
+                          check=False)
+    assert not done.stderr, done
+    return [w.split("\t")[0] for w in done.stdout.splitlines()]
+
+
+ASK = {"bash": bash, "fish": fish}
+
+
 @pytest.fixture
 def shells(coral):
-    for shell in ("bash", "zsh"):
+    for shell in ("bash", "zsh", "fish"):
         done = coral.local("completion", shell)
         assert done.code == 0 and done.out
         (coral.home / f"c.{shell}").write_bytes(done.out)
@@ -39,46 +57,89 @@ def shells(coral):
 
 
 def test_files_in_the_tree_are_what_the_binary_prints(shells):
-    for shell, name in (("bash", "coral.bash"), ("zsh", "_coral")):
+    for shell, name in (("bash", "coral.bash"), ("zsh", "_coral"), ("fish", "coral.fish")):
         assert (TOP / "completions" / name).read_bytes() == (
             shells.home / f"c.{shell}").read_bytes(), f"make completions: {name}"
 
 
 def test_scripts_are_valid(shells):
-    for shell in ("bash", "zsh"):
+    for shell in ("bash", "zsh", "fish"):
         subprocess.run([shell, "-n", shells.home / f"c.{shell}"], check=True, timeout=20)
 
 
-def test_verbs_and_flags(shells):
-    offered = bash(shells, "coral ")
+@pytest.mark.parametrize("shell", ASK)
+def test_verbs_and_flags(shells, shell):
+    ask = ASK[shell]
+    offered = ask(shells, "coral ")
     assert {"exec", "shell", "attach", "watch", "join", "ps", "sessions", "replay", "agent"} <= set(offered)
-    assert "exec" in bash(shells, "coral ex")
-    flags = bash(shells, "coral exec --")
+    assert "exec" in ask(shells, "coral ex")
+    flags = ask(shells, "coral exec --")
     assert {"--service", "--pid", "--timeout", "--env-file"} <= {f.rstrip("=") for f in flags}
-    assert {"start", "status"} <= set(bash(shells, "coral agent "))
+    assert {"start", "status"} <= set(ask(shells, "coral agent "))
+    assert not ask(shells, "coral exec harbour -- l")
 
 
-def test_live_targets(shells, box, bare):
-    assert "harbour" in bash(shells, "coral exec --service ")
-    assert "harbour" in bash(shells, "coral shell har")
-    assert box.name in bash(shells, "coral exec --container ")
-    assert str(bare.pid) in " ".join(bash(shells, "coral exec --pid "))
+@pytest.mark.parametrize("shell", ASK)
+def test_live_targets(shells, box, bare, shell):
+    ask = ASK[shell]
+    assert "harbour" in ask(shells, "coral exec --service ")
+    assert "harbour" in ask(shells, "coral shell har")
+    assert box.name in ask(shells, "coral exec --container ")
+    assert str(bare.pid) in " ".join(ask(shells, "coral exec --pid "))
 
 
-def test_sessions(agent, box, coral):
-    done = agent.coral.local("completion", "bash")
-    (agent.coral.home / "c.bash").write_bytes(done.out)
+@pytest.mark.parametrize("shell", ASK)
+def test_sessions(agent, box, coral, shell):
+    """Those that ended where recordings are meant, those that run where they are joined."""
+    ask = ASK[shell]
+    done = agent.coral.local("completion", shell)
+    (agent.coral.home / f"c.{shell}").write_bytes(done.out)
     agent.coral.run("exec", "--pid", box.pid, "--", "true")
-    sid = agent.coral.sessions()[0]["id"]
-    assert sid in bash(agent.coral, "coral replay ")
-    assert sid in bash(agent.coral, "coral sessions show ")
-    for verb in ("attach", "watch", "join"):
-        assert sid in bash(agent.coral, f"coral {verb} ")
+    old = agent.coral.sessions()[0]["id"]
+    proc = agent.coral.popen("exec", "--pid", box.pid, "--", "cat")
+    new = wait_for("the session", agent.coral.live)[0]["id"]
+    try:
+        for verb in ("replay", "sessions show"):
+            assert {old, new} <= set(ask(agent.coral, f"coral {verb} "))
+        for verb in ("attach", "watch", "join", "kill", "sessions freeze", "sessions thaw"):
+            assert ask(agent.coral, f"coral {verb} ") == [new], verb
+            assert ask(agent.coral, f"coral {verb} {new[:12]}") == [new], verb
+    finally:
+        proc.communicate(timeout=20)
 
 
-def test_words_of_a_flag(shells):
-    assert {"detach", "hangup", "kill"} <= set(bash(shells, "coral exec --on-disconnect "))
-    assert {"bash", "zsh"} <= set(bash(shells, "coral completion "))
+@pytest.mark.parametrize("shell", ASK)
+def test_words_of_a_flag(shells, shell):
+    ask = ASK[shell]
+    assert {"detach", "hangup", "kill"} <= set(ask(shells, "coral exec --on-disconnect "))
+    assert {"bash", "zsh", "fish"} <= set(ask(shells, "coral completion "))
+
+
+def test_fish_wants_the_whole_word(shells, box):
+    """An option with its value in one word, files and directories too."""
+    assert box.name in fish(shells, "coral exec --container ")
+    assert "--service=harbour" in fish(shells, "coral exec --service=har")
+    assert fish(shells, "coral exec --env-file=/etc/hostn") == ["--env-file=/etc/hostname"]
+    assert "/etc/hostname" in fish(shells, "coral exec --env-file /etc/hostn")
+    assert not fish(shells, "coral exec --env-file=/nowhere/at/all")
+
+
+def test_fish_on_a_terminal(shells, box, tmux):
+    """Tab, and the service's name stands on the line."""
+    home = shells.home / "fish"
+    (home / "fish/completions").mkdir(parents=True, exist_ok=True)
+    shutil.copy(shells.home / "c.fish", home / "fish/completions/coral.fish")
+    (home / "fish/config.fish").write_text(
+        "function fish_prompt; echo 'fish> '; end\nset fish_greeting\n")
+    term = tmux(["/usr/bin/fish", "-i"],
+                {**shells.env(), "PATH": f"{BUILD}:/usr/bin:/bin", "XDG_CONFIG_HOME": str(home),
+                 "XDG_DATA_HOME": str(home)})
+    term.wait_text("^fish> ?$")
+    term.type("coral exec --service harb", enter=False)
+    term.keys("Tab")
+    term.wait_text("--service harbour$")
+    term.keys("C-c")
+    term.type("exit")
 
 
 def test_zsh_offers_the_same(shells, box, tmux):

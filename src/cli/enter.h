@@ -15,6 +15,7 @@ struct enter {
 	struct client_io io;
 	bool as_json, explain;
 	int status_fd; /* or -1 */
+	char reach[320]; /* the flag by which the agent is reached, to be typed again; or "" */
 	char **loose;  /* the command, when its first word may be a forgotten target; or NULL */
 };
 
@@ -96,6 +97,8 @@ int enter_target(struct enter *en, const char *word, struct err *e);
 int enter_tty(struct enter *en, bool by_default, struct err *e);
 /* enter_attach.c: a session by its id, a prefix of it, or (attach) by being the only one. */
 int enter_session(struct enter *en, const char *id, struct err *e);
+/* Fills `reach`: settings and the environment are there again the next time, a flag is not. */
+void enter_reach(struct enter *en);
 /* What those have to say who leave a session that goes on. */
 void enter_left(const struct enter *en, const struct client_result *res);
 

@@ -81,16 +81,16 @@ none(const struct found *f, const char *id, struct err *e)
 	return err_hint(e, id ? "coral sessions" : "coral shell TARGET starts one");
 }
 
-/* What has to be typed again to reach the same agent: a flag is not remembered. */
-static const char *
-again(const struct enter *en, char *out, size_t size)
+void
+enter_reach(struct enter *en)
 {
 	const char *addr = args_str(en->args, "agent-addr");
 
-	out[0] = '\0';
-	if (addr && strcspn(addr, " \t\n'\"\\$`") == strlen(addr))
-		snprintf(out, size, "--agent-addr %s ", addr);
-	return out;
+	en->reach[0] = '\0';
+	/* Nothing that a shell would take for more than a word. */
+	if (addr && strlen(addr) < sizeof(en->reach) - 20 &&
+	    strcspn(addr, " \t\n'\"\\$`;&|<>()*?#~") == strlen(addr))
+		snprintf(en->reach, sizeof(en->reach), "--agent-addr %s ", addr);
 }
 
 static int
@@ -109,8 +109,8 @@ several(const struct enter *en, const struct found *f, struct err *e)
 	}
 	if (f->nlive > LIST_MAX)
 		err_why(e, "\nand %zu more", f->nlive - LIST_MAX);
-	return err_hint(e, "coral %s %s%s", request_verb_name(en->req.verb),
-	    again(en, text, sizeof(text)), json_str(f->live[0], "id"));
+	return err_hint(e, "coral %s %s%s", request_verb_name(en->req.verb), en->reach,
+	    json_str(f->live[0], "id"));
 }
 
 /* A connection of its own: a channel carries one request. */
@@ -189,23 +189,22 @@ enter_left(const struct enter *en, const struct client_result *res)
 {
 	const char *why = json_str(res->left, "why"), *id = json_str(res->left, "id");
 	const char *by = json_str(res->left, "by");
-	char who[200], flag[400];
+	char who[200];
 
 	if (!why || !id)
 		return;
 	/* The cursor is where the session's program had it. */
 	if (en->io.raw && isatty(STDERR_FILENO))
 		fputc('\n', stderr);
-	again(en, flag, sizeof(flag));
 	str_vis(who, sizeof(who), by ? by : "somebody");
 	/* The cursor is where the session had it. */
 	if (en->io.raw && isatty(STDERR_FILENO))
 		fputc('\n', stderr);
 	if (strcmp(why, "taken_over") == 0)
-		fprintf(
-		    stderr, "[taken over by %s: coral attach %s%s takes it back]\n", who, flag, id);
+		fprintf(stderr, "[taken over by %s: coral attach %s%s takes it back]\n", who,
+		    en->reach, id);
 	else if (strcmp(why, "detached") == 0)
-		fprintf(stderr, "[detached: coral attach %s%s]\n", flag, id);
+		fprintf(stderr, "[detached: coral attach %s%s]\n", en->reach, id);
 	else if (!en->io.quiet)
 		fprintf(stderr, "[left: the session goes on]\n");
 }

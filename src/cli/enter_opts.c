@@ -132,6 +132,7 @@ enter_init(struct enter *en, const struct args *a, enum request_verb verb, struc
 	memset(en, 0, sizeof(*en));
 	request_init(r);
 	en->args = a;
+	enter_reach(en);
 	en->status_fd = -1;
 	en->as_json = args_str(a, "output") && strcmp(args_str(a, "output"), "json") == 0;
 	en->explain = args_flag(a, "explain");
@@ -145,6 +146,7 @@ enter_init(struct enter *en, const struct args *a, enum request_verb verb, struc
 	    .err = STDERR_FILENO,
 	    .capture = en->as_json,
 	    .quiet = args_flag(a, "quiet"),
+	    .reach = en->reach,
 	};
 	if (take_status_fd(en, a, e) < 0 || cmd_settings(&en->conf, e) < 0)
 		return -1;

@@ -30,7 +30,7 @@ client_run_give_up(struct client_run *s)
 	err_set(s->e, ERR_TRANSPORT, 0, "the connection to the agent is lost");
 	err_why(s->e, "%s%s%s; the agent keeps the session %s for now", s->away.why.what,
 	    s->away.why.why[0] ? ": " : "", s->away.why.why, s->id);
-	return err_hint(s->e, "coral attach %s", s->id);
+	return err_hint(s->e, "coral attach %s%s", s->io->reach ? s->io->reach : "", s->id);
 }
 
 /* Nobody has to try again: the agent, or a key, refuses. */

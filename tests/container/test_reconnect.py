@@ -110,7 +110,7 @@ def test_line_and_control_c(echo, relay, agent, person):
     assert echo.wait(5) == 255
     assert echo.modes() == before
     sid = only(agent)
-    assert f"coral attach {sid}".encode() in echo.seen, echo.seen
+    assert f"coral attach --agent-addr {relay.address} {sid}".encode() in echo.seen, echo.seen
     relay.listen()
     back = person("attach", sid[:-1])
     back.send("still here\r")

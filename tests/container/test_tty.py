@@ -214,7 +214,8 @@ def test_terminal_restored_after_exit(coral, box):
 
 @pytest.mark.parametrize("signo", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT])
 def test_terminal_restored_after_a_signal(coral, box, signo):
-    with Pty(coral.argv("shell", "--pid", box.pid), coral.env()) as term:
+    argv = coral.argv("shell", "--on-disconnect", "hangup", "--pid", box.pid)
+    with Pty(argv, coral.env()) as term:
         term.expect(r"[#$] ")
         term.proc.send_signal(signo)
         if signo in (signal.SIGINT, signal.SIGQUIT):

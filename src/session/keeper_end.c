@@ -120,6 +120,9 @@ keeper_stop(struct keeper *k, const char *cause, int signo)
 	k->phase = KEEPER_ENDING;
 	spare_helper(k);
 	enter_tree_signal(&k->sys, &k->child.tree, signo);
+	/* A shell that somebody types to ignores TERM; what hears both has the same grace. */
+	if (k->req->tty && signo != SIGHUP)
+		enter_tree_signal(&k->sys, &k->child.tree, SIGHUP);
 	keeper_freeze_over(k);
 	enter_tree_signal(&k->sys, &k->child.tree, SIGCONT);
 	loop_timer_set(k->loop, &k->t_grace, KEEPER_GRACE_NS, grace_over, k);

@@ -193,9 +193,6 @@ enter_left(const struct enter *en, const struct client_result *res)
 
 	if (!why || !id)
 		return;
-	/* The cursor is where the session's program had it. */
-	if (en->io.raw && isatty(STDERR_FILENO))
-		fputc('\n', stderr);
 	str_vis(who, sizeof(who), by ? by : "somebody");
 	/* The cursor is where the session had it. */
 	if (en->io.raw && isatty(STDERR_FILENO))

@@ -2,6 +2,7 @@
 #include "transport/client_int.h"
 
 #include <errno.h>
+#include <libssh/server.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,6 +125,16 @@ refused(struct tp_client *c, bool local, struct err *e)
 	return -1;
 }
 
+/* An agent asks nothing of its client: libssh would keep every question for who looks at them. */
+static int
+hear_nothing(ssh_session s, ssh_message m, void *arg)
+{
+	(void)s;
+	(void)m;
+	(void)arg;
+	return 0;
+}
+
 static int
 handshake(struct tp_client *c, struct err *e)
 {
@@ -136,6 +147,7 @@ handshake(struct tp_client *c, struct err *e)
 	local =
 	    getsockname(c->sock, (struct sockaddr *)&own, &len) == 0 && own.ss_family == AF_UNIX;
 	ssh_set_blocking(c->ssh, 0);
+	ssh_set_message_callback(c->ssh, hear_nothing, NULL);
 	while ((rc = ssh_connect(c->ssh)) == SSH_AGAIN) {
 		if (client_wait(c, "shaking hands", e) < 0)
 			return ssh_is_connected(c->ssh) ? -1 : refused(c, local, e);

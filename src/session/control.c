@@ -72,8 +72,9 @@ control_encode(const struct control_ask *a, struct buf *out, struct err *e)
 	r.argc = r.envc = 0;
 	r.word[0] = r.workdir[0] = '\0';
 	if (buf_put_u8(out, VERSION) == 0 && buf_put_u32(out, (uint32_t)a->who.uid) == 0 &&
-	    buf_put_u8(out, a->who.root) == 0 && put_text(out, a->who.user) == 0 &&
-	    put_text(out, a->who.roles) == 0 && put_text(out, a->peer) == 0)
+	    buf_put_u8(out, a->who.root) == 0 && buf_put_u8(out, a->moderates) == 0 &&
+	    put_text(out, a->who.user) == 0 && put_text(out, a->who.roles) == 0 &&
+	    put_text(out, a->peer) == 0)
 		return request_encode(&r, out, e);
 	return err_set(e, ERR_INTERNAL, ENOMEM, "cannot ask the session's keeper");
 }
@@ -83,18 +84,20 @@ control_decode(struct control_ask *a, const unsigned char *p, size_t n)
 {
 	struct rd r = {p, n, false};
 	struct err e = {0};
-	uint8_t root;
+	uint8_t root, moderates;
 
 	*a = (struct control_ask){.stream = -1};
 	if (rd_u8(&r) != VERSION)
 		return -1;
 	a->who.uid = (uid_t)rd_u32(&r);
 	root = rd_u8(&r);
-	if (root > 1 || !get_text(&r, a->who.user, sizeof a->who.user) ||
+	moderates = rd_u8(&r);
+	if (root > 1 || moderates > 1 || !get_text(&r, a->who.user, sizeof a->who.user) ||
 	    !get_text(&r, a->who.roles, sizeof a->who.roles) ||
 	    !get_text(&r, a->peer, sizeof a->peer))
 		return -1;
 	a->who.root = root == 1;
+	a->moderates = moderates == 1;
 	request_init(&a->req);
 	if (request_decode(&a->req, r.p, r.n, &e) < 0)
 		return -1;

@@ -21,6 +21,7 @@ struct control_ask {
 	char peer[80];	    /* as keeper_start's */
 	struct request req; /* attach, watch, join, kill, freeze, thaw; sessions: its status */
 	int stream;	    /* to the client, or -1 */
+	bool moderates; /* freeze, thaw: may do it with anybody's here, not with their own alone */
 };
 void control_ask_fini(struct control_ask *a); /* closes the stream where it was not taken */
 

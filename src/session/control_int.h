@@ -9,7 +9,7 @@
 #include "base/buf.h"
 #include "session/control.h"
 
-/* A question: version, uid, root, three strings, a request without a command. */
+/* A question: version, uid, root, moderates, three strings, a request without a command. */
 #define CONTROL_ASK_MAX (8 * 1024)
 /* An answer: CONTROL_YES and JSON, or CONTROL_NO and an err_encode()d error. */
 #define CONTROL_ANSWER_MAX (64 * 1024)

@@ -62,12 +62,30 @@ kill_session(struct keeper *k, const struct control_ask *a)
 	return json_pack("{s:s}", "ending", k->start->id);
 }
 
+/* A moderator's freeze is not its owner's to end. */
+static int
+may_thaw(const struct keeper *k, const struct control_ask *a, struct err *e)
+{
+	const char *by = k->door.frozen_by;
+
+	if (!k->frozen || a->moderates || strcmp(by, a->who.user) == 0)
+		return 0;
+	err_set(e, ERR_DENIED, 0, "session %s was frozen by %s", k->start->id, by);
+	err_why(e, "%s lacks the right \"moderate\", and so thaws only what %s froze", a->who.user,
+	    a->who.user);
+	return err_hint(e, "ask %s; coral kill %s ends it", by, k->start->id);
+}
+
 static json_t *
-freeze_session(struct keeper *k, const struct control_ask *a, bool on)
+freeze_session(struct keeper *k, const struct control_ask *a, bool on, struct err *e)
 {
 	bool was = k->frozen;
 
+	if (!on && may_thaw(k, a, e) < 0)
+		return NULL;
 	keeper_freeze(k, a->who.user, on);
+	if (on && was && a->moderates)
+		keeper_freeze_anew(k, a->who.user);
 	return json_pack("{s:s, s:b, s:b}", "id", k->start->id, "frozen", on, "was", was);
 }
 
@@ -100,7 +118,7 @@ do_it(struct keeper *k, struct control_ask *a, struct err *e)
 		is_over(k, e);
 		return NULL;
 	}
-	return v == REQ_KILL ? kill_session(k, a) : freeze_session(k, a, v == REQ_FREEZE);
+	return v == REQ_KILL ? kill_session(k, a) : freeze_session(k, a, v == REQ_FREEZE, e);
 }
 
 static void

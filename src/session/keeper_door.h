@@ -16,12 +16,12 @@ struct keeper_door {
 	struct loop_src *src;
 	struct enter_stop stopped;
 	char frozen_by[64], ended_by[64]; /* users; "" nobody */
-	const char *limit;		  /* that ended it: "idle", "total", "requested"; NULL none */
-	bool policy_limits;		  /* the total is policy's, and not the request's own */
-	int64_t total_at;		  /* clock_mono; 0 none */
-	int64_t idle_from;		  /* nothing counts that was before */
+	const char *limit;  /* that ended it: "idle", "total", "requested"; NULL none */
+	bool policy_limits; /* the total is policy's, and not the request's own */
+	int64_t total_at;   /* clock_mono; 0 none */
+	int64_t idle_from;  /* nothing counts that was before */
 	bool total_told;
-	int64_t idle_told;		  /* since when, as it was when it was announced */
+	int64_t idle_told; /* since when, as it was when it was announced */
 	struct loop_timer t_total, t_idle;
 };
 
@@ -31,6 +31,8 @@ void keeper_door_close(struct keeper *k); /* before the keeper exits */
 
 /* keeper_freeze.c: no input, no output, no process that runs.  Nothing when it is so already. */
 void keeper_freeze(struct keeper *k, const char *by, bool on);
+/* It is so already, and from now on because of `by`. */
+void keeper_freeze_anew(struct keeper *k, const char *by);
 /* What is to be ended must run to hear of it. */
 void keeper_freeze_over(struct keeper *k);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/json.h"
 #include "base/str.h"
@@ -34,6 +35,15 @@ keeper_freeze(struct keeper *k, const char *by, bool on)
 	keeper_typed(k);
 	say(k, by, on);
 	enter_tree_thaw(&k->sys, &k->child.tree, &k->door.stopped);
+}
+
+void
+keeper_freeze_anew(struct keeper *k, const char *by)
+{
+	if (!k->frozen || strcmp(k->door.frozen_by, by) == 0)
+		return;
+	str_copy(k->door.frozen_by, by, sizeof k->door.frozen_by);
+	say(k, by, true);
 }
 
 void

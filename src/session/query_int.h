@@ -21,6 +21,9 @@ bool query_sees(void *viewer, const json_t *shown); /* a store_may_fn */
 int query_check(
     const struct keeper_start *s, enum request_verb verb, const json_t *shown, struct err *e);
 
+/* Whether that would be so if the session were somebody else's. */
+bool query_moderates(const struct keeper_start *s, const json_t *shown);
+
 /* query_live.c: attach, watch, join, kill, freeze, thaw.  1: the session has the stream now, and
  * nothing more is said on it here. */
 int query_live(const struct keeper_start *s, struct err *e);

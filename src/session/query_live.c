@@ -53,7 +53,7 @@ question(const struct keeper_start *s, const char *id)
 
 /* Borrows the caller's stream and request: nothing of `a` is to be freed. */
 static json_t *
-ask_keeper(const struct keeper_start *s, const char *id, struct err *e)
+ask_keeper(const struct keeper_start *s, const char *id, bool moderates, struct err *e)
 {
 	int64_t until = clock_mono() + BETWEEN_NS;
 	struct control_ask a = question(s, id);
@@ -63,6 +63,7 @@ ask_keeper(const struct keeper_start *s, const char *id, struct err *e)
 
 	if (v == REQ_ATTACH || v == REQ_WATCH || v == REQ_JOIN)
 		a.stream = s->stream;
+	a.moderates = moderates;
 	for (;;) {
 		answer = control_call(s->conf, id, &a, e);
 		if (answer || e->code != ERR_NO_SESSION)
@@ -102,9 +103,9 @@ wait_for_end(const struct keeper_start *s, const char *id, struct err *e)
 }
 
 static int
-do_live(const struct keeper_start *s, const char *id, struct err *e)
+do_live(const struct keeper_start *s, const char *id, bool moderates, struct err *e)
 {
-	json_t *answer = ask_keeper(s, id, e);
+	json_t *answer = ask_keeper(s, id, moderates, e);
 
 	if (!answer)
 		return -1;
@@ -127,6 +128,7 @@ query_live(const struct keeper_start *s, struct err *e)
 	struct query_viewer v = query_viewer(s, s->req->verb);
 	const char *dir = s->conf->state_dir;
 	char id[STORE_ID_LEN + 1];
+	bool moderates = false;
 	json_t *shown;
 	int rc;
 
@@ -139,8 +141,10 @@ query_live(const struct keeper_start *s, struct err *e)
 	/* A connection that is taken up again may be owed the end of its session. */
 	if (rc == 0 && !is_live(shown) && !s->req->token[0])
 		rc = say_ended(id, shown, e);
+	if (rc == 0 && (v.verb == REQ_FREEZE || v.verb == REQ_THAW))
+		moderates = query_moderates(s, shown);
 	json_decref(shown);
-	return rc < 0 ? -1 : do_live(s, id, e);
+	return rc < 0 ? -1 : do_live(s, id, moderates, e);
 }
 
 static void

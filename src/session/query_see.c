@@ -43,9 +43,9 @@ take_extras(struct request *q, const json_t *coral)
 	q->seccomp_copy = json_str(coral, "seccomp") != NULL;
 }
 
-int
-query_check(
-    const struct keeper_start *s, enum request_verb verb, const json_t *shown, struct err *e)
+static int
+check(const struct keeper_start *s, enum request_verb verb, const json_t *shown, const char *whose,
+    struct err *e)
 {
 	const json_t *coral = json_object_get(json_object_get(shown, "header"), "coral");
 	const json_t *t = json_object_get(coral, "target");
@@ -59,7 +59,7 @@ query_check(
 	    .pod = json_str(t, "pod"),
 	    .container = json_str(t, "container"),
 	    .host = runtime && strcmp(runtime, "process") == 0,
-	    .session_user = json_str(shown, "user")};
+	    .session_user = whose};
 
 	request_init(&q);
 	q.verb = verb;
@@ -67,6 +67,19 @@ query_check(
 	if ((verb == REQ_ATTACH || verb == REQ_JOIN) && !is_own(s, shown))
 		take_extras(&q, coral);
 	return policy_check(s->policy, &s->who, &what, &rules, e);
+}
+
+int
+query_check(
+    const struct keeper_start *s, enum request_verb verb, const json_t *shown, struct err *e)
+{
+	return check(s, verb, shown, json_str(shown, "user"), e);
+}
+
+bool
+query_moderates(const struct keeper_start *s, const json_t *shown)
+{
+	return check(s, s->req->verb, shown, NULL, NULL) == 0;
 }
 
 struct query_viewer

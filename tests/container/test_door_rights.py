@@ -118,6 +118,28 @@ def test_seen_and_not_allowed(theirs, verb):
     assert is_alive(agent, sid)
 
 
+def test_who_thaws_what(theirs):
+    """A moderator's freeze is not the owner's to end; the owner's own is, until one makes it his."""
+    agent, people, sid, _ = theirs
+    alice, bob = people["alice"], people["bob"]
+
+    def frozen_by():
+        return next(s for s in agent.coral.sessions() if s["id"] == sid).get("frozen_by")
+
+    assert ask(alice, "freeze", sid)[-1][0] == FR_END and frozen_by() == "alice"
+    assert ask(alice, "thaw", sid)[-1][0] == FR_END and frozen_by() is None
+    assert ask(bob, "freeze", sid)[-1][0] == FR_END
+    what, why, hint = error(ask(alice, "thaw", sid))
+    assert "frozen by bob" in what and '"moderate"' in why and "coral kill" in hint
+    assert ask(alice, "freeze", sid)[-1][0] == FR_END
+    assert "frozen by bob" in error(ask(alice, "thaw", sid))[0] and frozen_by() == "bob"
+    assert ask(bob, "thaw", sid)[-1][0] == FR_END and frozen_by() is None
+    assert ask(alice, "freeze", sid)[-1][0] == FR_END
+    assert ask(bob, "freeze", sid)[-1][0] == FR_END and frozen_by() == "bob"
+    assert "frozen by bob" in error(ask(alice, "thaw", sid))[0]
+    assert ask(alice, "kill", sid)[-1][0] == FR_END
+
+
 def test_a_moderator(theirs, box, home):
     """He finds it in his list, freezes and ends it; he may not look on."""
     agent, people, sid, proc = theirs

@@ -127,6 +127,13 @@ keeper_redraw(struct keeper *k)
 		signal_foreground(k, SIGWINCH);
 }
 
+/* As keys do; and CONT would set going what stands still by SIGSTOP.  What is killed may be. */
+static bool
+is_held(const struct keeper *k, int signo)
+{
+	return k->frozen && signo != SIGKILL;
+}
+
 static void
 signals_due(void *arg)
 {
@@ -136,6 +143,8 @@ signals_due(void *arg)
 	for (size_t i = 0; i < KEEPER_SIGNALS && k->phase < KEEPER_TELLING; i++) {
 		struct keeper_signal *s = &k->signals[i];
 
+		if (is_held(k, signals[i].signo))
+			continue;
 		if (s->waiting && now >= s->next) {
 			s->waiting = false;
 			left_out(k, signals[i].name, &s->left_out);
@@ -165,6 +174,12 @@ keeper_take_signal(struct keeper *k, const struct frame *f)
 		return 0;
 	}
 	return -1;
+}
+
+void
+keeper_signals_held(struct keeper *k)
+{
+	signals_due(k);
 }
 
 void

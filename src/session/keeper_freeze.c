@@ -35,6 +35,7 @@ keeper_freeze(struct keeper *k, const char *by, bool on)
 	keeper_typed(k);
 	say(k, by, on);
 	enter_tree_thaw(&k->sys, &k->child.tree, &k->door.stopped);
+	keeper_signals_held(k);
 }
 
 void

@@ -286,6 +286,8 @@ void keeper_redraw(struct keeper *k);
 /* The terminal gets the size of who types. */
 void keeper_resize(struct keeper *k, const struct winsize *ws);
 int keeper_take_signal(struct keeper *k, const struct frame *f);
+/* Thawed: what came meanwhile is sent. */
+void keeper_signals_held(struct keeper *k);
 /* Before the recording is sealed. */
 void keeper_events_over(struct keeper *k);
 

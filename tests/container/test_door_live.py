@@ -145,6 +145,26 @@ def test_service_stop_leaves_detached_ones(begin, net_agent):  # noqa: F811
     assert row(net_agent, one.id)["state"] == "detached"
 
 
+def test_signals_while_frozen(begin, net_agent):  # noqa: F811
+    """They wait as keys do: CONT, that a client sends as it is continued, would set going what
+    stands still by SIGSTOP.  What is killed does not wait."""
+    one = begin(["bash", "-c", "trap 'echo used' USR1; echo up; while :; do sleep 0.1; done"])
+    assert net_agent.coral.run("sessions freeze", one.id).code == 0
+    for name in (b"USR1", b"CONT"):
+        one.send(frames.SIGNAL, name)
+    one.send(frames.WHO)
+    one.notice("(you)")
+    assert not Cast(net_agent.coral.cast_path(one.id)).own("signal")
+    assert net_agent.coral.run("sessions thaw", one.id).code == 0
+    one.wait_text("used")
+    assert net_agent.coral.run("sessions freeze", one.id).code == 0
+    one.send(frames.SIGNAL, b"KILL")
+    assert one.result()["exit_code"] == 137
+    one.send(frames.BYE)
+    names = [f["name"] for f in Cast(net_agent.coral.cast_path(one.id)).own("signal")]
+    assert names == ["USR1", "CONT", "KILL"]
+
+
 @pytest.mark.slow
 def test_a_connection_hands_over_so_many(begin, ssh, net_agent, home):  # noqa: F811
     """Streams that keepers took are counted in the life of a connection; another one is free."""

@@ -80,7 +80,8 @@ start_total(struct keeper *k)
 	}
 	if (limit <= 0)
 		return;
-	d->total_at = now + limit;
+	if (__builtin_add_overflow(now, limit, &d->total_at))
+		return;
 	/* Who asked for a timeout of his own knows of it. */
 	if (d->policy_limits && limit > WARN_NS)
 		limit -= WARN_NS;

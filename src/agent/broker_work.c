@@ -157,7 +157,7 @@ broker_work_keeper(
 		    e, "%zu on this connection, %zu in all", c->sessions, b->worker_count);
 	}
 	if (c->given + c->sessions >= BROKER_GIVEN) {
-		err_set(e, ERR_LIMIT, 0, "this connection takes no more requests");
+		err_set(e, ERR_LIMIT, EUSERS, "this connection takes no more requests");
 		err_why(e, "%zu times a session that runs was attached to over it", c->given);
 		return err_hint(e, "connect anew");
 	}

@@ -206,6 +206,24 @@ def test_sessions_that_outlive_their_clients(way, box):
     wait_for("the end of the first master", lambda: not alive(old), 20)
 
 
+@pytest.mark.slow
+def test_a_connection_that_has_handed_over_enough(agent, box):
+    """Its agent takes nothing more on it: the next command takes another, and nobody notices."""
+    proc = agent.coral.popen("exec", "--pid", box.pid, "--", "sh", "-c",
+                             "while :; do echo up; sleep 0.02; done")
+    assert proc.stdout.readline() == b"up\n"
+    old, sid = one_master(agent.home), agent.coral.live()[0]["id"]
+    for _ in range(256):
+        looker = agent.coral.popen("watch", sid)
+        assert looker.stdout.readline() == b"up\n"
+        looker.kill()
+        looker.communicate()
+    quiet(agent.coral.run("exec", "--pid", box.pid, "--", "true"))
+    wait_for("a second master", lambda: set(masters(agent.home)) - {old})
+    proc.kill()
+    proc.communicate()
+
+
 def test_other_identity_other_connection(make_agent, home, box):
     keys = {name: Key(home, name) for name in ("alice", "bob")}
     agent = make_agent(listen=True, keys="".join(k.line(f'user="{n}"') for n, k in keys.items()))

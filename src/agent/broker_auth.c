@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/broker_int.h"
@@ -119,8 +120,35 @@ proven(struct conn *c, const unsigned char *sig, size_t sig_len, const struct rd
 	key.len = u.blob_len;
 	if (!lookup_key(c, &key, &who) || !userauth_verify(&u, data->p, data->n, sig, sig_len))
 		return false;
+	c->key = malloc(key.len);
+	if (!c->key)
+		return false;
+	memcpy(c->key, key.blob, key.len);
+	c->key_len = key.len;
+	str_copy(c->key_type, key.type, sizeof c->key_type);
 	c->who = who;
 	return true;
+}
+
+/* A connection may last for hours, and the person's right to it end before. */
+int
+broker_auth_still(struct conn *c, struct err *e)
+{
+	struct offered key = {.blob = c->key, .len = c->key_len};
+	struct policy_who now;
+
+	if (!c->key)
+		return 0;
+	str_copy(key.type, c->key_type, sizeof key.type);
+	if (lookup_key(c, &key, &now) && strcmp(now.user, c->who.user) == 0) {
+		c->who = now;
+		return 0;
+	}
+	/* With another key it may be another's again. */
+	err_set(e, ERR_AUTH, EKEYREVOKED, "the agent takes nothing more on this connection");
+	err_why(e, "the key of %s that it was made with is not one of those listed any more",
+	    c->who.user);
+	return err_hint(e, "connect anew with a key that is listed");
 }
 
 int

@@ -43,6 +43,7 @@ transport_exited(void *arg, short revents)
 	fd_close(&c->pidfd);
 	fd_close(&c->monitor);
 	unlink_conn(c);
+	free(c->key);
 	free(c);
 }
 

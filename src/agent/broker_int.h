@@ -38,6 +38,9 @@ struct conn {
 	struct conn *next;
 	enum conn_state state;
 	struct policy_who who;
+	unsigned char *key; /* that let him in; NULL over the unix socket */
+	size_t key_len;
+	char key_type[64];
 	char peer[80];
 	unsigned char source[8]; /* over TCP; of one machine or site */
 	pid_t pid;
@@ -97,6 +100,8 @@ int broker_reply(struct conn *c, enum privmsg_type type, const void *p, size_t n
 int broker_auth_sign(struct conn *c, struct rd *r);
 int broker_auth_key(struct conn *c, struct rd *r);
 int broker_auth_verify(struct conn *c, struct rd *r);
+/* Whether who was let in would be so now; his roles are those of now. */
+int broker_auth_still(struct conn *c, struct err *e);
 
 /* broker_work.c */
 int broker_work_keeper(

@@ -156,6 +156,8 @@ broker_work_keeper(
 		return err_why(
 		    e, "%zu on this connection, %zu in all", c->sessions, b->worker_count);
 	}
+	if (broker_auth_still(c, e) < 0)
+		return -1;
 	if (c->given + c->sessions >= BROKER_GIVEN) {
 		err_set(e, ERR_LIMIT, EUSERS, "this connection takes no more requests");
 		err_why(e, "%zu times a session that runs was attached to over it", c->given);

@@ -168,7 +168,8 @@ bool
 client_connect_again(struct client_where *w, bool shared, const struct err *e)
 {
 	bool unbegun = (e->code == ERR_TRANSPORT && e->sys == ESHUTDOWN) ||
-		       (e->code == ERR_LIMIT && e->sys == EUSERS);
+		       (e->code == ERR_LIMIT && e->sys == EUSERS) ||
+		       (e->code == ERR_AUTH && e->sys == EKEYREVOKED);
 
 	if (!shared || w->fresh || !unbegun)
 		return false;

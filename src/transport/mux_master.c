@@ -8,7 +8,7 @@
 #include "transport/conn.h"
 #include "transport/readahead.h"
 
-/* A key that was removed must lose its access some day. */
+/* Who was taken out of the agent's group must lose his access some day. */
 #define LIFE_NS (3600 * NS_PER_S)
 /* Is the socket there and ours?  At logout its directory goes. */
 #define LOOK_NS (5 * NS_PER_S)

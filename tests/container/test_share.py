@@ -145,13 +145,15 @@ def test_agent_that_ends_takes_masters_along(way, box):
 def test_lifetime_and_a_removed_key(net_agent, flags, box):
     net_agent.coral.extra["CORAL_SHARE"] = "700ms"
     quiet(net_agent.coral.run("exec", *flags, "--pid", box.pid, "--", "true"))
-    net_agent.keys.write_text("")
-    quiet(net_agent.coral.run("exec", *flags, "--pid", box.pid, "--", "true"))
     wait_for("the master's end", lambda: not masters(net_agent.home))
+    net_agent.coral.extra["CORAL_SHARE"] = "60s"
+    quiet(net_agent.coral.run("exec", *flags, "--pid", box.pid, "--", "true"))
+    net_agent.keys.write_text("")
+    assert masters(net_agent.home)
     done = net_agent.coral.run("exec", *flags, "--pid", box.pid, "--", "true")
     assert done.code == 125 or done.code == 255, done
     assert "accepts none of your keys" in done.errtext
-    assert not masters(net_agent.home)
+    assert [s["user"] for s in net_agent.coral.sessions()] == ["alice", "alice"]
 
 
 @pytest.mark.parametrize("warm", [False, True])

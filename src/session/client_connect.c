@@ -115,23 +115,32 @@ dial(const struct client_where *w, bool *embedded, struct err *e)
 	return open_local(sock, e);
 }
 
+static void
+add_namespace(struct mux_key *k, const char *path)
+{
+	char id[64] = "";
+
+	if (readlink(path, id, sizeof(id) - 1) < 0)
+		id[0] = '\0';
+	mux_key_add(k, id);
+}
+
 /* All that decides where a connection leads and whose it is. */
 static void
 key_of(const struct client_where *w, struct mux_key *k)
 {
 	const char *path = socket_of(w);
-	char host[300], net[64] = "";
+	char host[300];
 
 	mux_key_begin(k);
+	/* The same path or name is another socket or host in another namespace. */
+	add_namespace(k, "/proc/self/ns/mnt");
 	if (path) {
 		mux_key_add(k, path);
 	} else {
 		host_with_port(w->address, host, sizeof(host));
-		/* The same address is another host in another network namespace. */
-		if (readlink("/proc/self/ns/net", net, sizeof(net) - 1) < 0)
-			net[0] = '\0';
 		mux_key_add(k, host);
-		mux_key_add(k, net);
+		add_namespace(k, "/proc/self/ns/net");
 		mux_key_add(k, w->known_hosts);
 		mux_key_add(k, getenv("HOME"));
 		mux_key_add(k, getenv("SSH_AUTH_SOCK"));

@@ -237,6 +237,15 @@ def test_other_identity_other_connection(make_agent, home, box):
     assert [s["user"] for s in agent.coral.sessions()] == ["alice", "bob", "alice"]
 
 
+def test_other_agent_at_the_same_path(make_agent, box):
+    """A socket's path leads elsewhere in another mount namespace."""
+    one, two = make_agent(), make_agent()
+    quiet(one.coral.run("exec", "--pid", box.pid, "--", "true"))
+    over = ["unshare", "-m", "sh", "-c", f"mount --bind {two.socket} {one.socket}; exec \"$@\"", "sh"]
+    quiet(one.coral.run("exec", "--pid", box.pid, "--", "true", prefix=over))
+    assert [len(a.coral.sessions()) for a in (one, two)] == [1, 1]
+
+
 @pytest.mark.parametrize("says", [b"N", b"?", b""])
 def test_listener_that_is_no_master_of_ours(agent, box, says):
     """Another version says so, or whatever it likes, or hangs up; its place is taken."""

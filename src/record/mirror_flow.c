@@ -22,7 +22,7 @@ void
 flow_cell(struct flow *f, const struct screen_cell *c)
 {
 	if (f->col + c->width > f->p->cols) {
-		if (f->col == f->p->cols && paint_may_wrap(f->p, c)) {
+		if (paint_may_wrap(f->p, c) && (f->col == f->p->cols || !paint_doubtful(c))) {
 			f->row++;
 			f->col = 0;
 		} else {
@@ -70,19 +70,28 @@ flow_cells(struct flow *f, const struct line *line)
 }
 
 void
-flow_line(struct flow *f, const struct line *line, const struct line *next)
+flow_line_before(struct flow *f, const struct line *line, const struct screen_cell *next)
 {
 	int used = flow_cells(f, line);
+
+	if (next && next->joined)
+		fill_row(f, used, line->cols, next->width == 2);
+	else
+		flow_end(f);
+}
+
+void
+flow_line(struct flow *f, const struct line *line, const struct line *next)
+{
 	struct screen_cell first = {0};
 	struct line_iter it;
 
-	if (!next || !next->joined) {
-		flow_end(f);
-		return;
+	if (next) {
+		line_begin(&it, next);
+		line_next(&it, &first);
+		first.joined = next->joined;
 	}
-	line_begin(&it, next);
-	line_next(&it, &first);
-	fill_row(f, used, line->cols, first.width == 2);
+	flow_line_before(f, line, &first);
 }
 
 /* The cursor after n columns that are blank, seen from here. */
@@ -166,19 +175,12 @@ how_many(const struct mirror *m, int rows)
 static void
 flow_pulled(struct flow *f, const struct mirror *m, size_t n, const struct grid *g)
 {
-	const struct screen_cell *first = grid_row(g, 0);
 	size_t i, all = m->back.n;
-	int used;
 
 	for (i = all - n; i + 1 < all; i++)
 		flow_line(f, lines_at(&m->back, i), lines_at(&m->back, i + 1));
-	if (n == 0)
-		return;
-	used = flow_cells(f, lines_at(&m->back, i));
-	if (first->joined)
-		fill_row(f, used, lines_at(&m->back, i)->cols, first->width == 2);
-	else
-		flow_end(f);
+	if (n > 0)
+		flow_line_before(f, lines_at(&m->back, i), grid_row(g, 0));
 }
 
 static int

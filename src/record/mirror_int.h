@@ -144,6 +144,8 @@ void flow_cell(struct flow *f, const struct screen_cell *c);
 void flow_end(struct flow *f); /* of a line */
 /* Whole lines; next: what follows, or NULL. */
 void flow_line(struct flow *f, const struct line *line, const struct line *next);
+/* The same where a screen's row follows, of which this is the first cell. */
+void flow_line_before(struct flow *f, const struct line *line, const struct screen_cell *next);
 /* A mirror of the size given that shows the same; *pulled of the newest lines of m->back are on it,
  * its own are those that follow.  NULL: no memory. */
 struct mirror *mirror_reflow(struct mirror *m, int rows, int cols, size_t *pulled);

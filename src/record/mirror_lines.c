@@ -28,9 +28,12 @@ cell_normal(struct screen_cell *c)
 {
 	if (c->ch[0])
 		return;
-	c->attrs &= SCREEN_REVERSE | SCREEN_UNDERLINE | SCREEN_STRIKE;
-	if (c->attrs == 0)
-		c->fg = (struct screen_color){0};
+	/* With one of them the others may show: a bold colour is a lighter one in many terminals.
+	 */
+	if (c->attrs & (SCREEN_REVERSE | SCREEN_UNDERLINE | SCREEN_STRIKE))
+		return;
+	c->attrs = 0;
+	c->fg = (struct screen_color){0};
 }
 
 bool

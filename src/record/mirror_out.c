@@ -127,8 +127,8 @@ paint_charsets(struct paint *p, const struct charsets *cs)
 bool
 paint_doubtful(const struct screen_cell *c)
 {
-	static const uint32_t agreed[][2] = {
-	    {0x2500, 0x259f}, {0x3040, 0x30ff}, {0x4e00, 0x9fff}, {0xac00, 0xd7a3}};
+	static const uint32_t agreed[][2] = {{0x2500, 0x259f}, {0x3040, 0x30ff}, {0x4e00, 0x9fff},
+	    {0xac00, 0xd7a3}, {0xff01, 0xff60}};
 	size_t i;
 
 	if (c->ch[1])

@@ -104,10 +104,11 @@ line_of_both(const struct mirror *m, size_t n, const struct mirror *more, size_t
 	return m != more && i < more->back.n ? lines_at(&more->back, i) : NULL;
 }
 
-/* From `first` on: pushed away just as far as they go. */
+/* From `first` on: pushed away just as far as they go.  The terminal is to know when the last of
+ * them and the top row of the screen are one line. */
 static void
-paint_back(struct paint *p, int rows, const struct mirror *m, size_t n, const struct mirror *more,
-    size_t first)
+paint_back(struct paint *p, const struct grid *g, const struct mirror *m, size_t n,
+    const struct mirror *more, size_t first)
 {
 	struct flow f = {.p = p};
 	const struct line *line, *next;
@@ -117,25 +118,26 @@ paint_back(struct paint *p, int rows, const struct mirror *m, size_t n, const st
 	paint_str(p, "\r\x1b[J");
 	for (line = line_of_both(m, n, more, i); line; line = next) {
 		next = line_of_both(m, n, more, ++i);
-		flow_line(&f, line, next);
+		if (next)
+			flow_line(&f, line, next);
+		else
+			flow_line_before(&f, line, grid_row(g, 0));
 	}
+	if (f.col > 0)
+		flow_cell(&f, grid_row(g, 0));
 	paint_plain(p);
-	for (row = 1; row < rows; row++)
+	for (row = 1; row < g->rows; row++)
 		paint_str(p, "\n");
 	paint_str(p, "\x1b[?6l");
 }
 
 static int
-paint_all(struct paint *p, struct mirror *show, int rows)
+paint_all(struct paint *p, struct mirror *show, const struct grid *g)
 {
 	struct mirror_cursor c;
-	struct grid g;
 
-	if (state_cursor(show, &c) < 0 || mirror_grid(show, false, &g) < 0)
-		return -1;
-	paint_grid(p, &g, rows);
-	free(g.cells);
-	if (state_paint(p, show, rows, &c) < 0)
+	paint_grid(p, g, g->rows);
+	if (state_cursor(show, &c) < 0 || state_paint(p, show, g->rows, &c) < 0)
 		return -1;
 	paint_partial(p, show);
 	return 0;
@@ -143,18 +145,18 @@ paint_all(struct paint *p, struct mirror *show, int rows)
 
 /* Fewer and fewer of the lines, until it fits. */
 static int
-paint_fitting(struct mirror *show, struct mirror *m, size_t n, unsigned what, struct buf *out)
+paint_fitting(struct mirror *show, const struct grid *g, const struct mirror *m, size_t n,
+    unsigned what, struct buf *out)
 {
 	size_t all = n + (show != m ? show->back.n : 0), first = 0, mark = out->len;
-	int rows = screen_rows(show->s);
 
 	for (;;) {
 		struct paint p = {.out = out, .cols = screen_cols(show->s)};
 
 		state_reset(&p, what);
 		if (what & MIRROR_SCROLLBACK)
-			paint_back(&p, rows, m, n, show, first);
-		if (paint_all(&p, show, rows) < 0)
+			paint_back(&p, g, m, n, show, first);
+		if (paint_all(&p, show, g) < 0)
 			return -1;
 		if (!p.full)
 			return 0;
@@ -168,9 +170,10 @@ paint_fitting(struct mirror *show, struct mirror *m, size_t n, unsigned what, st
 int
 mirror_paint(struct mirror *m, int rows, int cols, unsigned what, struct buf *out)
 {
-	struct mirror *other = NULL;
+	struct mirror *other = NULL, *show = m;
 	size_t pulled = 0;
-	int rc;
+	struct grid g;
+	int rc = -1;
 
 	if (m->failed || mirror_settle(m) < 0)
 		return -1;
@@ -180,8 +183,12 @@ mirror_paint(struct mirror *m, int rows, int cols, unsigned what, struct buf *ou
 		other = mirror_reflow(m, rows, cols, &pulled);
 		if (!other)
 			return -1;
+		show = other;
 	}
-	rc = paint_fitting(other ? other : m, m, m->back.n - pulled, what, out);
+	if (mirror_grid(show, false, &g) == 0) {
+		rc = paint_fitting(show, &g, m, m->back.n - pulled, what, out);
+		free(g.cells);
+	}
 	mirror_free(other);
 	return rc;
 }

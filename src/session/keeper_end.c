@@ -296,6 +296,8 @@ keeper_maybe_finish(struct keeper *k)
 	loop_timer_clear(k->loop, &k->t_block);
 	keeper_events_over(k);
 	result = seal(k);
+	/* Nobody comes to what has ended, however long the last client takes to hear of it. */
+	keeper_door_close(k);
 	if (k->exit_code == 0)
 		session_live_drop(k->start->conf, k->start->id);
 	fd_close(&k->store_lock);

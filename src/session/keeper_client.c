@@ -162,6 +162,11 @@ keeper_client_put(struct keeper_client *c, enum frame_type type, const void *p, 
 	/* While its connection is lost that would only make it lose output. */
 	if (c->leaving || c->gone || (c->opened && c->fd < 0) || !has_room(c, n))
 		return;
+	/* What is known before the command runs is said before anything else. */
+	if (!c->opened && type == FR_NOTICE) {
+		stream_first(&c->s, type, p, n);
+		return;
+	}
 	stream_put(&c->s, type, p, n);
 	keeper_client_flush(c);
 }

@@ -92,8 +92,8 @@ def test_limits_are_told_who_comes_late(make_agent, box, home):
     how = ssh_.argv("x", "coral", flags=("-s",))
     one = Speaker(how, ssh_.env(), "exec", pid=box.pid, argv=("cat",), tty=True, size=(24, 80),
                   term="xterm", on_disconnect="detach")
-    sid = one.open()["session_id"]
     one.notice("policy gives a session 6s in all: this one ends in 6s")
+    sid = one.open()["session_id"]
     two = Speaker(how, ssh_.env(), "watch", id=sid, size=(24, 80))
     two.open()
     two.notice("policy gives a session 6s in all: this one ends in")

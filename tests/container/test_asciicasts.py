@@ -23,6 +23,8 @@ PROMPT = r"^workstation\$ ?$"
 SCENES = {
     "exec": [r"coral exec checkout", r"line 1:", r"wc -l", r"^\d+\s*$"],
     "shell": [r"coral shell checkout", r"the tide turns at noon", r"stty size"],
+    "attach": [r"coral shell checkout", r"high water at noon", r"detached: coral attach", r"detached\s",
+               r"coral attach", r"high water at noon", r"^18 70"],
     "choice": [r"coral shell urchins", r"several targets", r"which one", r"exit"],
     "replay": [r"coral sessions", r"coral replay", r"high\s*water"],
 }
@@ -156,6 +158,34 @@ def test_shell(stage, checkout):
     stage.prompt()
     stage.finish("shell")
     assert (checkout.root / "etc/tide").read_text().startswith("the tide turns at noon\n")
+
+
+@pytest.mark.slow
+def test_attach(stage, checkout):
+    """The outer session's client takes the first tilde."""
+    assert checkout.pid
+    stage.type("coral shell checkout")
+    stage.term.wait_text("^checkout# ?$")
+    stage.type("vi -u NONE -N /etc/tide")
+    stage.term.wait_text("^line 10:")
+    stage.type("Ohigh water at noon", enter=False)
+    stage.pause()
+    stage.type("")
+    stage.type("~~d", enter=False)
+    stage.term.wait_text(r"^\[detached: coral attach \w+\]")
+    stage.prompt()
+    stage.type("coral sessions ls | grep detached")
+    stage.prompt()
+    stage.term.resize(18, 70)
+    stage.type("coral attach")
+    stage.term.wait_text("^high water at noon")
+    stage.pause()
+    stage.term.keys("Escape")
+    stage.type(":q!")
+    stage.term.wait_text("^checkout# ?$")
+    stage.type("stty size; exit")
+    stage.prompt()
+    stage.finish("attach")
 
 
 @pytest.mark.slow

@@ -23,7 +23,7 @@ PROMPT = r"^workstation\$ ?$"
 SCENES = {
     "exec": [r"coral exec checkout", r"line 1:", r"wc -l", r"^\d+\s*$"],
     "shell": [r"coral shell checkout", r"the tide turns at noon", r"stty size"],
-    "attach": [r"coral shell checkout", r"high water at noon", r"detached: coral attach", r"detached\s",
+    "attach": [r"coral shell checkout", r"high water", r"detached: coral attach", r"detached\s",
                r"coral attach", r"high water at noon", r"^18 70"],
     "choice": [r"coral shell urchins", r"several targets", r"which one", r"exit"],
     "replay": [r"coral sessions", r"coral replay", r"high\s*water"],
@@ -168,7 +168,11 @@ def test_attach(stage, checkout):
     stage.term.wait_text("^checkout# ?$")
     stage.type("vi -u NONE -N /etc/tide")
     stage.term.wait_text("^line 10:")
-    stage.type("Ohigh water at noon", enter=False)
+    stage.type("Ohigh water", enter=False)
+    stage.term.wait_text("^high water")
+    stage.type(" at noon", enter=False)
+    stage.term.wait_text("^high water at noon")
+    time.sleep(0.1)  # the payload: what follows a long read at once is part of a paste
     stage.pause()
     stage.type("")
     stage.type("~~d", enter=False)

@@ -87,17 +87,35 @@ begin_owner(struct keeper_client *c, bool resumable)
 
 static struct keeper_client *
 new_client(struct keeper *k, const struct control_ask *a, struct err *e)
+/* An owner always has a place, since it takes that of the one before. */
+static int
+make_room(struct keeper *k, bool owner, struct err *e)
+{
+	struct keeper_client *first = NULL;
+	size_t others = 0, leaving = 0;
+
+	for (struct keeper_client *c = k->clients; c; c = c->next)
+		if (!c->leaving) {
+			others += c != k->owner;
+		} else if (leaving++ == 0) {
+			first = c;
+		}
+	if (!owner && others + 1 >= KEEPER_CLIENTS) {
+		err_set(e, ERR_LIMIT, 0, "session %s takes nobody more", k->start->id);
+		err_why(e, "%zu look on or have joined", others);
+		return err_hint(e, "wait until somebody leaves; coral sessions shows who is there");
+	}
+	/* Who leaves has a while to take the rest, as long as they are not many. */
+	if (leaving >= KEEPER_CLIENTS)
+		keeper_client_drop(first);
+	return 0;
+}
+
 {
 	const struct request *r = &a->req;
 	struct keeper_client *c;
-	size_t n = r->verb == REQ_ATTACH ? 0 : 1;
 
-	for (c = k->clients; c; c = c->next)
-		n++;
-	if (n >= KEEPER_CLIENTS) {
-		err_set(e, ERR_LIMIT, 0, "session %s takes nobody more", k->start->id);
-		err_why(e, "%zu are attached", n);
-		err_hint(e, "wait until somebody leaves; coral sessions shows who is there");
+	if (make_room(k, r->verb == REQ_ATTACH, e) < 0)
 		return NULL;
 	}
 	c = keeper_client_new(k, a->stream, KEEPER_OUT_MAX);

@@ -122,7 +122,8 @@ owner_lost(struct keeper_client *c)
 	if (!c->token[0]) {
 		keeper_client_drop(c);
 	} else {
-		bool painting = keeper_is_painting(c);
+		/* Or is to begin: that would come behind what is kept from now on. */
+		bool painting = keeper_is_painting(c) || c->t_paint.linked;
 
 		keeper_client_unplug(c);
 		if (painting)

@@ -152,7 +152,8 @@ order(struct keeper_client *c, unsigned what)
 
 	c->painting = true;
 	loop_timer_set(k->loop, &c->t_paint, PAINT_NS, paint_late, c);
-	if (!p || cast_flush(k->cast, clock_mono(), &e) < 0) {
+	/* What is read and not recorded yet would be missing from it, and come before it. */
+	if (!p || k->blocked_since || cast_flush(k->cast, clock_mono(), &e) < 0) {
 		over(c, false);
 		return;
 	}

@@ -73,8 +73,10 @@ begin_owner(struct keeper_client *c, bool resumable)
 	k->owner = c;
 	if (resumable && k->req->tty && k->rules.disconnect == REQ_DISC_DETACH)
 		keeper_token_new(c);
-	if (k->keyboard && k->keyboard != c)
+	if (k->keyboard && k->keyboard != c) {
 		keeper_tell(k->keyboard, "%s has the keyboard", c->user);
+		keeper_input_forget(k->keyboard);
+	}
 	k->keyboard = c;
 	keeper_note_client(c, "attached", NULL);
 	keeper_reopen_input(k);
@@ -85,8 +87,6 @@ begin_owner(struct keeper_client *c, bool resumable)
 	}
 }
 
-static struct keeper_client *
-new_client(struct keeper *k, const struct control_ask *a, struct err *e)
 /* An owner always has a place, since it takes that of the one before. */
 static int
 make_room(struct keeper *k, bool owner, struct err *e)
@@ -111,13 +111,14 @@ make_room(struct keeper *k, bool owner, struct err *e)
 	return 0;
 }
 
+static struct keeper_client *
+new_client(struct keeper *k, const struct control_ask *a, struct err *e)
 {
 	const struct request *r = &a->req;
 	struct keeper_client *c;
 
 	if (make_room(k, r->verb == REQ_ATTACH, e) < 0)
 		return NULL;
-	}
 	c = keeper_client_new(k, a->stream, KEEPER_OUT_MAX);
 	if (!c) {
 		err_set(e, ERR_LIMIT, 0, "session %s has no memory for one more", k->start->id);
@@ -135,12 +136,13 @@ keeper_client_add(struct keeper *k, struct control_ask *a, struct err *e)
 {
 	struct keeper_client *c;
 
+	if (a->req.verb == REQ_ATTACH && a->req.token[0] &&
+	    (k->phase < KEEPER_DRAINING || k->owner))
+		return keeper_resume(k, a, e);
 	if (k->phase >= KEEPER_DRAINING) {
 		err_set(e, ERR_NO_SESSION, 0, "session %s has ended", k->start->id);
 		return err_hint(e, "coral replay %s shows it", k->start->id);
 	}
-	if (a->req.verb == REQ_ATTACH && a->req.token[0])
-		return keeper_resume(k, a, e);
 	c = new_client(k, a, e);
 	if (!c)
 		return -1;

@@ -25,6 +25,7 @@ keeper_client_new(struct keeper *k, int fd, size_t max)
 	c->last_typed = clock_mono();
 	c->input_granted = FRAME_CREDIT;
 	buf_init(&c->in, KEEPER_IN_MAX);
+	buf_init(&c->typed, FRAME_CREDIT);
 	buf_init(&c->later, KEEPER_OUT_MAX);
 	buf_init(&c->paint, KEEPER_PAINT_MAX);
 	stream_init(&c->s, max);
@@ -76,6 +77,7 @@ keeper_clients_bury(struct keeper *k)
 	while ((c = k->gone)) {
 		k->gone = c->next_gone;
 		buf_fini(&c->in);
+		buf_fini(&c->typed);
 		buf_fini(&c->later);
 		buf_fini(&c->paint);
 		stream_fini(&c->s);

@@ -114,6 +114,11 @@ do_it(struct keeper *k, struct control_ask *a, struct err *e)
 		return status(k);
 	if (v == REQ_ATTACH || v == REQ_WATCH || v == REQ_JOIN)
 		return add_client(k, a, e);
+	/* Nobody waits any more for who may come back to what has ended. */
+	if (v == REQ_KILL && k->phase == KEEPER_TELLING && !keeper_client_is_here(k->owner)) {
+		keeper_await_no_more(k);
+		return json_pack("{s:s}", "ending", k->start->id);
+	}
 	if (k->phase != KEEPER_RUNNING) {
 		is_over(k, e);
 		return NULL;

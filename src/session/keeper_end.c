@@ -243,11 +243,17 @@ put_delivered(json_t *j, const char *key, const struct keeper_client *c, size_t 
 }
 
 /* Who came late, or lost something on the way, cannot tell otherwise whether it has everything. */
-static void
-tell_result(struct keeper_client *c, const json_t *result)
+void
+keeper_put_result(struct keeper_client *c)
 {
-	json_t *own = json_copy((json_t *)result);
+	json_t *own;
 	char *text;
+
+	/* A screen comes before the end of what it shows. */
+	c->owed_result = c == c->k->owner && keeper_is_painting(c);
+	if (c->owed_result)
+		return;
+	own = json_copy(c->k->result);
 
 	put_delivered(own, "delivered_stdout", c, 0);
 	put_delivered(own, "delivered_stderr", c, 1);
@@ -256,17 +262,21 @@ tell_result(struct keeper_client *c, const json_t *result)
 		keeper_share_last(c, FR_RESULT, text, strlen(text));
 	free(text);
 	json_decref(own);
-	keeper_client_flush(c);
 }
 
 static void
-tell_results(struct keeper *k, const json_t *result)
+tell_results(struct keeper *k)
 {
 	for (struct keeper_client *c = k->clients; c; c = c->next)
-		if (keeper_client_is_here(c))
-			tell_result(c, result);
-		else if (!c->leaving)
-			keeper_client_drop(c);
+		if (keeper_client_is_here(c)) {
+			keeper_put_result(c);
+			keeper_client_flush(c);
+		} else if (c == k->owner) {
+			/* What it lacks is dropped, or stands before this. */
+			if (!c->gap)
+				keeper_put_result(c);
+			keeper_await_owner(k);
+		}
 }
 
 void
@@ -287,23 +297,21 @@ start_farewell(struct keeper *k)
 void
 keeper_maybe_finish(struct keeper *k)
 {
-	json_t *result;
-
 	if (k->phase != KEEPER_DRAINING || !keeper_output_over(k) || k->blocked_since)
 		return;
 	k->phase = KEEPER_TELLING;
 	loop_timer_clear(k->loop, &k->t_grace);
 	loop_timer_clear(k->loop, &k->t_block);
 	keeper_events_over(k);
-	result = seal(k);
-	/* Nobody comes to what has ended, however long the last client takes to hear of it. */
-	keeper_door_close(k);
+	k->result = seal(k);
+	/* Nobody comes to what has ended, but who was there and may lose what is under way. */
+	if (!keeper_owner_returns(k))
+		keeper_door_close(k);
 	if (k->exit_code == 0)
 		session_live_drop(k->start->conf, k->start->id);
 	fd_close(&k->store_lock);
 	start_farewell(k);
-	tell_results(k, result);
-	json_decref(result);
+	tell_results(k);
 	keeper_end_when_alone(k);
 }
 
@@ -311,7 +319,9 @@ void
 keeper_agent_stops(struct keeper *k)
 {
 	k->agent_stops = true;
-	if (k->phase == KEEPER_TELLING)
+	if (k->phase == KEEPER_TELLING) {
 		loop_timer_set(k->loop, &k->t_farewell, FAREWELL_SHORT_NS, farewell_over, k);
+		keeper_await_no_more(k);
+	}
 	keeper_stop(k, "agent_stopped", SIGTERM);
 }

@@ -10,18 +10,15 @@
 #include "pty/pty.h"
 #include "session/keeper_int.h"
 
-/* What take() may say beside 0 and -1: not now, the frame stays where it is. */
-#define TAKE_LATER 1
-
 /* Grant in steps, so that bulk input costs one frame back per step. */
 #define CREDIT_STEP (FRAME_CREDIT / 4)
 
 void
 keeper_grant(struct keeper_client *c, bool anew)
 {
-	const struct buf *q = &c->k->input_q;
+	size_t queued = c->k->input_q.len + c->typed.len;
 	/* What waits may be another's who had the keyboard before: then it is granted later. */
-	size_t waits = q->len < c->input_received ? q->len : (size_t)c->input_received;
+	size_t waits = queued < c->input_received ? queued : (size_t)c->input_received;
 	uint64_t total = c->input_received - waits + FRAME_CREDIT;
 	unsigned char wire[8];
 
@@ -63,8 +60,65 @@ end_input(struct keeper *k)
 	close_input(k);
 }
 
+/* Into the record, and on its way to the command; false: not now. */
+static bool
+feed(struct keeper *k, const unsigned char *p, size_t n)
+{
+	struct err e = {0};
+
+	if (k->blocked_since || k->record_broken || !buf_tail(&k->input_q, n))
+		return false;
+	if (k->rules.record_input && !(k->master >= 0 && pty_is_secret(k->master)) &&
+	    cast_data(k->cast, CAST_STDIN, clock_mono(), p, n, &e) < 0) {
+		keeper_record_trouble(k, &e);
+		return false;
+	}
+	k->input_last = p[n - 1];
+	return buf_put(&k->input_q, p, n) == 0;
+}
+
+static void
+end_of_typing(struct keeper *k)
+{
+	if (!k->input_eof)
+		cast_event(k->cast, clock_mono(), "stdin_eof", NULL, NULL);
+	k->input_eof = true;
+}
+
+/* What found no room behind what was typed before; true: some of it did. */
+static bool
+feed_typed(struct keeper_client *c)
+{
+	struct keeper *k = c->k;
+	size_t before = c->typed.len;
+
+	if (k->input_eof)
+		buf_clear(&c->typed);
+	while (c->typed.len > 0) {
+		size_t n = c->typed.len < FRAME_DATA_MAX ? c->typed.len : FRAME_DATA_MAX;
+
+		if (!feed(k, buf_head(&c->typed), n))
+			break;
+		buf_consume(&c->typed, n);
+	}
+	if (before > 0 && c->typed.len == 0) {
+		keeper_input_forget(c);
+		if (c->input_eof)
+			end_of_typing(k);
+	}
+	return c->typed.len < before;
+}
+
+/* A megabyte that is seldom needed. */
 void
-keeper_write_input(struct keeper *k)
+keeper_input_forget(struct keeper_client *c)
+{
+	buf_fini(&c->typed);
+	buf_init(&c->typed, FRAME_CREDIT);
+}
+
+static void
+write_queue(struct keeper *k)
 {
 	while (k->input_q.len > 0 && k->input >= 0 && !k->frozen) {
 		ssize_t n = buf_write_fd(&k->input_q, k->input);
@@ -85,6 +139,14 @@ keeper_write_input(struct keeper *k)
 		k->input_written += k->input_q.len;
 		buf_clear(&k->input_q);
 	}
+}
+
+void
+keeper_write_input(struct keeper *k)
+{
+	do
+		write_queue(k);
+	while (k->keyboard && feed_typed(k->keyboard));
 	if (k->keyboard)
 		keeper_grant(k->keyboard, false);
 	if (k->input_eof && k->input_q.len == 0 && k->input >= 0)
@@ -126,25 +188,17 @@ static int
 take_stdin(struct keeper_client *c, const struct frame *f)
 {
 	struct keeper *k = c->k;
-	struct err e = {0};
 
 	if (c->input_received + f->len > c->input_granted || c->input_eof)
 		return -1;
 	if (c != k->keyboard || k->input_eof)
 		return drop_stdin(c, f);
-	/* Of who typed before. */
-	if (buf_room(&k->input_q) < f->len)
-		return TAKE_LATER;
-	if (k->rules.record_input && !(k->master >= 0 && pty_is_secret(k->master)) &&
-	    cast_data(k->cast, CAST_STDIN, clock_mono(), f->data, f->len, &e) < 0) {
-		keeper_record_trouble(k, &e);
-		return TAKE_LATER;
-	}
 	c->input_received += f->len;
 	c->last_typed = clock_mono();
 	keeper_typed(k);
-	k->input_last = f->data[f->len - 1];
-	if (buf_put(&k->input_q, f->data, f->len) < 0)
+	/* What comes behind it is heard, whether the command reads or not. */
+	if ((c->typed.len > 0 || !feed(k, f->data, f->len)) &&
+	    buf_put(&c->typed, f->data, f->len) < 0)
 		return -1;
 	keeper_write_input(k);
 	return 0;
@@ -156,11 +210,9 @@ take_eof(struct keeper_client *c)
 	struct keeper *k = c->k;
 
 	c->input_eof = true;
-	if (c != k->keyboard)
+	if (c != k->keyboard || c->typed.len > 0)
 		return;
-	if (!k->input_eof)
-		cast_event(k->cast, clock_mono(), "stdin_eof", NULL, NULL);
-	k->input_eof = true;
+	end_of_typing(k);
 	keeper_write_input(k);
 }
 
@@ -194,10 +246,13 @@ take_detach(struct keeper_client *c)
 static void
 take_hangup(struct keeper_client *c)
 {
-	if (c->role == KEEPER_OWNER)
-		keeper_stop(c->k, "disconnected", SIGHUP);
-	else
+	if (c->role != KEEPER_OWNER) {
 		leave(c);
+		return;
+	}
+	/* It waits for the end, or goes for good. */
+	keeper_token_drop(c);
+	keeper_stop(c->k, "disconnected", SIGHUP);
 }
 
 static int
@@ -308,11 +363,4 @@ keeper_take_frames(struct keeper_client *c)
 		keeper_token_drop(c);
 		keeper_client_lost(c);
 	}
-}
-
-void
-keeper_take_all_frames(struct keeper *k)
-{
-	for (struct keeper_client *c = k->clients; c; c = c->next)
-		keeper_take_frames(c);
 }

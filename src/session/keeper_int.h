@@ -58,7 +58,7 @@ struct keeper_source {
 	int fd; /* -1 at its end */
 	enum cast_stream stream;
 	enum frame_type frame;
-	bool bounded;	     /* the command is gone: `left` is all that is still its output */
+	bool bounded; /* the command is gone: `left` is all that is still its output */
 	size_t left;
 	unsigned char *held; /* read, not yet recorded; only while recording fails */
 	size_t held_len;
@@ -88,15 +88,17 @@ struct keeper_client {
 	struct buf in;
 	struct stream s;
 	struct loop_timer t_tell, t_leave;
-	char token[65];	 /* "": cannot come back */
-	bool gap;	 /* some of what it lacks is dropped */
-	bool restarted;	 /* it was, and the counts began anew */
-	bool tell_later; /* there was no room for an acknowledgement */
+	char token[65];	  /* "": cannot come back */
+	bool gap;	  /* some of what it lacks is dropped */
+	bool restarted;	  /* it was, and the counts began anew */
+	bool tell_later;  /* there was no room for an acknowledgement */
+	bool owed_result; /* behind the painting that is under way */
 
 	uint64_t input_received, input_granted;
 	bool input_eof;
-	bool told_deaf; /* that its keys go nowhere */
-	uint64_t asked; /* for the keyboard, the how-manieth to do so; 0: not */
+	struct buf typed; /* behind what somebody typed before, and the command has not read */
+	bool told_deaf;	  /* that its keys go nowhere */
+	uint64_t asked;	  /* for the keyboard, the how-manieth to do so; 0: not */
 
 	uint64_t delivered[2]; /* bytes of output that it was sent, since FR_OPENED */
 	/* Not the owner: output behind what it has not taken yet, or behind a painting. */
@@ -143,7 +145,9 @@ struct keeper {
 	uint64_t asked;			/* how often for the keyboard */
 	char old_tokens[KEEPER_OLD_TOKENS][65];
 	unsigned old_token;
-	struct loop_timer t_keep;
+	struct loop_timer t_keep, t_back;
+	int64_t keep_until; /* clock_mono; who lost the connection may come back until then */
+	json_t *result;	    /* what who comes back then is told */
 
 	/* repaints */
 	struct painter *painter;
@@ -232,6 +236,10 @@ void keeper_kept_too_much(struct keeper_client *c);
 void keeper_token_new(struct keeper_client *c);
 void keeper_token_drop(struct keeper_client *c);
 int keeper_resume(struct keeper *k, struct control_ask *a, struct err *e);
+/* The owner may still come back to a session that has ended: it is waited for. */
+bool keeper_owner_returns(const struct keeper *k);
+void keeper_await_owner(struct keeper *k);
+void keeper_await_no_more(struct keeper *k); /* it is not, whoever asks */
 
 /* keeper_attach.c: who comes.  Takes a->stream on 0; the verbs are attach, watch and join. */
 int keeper_client_add(struct keeper *k, struct control_ask *a, struct err *e);
@@ -273,9 +281,10 @@ void keeper_catch_up_later(struct keeper *k);
 
 /* keeper_input.c: frames from a client. */
 void keeper_take_frames(struct keeper_client *c);
-void keeper_take_all_frames(struct keeper *k);
 void keeper_write_input(struct keeper *k);
 void keeper_grant(struct keeper_client *c, bool anew);
+/* Somebody else has the keyboard. */
+void keeper_input_forget(struct keeper_client *c);
 /* A terminal may be typed on again. */
 void keeper_reopen_input(struct keeper *k);
 
@@ -303,6 +312,8 @@ void keeper_sync_later(struct keeper *k);
 /* keeper_end.c */
 void keeper_stop(struct keeper *k, const char *cause, int signo); /* TERM or HUP, grace, KILL */
 void keeper_stop_now(struct keeper *k, const char *cause);	  /* KILL */
+/* The end of the command, behind everything else that the client is owed. */
+void keeper_put_result(struct keeper_client *c);
 void keeper_leader_exited(struct keeper *k);
 /* The agent's container is being stopped. */
 void keeper_agent_stops(struct keeper *k);

@@ -9,6 +9,9 @@
 #include "base/str.h"
 #include "session/keeper_int.h"
 
+/* To come back to what has ended: longer than the longest pause between two of a client's tries. */
+#define BACK_NS (12 * NS_PER_S)
+
 static void
 keep_over(void *arg)
 {
@@ -28,8 +31,42 @@ keep_over(void *arg)
 void
 keeper_keep_later(struct keeper *k)
 {
+	k->keep_until = clock_mono() + k->rules.keep_ns;
 	if (k->phase == KEEPER_RUNNING)
 		loop_timer_set(k->loop, &k->t_keep, k->rules.keep_ns, keep_over, k);
+}
+
+bool
+keeper_owner_returns(const struct keeper *k)
+{
+	return k->owner && k->owner->token[0] && !k->agent_stops && !k->door.ended_by[0];
+}
+
+static void
+back_over(void *arg)
+{
+	struct keeper *k = arg;
+
+	if (k->owner)
+		keeper_client_drop(k->owner);
+}
+
+void
+keeper_await_owner(struct keeper *k)
+{
+	int64_t left = k->keep_until - clock_mono();
+
+	if (keeper_owner_returns(k) && left > 0)
+		loop_timer_set(k->loop, &k->t_back, left < BACK_NS ? left : BACK_NS, back_over, k);
+	else
+		back_over(k);
+}
+
+void
+keeper_await_no_more(struct keeper *k)
+{
+	if (k->phase == KEEPER_TELLING && k->owner && k->owner->fd < 0)
+		back_over(k);
 }
 
 void
@@ -130,6 +167,8 @@ owner_lost(struct keeper_client *c)
 			open_gap(c);
 	}
 	keeper_left_alone(k);
+	if (k->phase == KEEPER_TELLING)
+		keeper_await_owner(k);
 }
 
 static void
@@ -161,6 +200,15 @@ onlooker_lost(struct keeper_client *c)
 		keeper_give_keyboard(k, k->owner);
 }
 
+/* Its connection: the session, or what its owner is still owed of it. */
+static bool
+outlives(const struct keeper *k)
+{
+	if (k->phase != KEEPER_RUNNING)
+		return keeper_owner_returns(k);
+	return k->rules.disconnect == REQ_DISC_DETACH;
+}
+
 void
 keeper_client_lost(struct keeper_client *c)
 {
@@ -168,12 +216,12 @@ keeper_client_lost(struct keeper_client *c)
 
 	if (c->gone || c->fd < 0)
 		return;
-	if (c->leaving || k->phase >= KEEPER_TELLING)
+	if (!c->leaving && c->role == KEEPER_OWNER && outlives(k))
+		owner_lost(c);
+	else if (c->leaving || k->phase >= KEEPER_TELLING)
 		keeper_client_drop(c);
 	else if (c->role != KEEPER_OWNER)
 		onlooker_lost(c);
-	else if (k->rules.disconnect == REQ_DISC_DETACH && k->phase == KEEPER_RUNNING)
-		owner_lost(c);
 	else
 		end_without_client(c);
 }
@@ -205,6 +253,10 @@ start_anew(struct keeper_client *c)
 	keeper_say_opened(c, &received);
 	keeper_grant(c, true);
 	keeper_paint(c, PAINTER_SCREEN | PAINTER_SCROLLBACK);
+	if (c->k->phase == KEEPER_TELLING && !c->gone) {
+		keeper_put_result(c);
+		keeper_client_flush(c);
+	}
 }
 
 int
@@ -215,7 +267,7 @@ keeper_resume(struct keeper *k, struct control_ask *a, struct err *e)
 	if (!c || !same_token(c->token, a->req.token) || strcmp(c->user, a->who.user) != 0)
 		return refuse(k, a, e);
 	keeper_client_unplug(c);
-	loop_timer_clear(k->loop, &k->t_keep);
+	loop_timer_clear(k->loop, k->phase < KEEPER_TELLING ? &k->t_keep : &k->t_back);
 	c->opened = false;
 	c->fd = steal_fd(&a->stream);
 	str_copy(c->peer, a->peer, sizeof c->peer);

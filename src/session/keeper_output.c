@@ -139,7 +139,7 @@ try_again(void *arg)
 		k->blocked_since = 0;
 		k->failure.code = ERR_NONE;
 		keeper_tell_all(k, "recording works again: the session goes on");
-		keeper_take_all_frames(k);
+		keeper_write_input(k);
 		keeper_maybe_finish(k);
 		return;
 	}

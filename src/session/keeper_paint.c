@@ -17,12 +17,12 @@
 #define CATCH_UP_MAX (16 * 1024 * 1024)
 
 static struct painter *
-painter_of(struct keeper *k)
+painter_of(struct keeper *k, bool after_end)
 {
 	char name[STORE_ID_LEN + 8];
 	int fd;
 
-	if (k->painter || !k->rules.record_output || k->phase >= KEEPER_DRAINING)
+	if (k->painter || !k->rules.record_output || (k->phase >= KEEPER_DRAINING && !after_end))
 		return k->painter;
 	snprintf(name, sizeof name, "%s.cast", k->start->id);
 	fd = openat(k->store_dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
@@ -49,6 +49,8 @@ painted(struct keeper_client *c)
 		keeper_resize(k, &c->size);
 	if (c->role != KEEPER_OWNER && !stream_waits(&c->s))
 		keeper_share_more(c);
+	if (c->owed_result)
+		keeper_put_result(c);
 }
 
 static void
@@ -58,7 +60,10 @@ over(struct keeper_client *c, bool ok)
 		return;
 	c->painting = false;
 	loop_timer_clear(c->k->loop, &c->t_paint);
-	if (!ok) {
+	if (!ok && c->k->phase >= KEEPER_DRAINING) {
+		keeper_tell(
+		    c, "what came meanwhile cannot be shown: coral replay %s", c->k->start->id);
+	} else if (!ok) {
 		keeper_tell(c, "the screen cannot be shown again: ^L asks most programs for it");
 		keeper_redraw(c->k);
 	}
@@ -140,7 +145,7 @@ static void
 order(struct keeper_client *c, unsigned what)
 {
 	struct keeper *k = c->k;
-	struct painter *p = painter_of(k);
+	struct painter *p = painter_of(k, c == k->owner);
 	struct err e = {0};
 	struct painter_order o = {.rows = c->size.ws_row ? c->size.ws_row : 24,
 	    .cols = c->size.ws_col ? c->size.ws_col : 80,
@@ -241,7 +246,7 @@ catch_up(void *arg)
 		loop_timer_set(k->loop, &k->t_catch_up, PAUSE_NS, catch_up, k);
 		return;
 	}
-	if (behind < CATCH_UP_MIN || !painter_of(k))
+	if (behind < CATCH_UP_MIN || !painter_of(k, false))
 		return;
 	k->caught_up += behind;
 	painter_catch_up(k->painter, k->caught_up);

@@ -128,6 +128,8 @@ first_asker(struct keeper *k)
 void
 keeper_give_keyboard(struct keeper *k, struct keeper_client *to)
 {
+	if (k->keyboard && k->keyboard != to)
+		keeper_input_forget(k->keyboard);
 	k->keyboard = to;
 	if (!to) {
 		keeper_tell_others(k, NULL, "nobody has the keyboard");

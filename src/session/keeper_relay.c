@@ -26,9 +26,6 @@ input_ready(void *arg, short revents)
 
 	(void)revents;
 	keeper_write_input(k);
-	/* What found no room behind somebody else's. */
-	if (k->keyboard && k->keyboard->in.len > 0)
-		keeper_take_frames(k->keyboard);
 }
 
 /* Without a client the output still goes to the record. */

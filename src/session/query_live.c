@@ -138,8 +138,9 @@ query_live(const struct keeper_start *s, struct err *e)
 	if (!shown)
 		return -1;
 	rc = query_check(s, s->req->verb, shown, e);
-	/* A connection that is taken up again may be owed the end of its session. */
-	if (rc == 0 && !is_live(shown) && !s->req->token[0])
+	/* A connection that is taken up again may be owed the end of its session, for which its
+	 * keeper waits unless it is told not to. */
+	if (rc == 0 && !is_live(shown) && !s->req->token[0] && v.verb != REQ_KILL)
 		rc = say_ended(id, shown, e);
 	if (rc == 0 && (v.verb == REQ_FREEZE || v.verb == REQ_THAW))
 		moderates = query_moderates(s, shown);

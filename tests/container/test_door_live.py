@@ -54,7 +54,6 @@ def test_kill_attached_and_watched(begin, speak, net_agent):  # noqa: F811
     for each in (one, two):
         each.notice("root ends this session")
         assert each.result()["by"] == "root"
-        each.send(frames.BYE)
 
 
 def test_typed_while_frozen(begin, speak, net_agent):  # noqa: F811
@@ -160,7 +159,6 @@ def test_signals_while_frozen(begin, net_agent):  # noqa: F811
     assert net_agent.coral.run("sessions freeze", one.id).code == 0
     one.send(frames.SIGNAL, b"KILL")
     assert one.result()["exit_code"] == 137
-    one.send(frames.BYE)
     names = [f["name"] for f in Cast(net_agent.coral.cast_path(one.id)).own("signal")]
     assert names == ["USR1", "CONT", "KILL"]
 

@@ -168,7 +168,11 @@ class Speaker:
         return json.loads(self.wait(LEFT))
 
     def result(self):
-        return json.loads(self.wait(RESULT))
+        """FR_RESULT's object; as a client does, say that it arrived."""
+        result = json.loads(self.wait(RESULT))
+        with contextlib.suppress(BrokenPipeError):
+            self.send(BYE)
+        return result
 
     def of(self, *kinds):
         return b"".join(data for kind, data in self.frames if kind in kinds)

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A session's keeper where two things happen at once."""
+import os
+import signal
+
+import pytest
+
+from house import frames
+from house.casts import Cast
+from house.util import alive, wait_for
+from test_attach import again, begin, facts, speak  # noqa: F401
+from test_ssh import ssh  # noqa: F401
+
+WAITS = "trap '' HUP; stty -echo -onlcr; echo up; while [ ! -e /tmp/go ]; do sleep 0.05; done; "
+
+
+@pytest.fixture
+def go(box):
+    """Lets a command end that waits for it."""
+    path = box.root / "tmp/go"
+    path.unlink(missing_ok=True)
+    yield path
+    path.unlink(missing_ok=True)
+
+
+@pytest.fixture
+def ended_alone(begin, go, net_agent, facts):  # noqa: F811
+    """A session that ended while its client's connection was lost, and its keeper."""
+    def start(after):
+        one = begin(("sh", "-c", WAITS + after))
+        pid = net_agent.keepers()[one.id]
+        one.cut()
+        wait_for("the loss to be noticed", lambda: facts(one.id, "detached"))
+        go.write_text("")
+        wait_for("the end", lambda: state(net_agent, one.id) == "ended")
+        return one, pid
+
+    return start
+
+
+def state(agent, sid):
+    return next(s["state"] for s in agent.coral.sessions() if s["id"] == sid)
+
+
+def end(agent, sid):
+    return Cast(agent.coral.cast_path(sid)).end
+
+
+def test_an_end_while_the_client_comes_back(ended_alone, speak, net_agent):  # noqa: F811
+    one, pid = ended_alone("echo last words; exit 6")
+    assert end(net_agent, one.id)["exit_code"] == 6
+    two = again(speak, one, size=(24, 80))
+    two.go_on(one)
+    result = two.result()
+    assert result["exit_code"] == 6 and "delivered_stdout" not in result
+    assert two.of(frames.STDOUT) == b"up\nlast words\n"
+    wait_for("the keeper to end", lambda: not alive(pid))
+    assert "has ended" in again(speak, one).refused()
+
+
+def test_the_end_is_told_again_until_it_arrives(ended_alone, speak):  # noqa: F811
+    """Lost once more, with the result under way."""
+    one, pid = ended_alone("seq 20000; exit 7")
+    for _ in range(3):
+        two = again(speak, one, size=(24, 80))
+        two.go_on(one)
+        two.read_frame()
+        two.cut()
+        two.id, one = one.id, two
+    two = again(speak, one, size=(24, 80))
+    two.go_on(one)
+    assert two.result()["exit_code"] == 7
+    got = two.of(frames.STDOUT)
+    assert got == b"up\n" + b"".join(b"%d\n" % n for n in range(1, 20001))
+    wait_for("the keeper to end", lambda: not alive(pid))
+
+
+def test_the_end_of_a_client_that_was_connected(begin, speak, net_agent, go):  # noqa: F811
+    """It loses its connection after the end, and before it has read so far."""
+    one = begin(("sh", "-c", WAITS + "head -c 600000 /dev/zero | tr '\\0' x; exit 8"))
+    pid = net_agent.keepers()[one.id]
+    go.write_text("")
+    wait_for("the end", lambda: state(net_agent, one.id) == "ended")
+    one.cut()
+    two = again(speak, one, size=(24, 80))
+    two.go_on(one)
+    assert two.result()["exit_code"] == 8
+    assert two.of(frames.STDOUT) == b"up\n" + b"x" * 600000
+    wait_for("the keeper to end", lambda: not alive(pid))
+
+
+def test_an_end_behind_a_gap(ended_alone, speak):  # noqa: F811
+    """What was dropped is painted, then comes the end."""
+    one, pid = ended_alone("seq 100000; echo last words; exit 9")
+    two = again(speak, one, size=(24, 80))
+    two.open()
+    result = two.result()
+    assert b"last words" in two.of(frames.SCREEN)
+    assert result["exit_code"] == 9 and result["delivered_stdout"] == len(two.of(frames.STDOUT)) == 0
+    wait_for("the keeper to end", lambda: not alive(pid))
+
+
+def test_nobody_waits_for_ever(ended_alone, speak, net_agent):  # noqa: F811
+    one, pid = ended_alone("exit 5")
+    # Whoever has no part in it is told of the end, as ever.
+    assert "has ended" in speak("attach", id=one.id, size=(24, 80)).refused()
+    assert "not known" in speak("attach", id=one.id, token="0" * 64, resumable=True).refused()
+    assert alive(pid)
+    wait_for("the keeper to end", lambda: not alive(pid), 30)
+    assert "has ended" in again(speak, one).refused()
+    assert not list((net_agent.home / "run/live").iterdir())
+
+
+@pytest.mark.parametrize("how", ["kill", "term"])
+def test_the_waiting_is_cut_short(ended_alone, net_agent, how):
+    one, pid = ended_alone("exit 5")
+    assert alive(pid)
+    if how == "kill":
+        done = net_agent.coral.run("kill", one.id)
+        assert done.code == 0 and done.text.strip() == one.id
+    else:
+        os.kill(pid, signal.SIGTERM)
+    wait_for("the keeper to end", lambda: not alive(pid), 5)
+    assert (end(net_agent, one.id)["exit_code"], end(net_agent, one.id)["cause"]) == (5, "exit")
+
+
+def test_nobody_waits_for_who_hung_up(begin, net_agent):  # noqa: F811
+    one = begin(("sh", "-c", "trap 'echo hung up; sleep 1; exit 4' HUP; echo up; "
+                       "while :; do sleep 0.05; done"))
+    pid = net_agent.keepers()[one.id]
+    one.send(frames.HANGUP)
+    one.wait_text("hung up")
+    one.cut()
+    wait_for("the keeper to end", lambda: not alive(pid), 8)

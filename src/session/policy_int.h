@@ -6,6 +6,9 @@
 #include "session/policy.h"
 
 struct policy {
+/* Added to any clock it is still a time. */
+#define POLICY_DURATION_MAX (10LL * 365 * 24 * 3600 * NS_PER_S)
+
 	json_t *tree;	 /* the validated file; NULL: none, the defaults hold */
 	char *keys;	 /* users' keys as authorized_keys text */
 	bool audit_only; /* defaults.mode: audit */

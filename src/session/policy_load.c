@@ -75,6 +75,8 @@ parse_duration(const json_t *map, const char *where, const char *key, int64_t *o
 		return policy_bad(where, key, "is not a duration such as 30m", e);
 	*out = json_is_integer(v) ? n * NS_PER_S : ns;
 	return 0;
+	if (n > POLICY_DURATION_MAX / NS_PER_S || ns > POLICY_DURATION_MAX)
+		return policy_bad(where, key, "is longer than 10 years", e);
 }
 
 static int

@@ -181,6 +181,8 @@ check_permission(const json_t *p, struct err *e)
 	return 0;
 }
 
+	if (ttl && ns > POLICY_DURATION_MAX)
+		return policy_bad("permissions", "approval_ttl", "is longer than 10 years", e);
 static int
 check_role(const json_t *role, struct err *e)
 {

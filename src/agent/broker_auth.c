@@ -161,6 +161,10 @@ broker_auth_verify(struct conn *c, struct rd *r)
 		return -1;
 	if (!proven(c, sig, n, r))
 		return refuse(c);
+	if (broker_limits_enter(c->b, &c->who, &c->over) < 0) {
+		broker_conn_end(c, "its user has too many");
+		return 0;
+	}
 	c->state = CONN_AUTHED;
 	c->b->unauthed--;
 	loop_timer_clear(c->b->loop, &c->t_login);

@@ -21,7 +21,11 @@
  * counted: so many in the life of a connection. */
 #define BROKER_GIVEN 256
 #define BROKER_SESSIONS 4096
-#define BROKER_CONNS 1024
+#define BROKER_CONNS 2048
+/* Of one person beyond what policy allows: questions about sessions, which end by themselves; and
+ * connections, to be told there why. */
+#define BROKER_ASKING 256
+#define BROKER_OVER 16
 /* Unauthenticated connections over TCP: random early drop from START, none over FULL. */
 #define BROKER_STARTUPS_START 20
 #define BROKER_STARTUPS_FULL 60
@@ -51,6 +55,7 @@ struct conn {
 	bool has_id;
 	unsigned char id[HOSTKEY_HASH]; /* of the session: the first hash that was signed */
 	size_t sessions, given;
+	bool over; /* was one too many of this person's */
 };
 
 /* A process of ours that ends by itself. */
@@ -63,6 +68,7 @@ struct worker {
 	int pidfd;
 	struct loop_src *src;
 	char id[STORE_ID_LEN + 1];
+	char user[64]; /* whose limit it counts against; "" nobody's */
 	enum work kind;
 };
 
@@ -113,6 +119,13 @@ int broker_hold_child(pid_t pid);
 /* Look for all containers now, so that whoever asks first need not wait for that. */
 void broker_work_scout(struct broker *b);
 void broker_work_stop_all(struct broker *b); /* SIGTERM to the keepers; no scout is left */
+
+/* broker_limits.c: what one person may have. */
+size_t broker_limits_conns(const struct broker *b, const struct policy_who *who);
+size_t broker_limits_work(const struct broker *b, const struct policy_who *who);
+/* A new connection of theirs.  -1: not even to be told. */
+int broker_limits_enter(struct broker *b, const struct policy_who *who, bool *over);
+int broker_limits_check(struct conn *c, struct err *e); /* before each request */
 
 /* broker_reap.c: wait for the orphans that process 1 inherited. */
 void broker_reap(struct broker *b);

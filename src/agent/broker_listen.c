@@ -26,6 +26,8 @@ accept_unix(void *arg, short revents)
 	struct broker *b = arg;
 	struct policy_who who;
 	struct err e = {0};
+	struct conn *c;
+	bool over;
 	int sock = accept4(b->unix_sock, NULL, NULL, SOCK_CLOEXEC);
 
 	(void)revents;
@@ -36,7 +38,13 @@ accept_unix(void *arg, short revents)
 		close(sock);
 		return;
 	}
-	broker_conn_start(b, sock, &who, "unix");
+	if (broker_limits_enter(b, &who, &over) < 0) {
+		close(sock);
+		return;
+	}
+	c = broker_conn_start(b, sock, &who, "unix");
+	if (c)
+		c->over = over;
 }
 
 /* Random early drop, so that a flood cannot keep every honest caller out. */

@@ -27,7 +27,7 @@
 static void worker_exited(void *arg, short revents);
 
 static struct worker *
-watch(struct broker *b, pid_t pid, int pidfd, const char *id)
+watch(struct broker *b, pid_t pid, int pidfd, const char *id, const char *user)
 {
 	struct worker *w = calloc(1, sizeof *w);
 
@@ -37,6 +37,7 @@ watch(struct broker *b, pid_t pid, int pidfd, const char *id)
 	w->pid = pid;
 	w->pidfd = pidfd;
 	str_copy(w->id, id, sizeof w->id);
+	str_copy(w->user, user, sizeof w->user);
 	w->src = loop_add_in(b->loop, pidfd, worker_exited, w);
 	w->next = b->workers;
 	b->workers = w;
@@ -77,7 +78,7 @@ start_cleaner(struct broker *b, const char *id)
 		_exit(rc < 0);
 	}
 	pidfd = pid > 0 ? broker_hold_child(pid) : -1;
-	w = pidfd >= 0 ? watch(b, pid, pidfd, id) : NULL;
+	w = pidfd >= 0 ? watch(b, pid, pidfd, id, "") : NULL;
 	if (w)
 		w->kind = WORK_CLEANER;
 	else
@@ -123,7 +124,8 @@ become_keeper(struct conn *c, const char *id, const unsigned char *request, size
 	    .policy = c->b->policy,
 	    .who = c->who,
 	    .peer = c->peer,
-	    .req = &req};
+	    .req = &req,
+	    .running = broker_limits_work(c->b, &c->who)};
 	unsigned char wire[ERR_WIRE_MAX];
 	struct err e = {0};
 	struct buf b;
@@ -156,7 +158,7 @@ broker_work_keeper(
 		return err_why(
 		    e, "%zu on this connection, %zu in all", c->sessions, b->worker_count);
 	}
-	if (broker_auth_still(c, e) < 0)
+	if (broker_auth_still(c, e) < 0 || broker_limits_check(c, e) < 0)
 		return -1;
 	if (c->given + c->sessions >= BROKER_GIVEN) {
 		err_set(e, ERR_LIMIT, EUSERS, "this connection takes no more requests");
@@ -171,7 +173,7 @@ broker_work_keeper(
 		become_keeper(c, id, request, n, pair[1]);
 	close(pair[1]);
 	pidfd = pid > 0 ? broker_hold_child(pid) : -1;
-	w = pidfd >= 0 ? watch(b, pid, pidfd, id) : NULL;
+	w = pidfd >= 0 ? watch(b, pid, pidfd, id, c->who.root ? "" : c->who.user) : NULL;
 	if (!w) {
 		close(pair[0]);
 		fd_close(&pidfd);
@@ -224,13 +226,13 @@ broker_work_scout(struct broker *b)
 	if (pid == 0)
 		become_scout(b->conf);
 	pidfd = pid > 0 ? broker_hold_child(pid) : -1;
-	w = pidfd >= 0 ? watch(b, pid, pidfd, "") : NULL;
+	w = pidfd >= 0 ? watch(b, pid, pidfd, "", "") : NULL;
 	if (w)
 		w->kind = WORK_SCOUT;
 }
 
 static void
-adopt(void *arg, const char *id, int keeper)
+adopt(void *arg, const char *id, const char *user, int keeper)
 {
 	struct broker *b = arg;
 
@@ -239,7 +241,7 @@ adopt(void *arg, const char *id, int keeper)
 		return;
 	}
 	/* An embedded agent ends with its own command: others' keepers are not its to watch. */
-	if (b->embedded || !watch(b, 0, keeper, id))
+	if (b->embedded || !watch(b, 0, keeper, id, user))
 		close(keeper);
 }
 

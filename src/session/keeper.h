@@ -21,6 +21,7 @@ struct keeper_start {
 	struct policy_who who;
 	const char *peer; /* "unix", "embedded", "203.0.113.9:4022" */
 	const struct request *req;
+	size_t running; /* of the same person's; 0 for root, who is not counted */
 };
 
 /* Serves one request to its end; never returns.  Call in a fresh fork that

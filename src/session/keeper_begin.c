@@ -161,7 +161,9 @@ put_live_note(void *arg, const struct enter_tree *t, struct err *e)
 {
 	struct keeper *k = arg;
 
-	return session_live_note(k->start->conf, k->start->id, t, e);
+	const struct policy_who *w = &k->start->who;
+
+	return session_live_note(k->start->conf, k->start->id, w->root ? "" : w->user, t, e);
 }
 
 static int
@@ -184,7 +186,7 @@ spawn(struct keeper *k, struct err *e)
 	/* Without a cgroup of its own, or when it may leave it, the tree is found by what only the
 	 * spawn could know. */
 	if (rc == 0 && (!k->child.tree.v2[0] || k->child.tree.roams))
-		session_live_note(k->start->conf, k->start->id, &k->child.tree, NULL);
+		put_live_note(k, &k->child.tree, NULL);
 	return rc;
 }
 
@@ -216,6 +218,19 @@ check_request(const struct request *r, struct err *e)
 }
 
 static int
+check_limit(const struct keeper_start *s, struct err *e)
+{
+	size_t most = policy_limits(s->policy).sessions;
+
+	if (s->running < most)
+		return 0;
+	err_set(e, ERR_LIMIT, 0, "%s may begin no more sessions now", s->who.user);
+	err_why(e, "%zu of %s run, and limits.sessions of the policy is %zu", s->running,
+	    s->who.user, most);
+	return err_hint(e, "coral sessions, and coral kill for those that nobody needs");
+}
+
+static int
 look_up(struct keeper *k, struct err *e)
 {
 	if (choose_target(k, e) < 0 || ask_policy(k, e) < 0)
@@ -227,7 +242,7 @@ look_up(struct keeper *k, struct err *e)
 int
 keeper_begin(struct keeper *k, struct err *e)
 {
-	if (check_request(k->req, e) < 0)
+	if (check_request(k->req, e) < 0 || check_limit(k->start, e) < 0)
 		return -1;
 	k->guard = keeper_guard_start(k->start, KEEPER_BEGIN_NS, "looking for it");
 	if (look_up(k, e) < 0) {

@@ -103,7 +103,8 @@ note_name(const char *id, char name[STORE_ID_LEN + 8])
 }
 
 int
-session_live_note(const struct conf *c, const char *id, const struct enter_tree *t, struct err *e)
+session_live_note(const struct conf *c, const char *id, const char *user,
+    const struct enter_tree *t, struct err *e)
 {
 	auto_close int dir = session_live_dir(c, e);
 	char name[STORE_ID_LEN + 8];
@@ -116,8 +117,8 @@ session_live_note(const struct conf *c, const char *id, const struct enter_tree 
 		return -1;
 	note_name(id, name);
 	read_boot_id(boot);
-	j = json_pack("{s:s, s:i, s:I, s:o}", "boot", boot, "keeper", (int)self, "keeper_start",
-	    (json_int_t)start_time_of(self), "tree", enter_tree_to_json(t));
+	j = json_pack("{s:s, s:s, s:i, s:I, s:o}", "boot", boot, "user", user, "keeper", (int)self,
+	    "keeper_start", (json_int_t)start_time_of(self), "tree", enter_tree_to_json(t));
 	rc = store_put_note(dir, name, j, e);
 	json_decref(j);
 	return rc;
@@ -218,8 +219,8 @@ hold_keeper(const json_t *note, int *fd)
 }
 
 void
-session_live_each(
-    const struct conf *c, void (*each)(void *arg, const char *id, int keeper), void *arg)
+session_live_each(const struct conf *c,
+    void (*each)(void *arg, const char *id, const char *user, int keeper), void *arg)
 {
 	int fd = session_live_dir(c, NULL);
 	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
@@ -228,6 +229,7 @@ session_live_each(
 
 	while (dir && (d = readdir(dir))) {
 		struct err e = {0};
+		const char *user;
 		json_t *note;
 		int keeper;
 
@@ -238,8 +240,9 @@ session_live_each(
 		note = store_id_valid(id) ? read_note(dirfd(dir), id, NULL, &e) : NULL;
 		if (e.code != ERR_NONE)
 			log_error_of(&e, "looking for what runs");
+		user = json_str(note, "user");
 		if (note && hold_keeper(note, &keeper) == 0)
-			each(arg, id, keeper);
+			each(arg, id, user ? user : "", keeper);
 		json_decref(note);
 	}
 	if (dir)

@@ -319,6 +319,12 @@ policy_check(const struct policy *p, const struct policy_who *who, const struct 
 	return 0;
 }
 
+struct policy_limits
+policy_limits(const struct policy *p)
+{
+	return p->limits;
+}
+
 const char *
 policy_keys(const struct policy *p)
 {

@@ -33,20 +33,25 @@ struct policy_what {
 };
 struct policy_session {
 	bool record_output, record_input;
-	bool on_failure_block;	/* else kill */
+	bool on_failure_block; /* else kill */
 	uint64_t bulk_cap;
 	bool allow_tiocsti;
-	int64_t timeout_ns;	/* attended_max, 0 none */
+	int64_t timeout_ns;		    /* attended_max, 0 none */
 	enum request_disconnect disconnect; /* what holds for this session: never DEFAULT */
-	int64_t keep_ns; /* how long a detached session is kept */
-	int64_t idle_ns; /* without a key typed; 0 none */
-	char would_deny[512];	/* defaults.mode audit: why enforce would have refused; else "" */
+	int64_t keep_ns;		    /* how long a detached session is kept */
+	int64_t idle_ns;		    /* without a key typed; 0 none */
+	char would_deny[512]; /* defaults.mode audit: why enforce would have refused; else "" */
 };
+/* What one person may have at a time, root on the unix socket apart: defaults.limits. */
+struct policy_limits {
+	size_t connections, sessions;
+};
+struct policy_limits policy_limits(const struct policy *p);
 /* The keys in the policy's own user list, as authorized_keys text (borrowed; "" when none). */
 const char *policy_keys(const struct policy *p);
 
 /* 0 allowed (s filled); -1 ERR_DENIED: why names the rule or what is missing. */
-int policy_check(const struct policy *p, const struct policy_who *who, const struct policy_what *what,
-    struct policy_session *s, struct err *e);
+int policy_check(const struct policy *p, const struct policy_who *who,
+    const struct policy_what *what, struct policy_session *s, struct err *e);
 
 #endif

@@ -3,17 +3,19 @@
 #define CORAL_SESSION_POLICY_INT_H
 
 #include <jansson.h>
+#include "base/clock.h"
 #include "session/policy.h"
 
-struct policy {
 /* Added to any clock it is still a time. */
 #define POLICY_DURATION_MAX (10LL * 365 * 24 * 3600 * NS_PER_S)
 
-	json_t *tree;	 /* the validated file; NULL: none, the defaults hold */
-	char *keys;	 /* users' keys as authorized_keys text */
-	bool audit_only; /* defaults.mode: audit */
+struct policy {
+	json_t *tree;			  /* the validated file; NULL: none, the defaults hold */
+	char *keys;			  /* users' keys as authorized_keys text */
+	bool audit_only;		  /* defaults.mode: audit */
 	struct policy_session session[2]; /* [0] exec, [1] shell */
-	bool disconnect_set[2];		  /* defaults.disconnect names it */
+	struct policy_limits limits;
+	bool disconnect_set[2]; /* defaults.disconnect names it */
 };
 
 /* policy_schema.c: every key known and of its kind, every name defined. */

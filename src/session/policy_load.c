@@ -14,7 +14,10 @@
 
 #define FILE_MAX (1024 * 1024)
 #define BULK_CAP (16 * 1024 * 1024)
-#define TIMEOUT_MAX_S (10LL * 365 * 24 * 3600)
+/* A thousand shells of one person, each on a connection of its own; and as much is left for others.
+ */
+#define PERSON_CONNECTIONS 1024
+#define PERSON_SESSIONS 2048
 
 static int
 parse_size(const json_t *v, uint64_t *out)
@@ -70,13 +73,12 @@ parse_duration(const json_t *map, const char *where, const char *key, int64_t *o
 
 	if (!v)
 		return 0;
-	if (json_is_integer(v) ? n < 0 || n > TIMEOUT_MAX_S
-			       : !text || clock_parse_duration(text, &ns) < 0)
+	if (json_is_integer(v) ? n < 0 : !text || clock_parse_duration(text, &ns) < 0)
 		return policy_bad(where, key, "is not a duration such as 30m", e);
-	*out = json_is_integer(v) ? n * NS_PER_S : ns;
-	return 0;
 	if (n > POLICY_DURATION_MAX / NS_PER_S || ns > POLICY_DURATION_MAX)
 		return policy_bad(where, key, "is longer than 10 years", e);
+	*out = json_is_integer(v) ? n * NS_PER_S : ns;
+	return 0;
 }
 
 static int
@@ -122,6 +124,13 @@ parse_limits(struct policy *p, const json_t *d, struct err *e)
 	return 0;
 }
 
+static void
+parse_person(struct policy *p, const json_t *limits)
+{
+	p->limits.connections = (size_t)json_int(limits, "connections", PERSON_CONNECTIONS);
+	p->limits.sessions = (size_t)json_int(limits, "sessions", PERSON_SESSIONS);
+}
+
 static int
 parse_defaults(struct policy *p, const json_t *d, struct err *e)
 {
@@ -134,6 +143,7 @@ parse_defaults(struct policy *p, const json_t *d, struct err *e)
 		return policy_bad("defaults", "tiocsti", "is neither deny nor allow", e);
 	p->session[0].allow_tiocsti = p->session[1].allow_tiocsti =
 	    tiocsti && strcmp(tiocsti, "allow") == 0;
+	parse_person(p, json_object_get(d, "limits"));
 	if (parse_record(p, json_object_get(d, "record"), e) < 0)
 		return -1;
 	return parse_limits(p, d, e);
@@ -196,6 +206,7 @@ policy_new(void)
 		return NULL;
 	p->session[0] = p->session[1] = defaults;
 	p->session[1].disconnect = REQ_DISC_DETACH;
+	parse_person(p, NULL);
 	return p;
 }
 

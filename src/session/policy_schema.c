@@ -31,13 +31,16 @@ static const struct key approver_keys[] = {
     {"role", TEXT, true}, {"environments", TEXTS, false}, {0}};
 static const struct key defaults_keys[] = {{"mode", TEXT, false}, {"timeout", MAP, false},
     {"disconnect", MAP, false}, {"record", MAP, false}, {"idle", ANY, false},
-    {"tiocsti", TEXT, false}, {"retention", LATER, false}, {0}};
+    {"tiocsti", TEXT, false}, {"limits", MAP, false}, {"retention", LATER, false}, {0}};
 static const struct key timeout_keys[] = {
     {"attended_max", ANY, false}, {"api_default", LATER, false}, {"api_max", LATER, false}, {0}};
 static const struct key disconnect_keys[] = {
     {"shell", TEXT, false}, {"exec", TEXT, false}, {"keep", ANY, false}, {0}};
 static const struct key record_keys[] = {{"output", BOOL, false}, {"input", BOOL, false},
     {"on_failure", TEXT, false}, {"bulk_cap", ANY, false}, {0}};
+
+static const struct key limits_keys[] = {
+    {"connections", COUNT, false}, {"sessions", COUNT, false}, {0}};
 
 static const char *const command_words[] = {"exec", "shell", "cp", "observe", "attach", "join",
     "watch", "moderate", "privileged", "user", "namespaces", "seccomp", "no-record", "host",
@@ -178,11 +181,11 @@ check_permission(const json_t *p, struct err *e)
 		return -1;
 	if (ttl && clock_parse_duration(ttl, &ns) < 0)
 		return policy_bad("permissions", "approval_ttl", "is not a duration such as 1h", e);
+	if (ttl && ns > POLICY_DURATION_MAX)
+		return policy_bad("permissions", "approval_ttl", "is longer than 10 years", e);
 	return 0;
 }
 
-	if (ttl && ns > POLICY_DURATION_MAX)
-		return policy_bad("permissions", "approval_ttl", "is longer than 10 years", e);
 static int
 check_role(const json_t *role, struct err *e)
 {
@@ -245,8 +248,8 @@ check_defaults(const json_t *d, struct err *e)
 	static const struct {
 		const char *name;
 		const struct key *keys;
-	} maps[] = {
-	    {"timeout", timeout_keys}, {"disconnect", disconnect_keys}, {"record", record_keys}};
+	} maps[] = {{"timeout", timeout_keys}, {"disconnect", disconnect_keys},
+	    {"record", record_keys}, {"limits", limits_keys}};
 
 	if (check_map(d, "defaults", defaults_keys, e) < 0)
 		return -1;

@@ -7,8 +7,10 @@ import pytest
 
 from house import frames
 from house.casts import Cast
+from house.frames import Speaker
 from house.util import alive, wait_for
 from test_attach import again, begin, facts, speak  # noqa: F401
+from test_policy import reef, tcp  # noqa: F401
 from test_ssh import ssh  # noqa: F401
 
 WAITS = "trap '' HUP; stty -echo -onlcr; echo up; while [ ! -e /tmp/go ]; do sleep 0.05; done; "
@@ -36,6 +38,91 @@ def ended_alone(begin, go, net_agent, facts):  # noqa: F811
         return one, pid
 
     return start
+
+
+LIMITS = """roles:
+  - name: developer
+    permissions:
+      - commands: [exec]
+users:
+  - {name: alice, role: developer}
+  - {name: bob, role: developer}
+defaults:
+  limits: {sessions: 2, connections: 4}
+"""
+
+
+@pytest.fixture
+def crowd(reef, box):  # noqa: F811
+    """Speakers of one agent's several people."""
+    agent, people = reef(LIMITS, people=("alice", "bob"))
+    made = []
+
+    def start(who, verb="exec", **what):
+        if verb == "exec":
+            what = {"pid": box.pid, "argv": ("sh", "-c", "echo up; read x"), **what}
+        made.append(Speaker(people[who].argv("x", "coral", flags=("-s",)), people[who].env(), verb,
+                            **what))
+        return made[-1]
+
+    start.agent = agent
+    yield start
+    for one in made:
+        one.close()
+    wait_for("the sessions to end", lambda: not agent.keepers(), 15)
+
+
+def begins(one):
+    """Whether it is let in."""
+    kind, data = one.read_frame()
+    assert kind in (frames.OPENED, frames.ERROR)
+    return kind == frames.OPENED
+
+
+def is_limit(text, *facts):
+    """Three parts, of which the second has the numbers."""
+    assert len([line for line in text.splitlines() if line]) == 3, text
+    for fact in facts:
+        assert fact in text, text
+
+
+def test_sessions_of_one_person(crowd):
+    first, second = crowd("alice"), crowd("alice")
+    first.open()
+    second.open()
+    is_limit(crowd("alice").refused(), "alice may begin no more", "2 of alice run", "is 2",
+             "coral kill")
+    crowd("bob").open()
+    listing = crowd("alice", "sessions")
+    assert listing.wait(frames.DATA) and b"live" in listing.of(frames.DATA)
+    first.type("\n")
+    first.result()
+    wait_for("a place", lambda: begins(crowd("alice")))
+
+
+def test_sessions_of_one_person_after_a_restart(crowd):
+    """Whose they are outlives the broker."""
+    for one in (crowd("alice"), crowd("alice")):
+        one.open()
+    crowd.agent.kill()
+    crowd.agent.start()
+    is_limit(crowd("alice").refused(), "2 of alice run")
+    crowd("bob").open()
+
+
+def test_connections_of_one_person(crowd):
+    made = [crowd("bob", "sessions") for _ in range(3)]
+    for one in made:
+        one.wait(frames.END)
+    held = [crowd("alice") for _ in range(2)]
+    for one in held:
+        one.open()
+    held += [crowd("alice", "watch", id=held[0].opened["session_id"]) for _ in range(2)]
+    for one in held[2:]:
+        one.open()
+    is_limit(crowd("alice", "sessions").refused(), "alice has too many connections",
+             "5 are open", "is 4")
+    crowd("bob").open()
 
 
 def state(agent, sid):

@@ -416,7 +416,17 @@ static const struct {
 	"\"moderate\""},
     {"defaults: {mode: permissive}\n", "neither enforce nor audit", ""},
     {"defaults: {timeout: {attended_max: -1}}\n", "is not a duration", ""},
-    {"defaults: {timeout: {attended_max: 9223372036854775807}}\n", "is not a duration", ""},
+    {"defaults: {timeout: {attended_max: 9223372036854775807}}\n",
+	"attended_max is longer than 10 years", ""},
+    {"defaults: {timeout: {attended_max: 2000000h}}\n", "attended_max is longer than 10 years", ""},
+    {"defaults: {idle: 3651d}\n", "defaults.idle is longer than 10 years", ""},
+    {"defaults: {disconnect: {keep: 2500000h}}\n", "keep is longer than 10 years", ""},
+    {"defaults: {idle: 999999999h}\n", "defaults.idle is not a duration", ""},
+    {"roles: [{name: a, permissions: [{commands: [exec], approval_ttl: 2000000h}]}]\n",
+	"approval_ttl is longer than 10 years", ""},
+    {"defaults: {limits: {sessions: 0}}\n", "limits.sessions has a value", ""},
+    {"defaults: {limits: {connections: many}}\n", "limits.connections has a value", ""},
+    {"defaults: {limits: {session: 1}}\n", "unknown key limits.session", "\"sessions\""},
     {"defaults: {timeout: {attended_max: true}}\n", "is not a duration", ""},
     {"defaults: {record: {on_failure: continue}}\n", "neither block nor kill", ""},
     {"defaults: {record: {bulk_cap: 1MB}}\n", "bulk_cap is not a size", ""},
@@ -439,6 +449,22 @@ test_wrong(void)
 		ok(e.why[0] && e.hint[0], "in three parts: %s", e.why);
 		policy_free(p);
 	}
+}
+
+static void
+test_limits(void)
+{
+	struct policy *p = parse("");
+	struct policy_limits l = policy_limits(p);
+
+	ok(l.connections >= 1000 && l.sessions >= 1000,
+	    "one person may have a thousand shells, each on its own connection: %zu, %zu",
+	    l.connections, l.sessions);
+	policy_free(p);
+	p = parse("defaults: {limits: {sessions: 7}, idle: 3650d}\n");
+	is_int((long)policy_limits(p).sessions, 7, "as the policy says");
+	is_int((long)policy_limits(p).connections, (long)l.connections, "and as ever");
+	policy_free(p);
 }
 
 static void
@@ -500,6 +526,7 @@ main(void)
 	test_live();
 	test_empty();
 	test_wrong();
+	test_limits();
 	test_file();
 	return done_testing();
 }

@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "session/control.h"
 #include "session/live.h"
 #include "session/keeper.h"
 #include "target/target.h"
@@ -253,6 +254,7 @@ broker_work_adopt(struct broker *b)
 
 void
 broker_work_stop_all(struct broker *b)
+	control_sweep(b->conf);
 {
 	for (struct worker *w = b->workers; w; w = w->next)
 		if (w->kind != WORK_CLEANER)

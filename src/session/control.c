@@ -27,6 +27,7 @@ void
 control_ask_fini(struct control_ask *a)
 {
 	fd_close(&a->stream);
+	explicit_bzero(a->req.token, sizeof a->req.token);
 	request_fini(&a->req);
 }
 
@@ -171,11 +172,15 @@ hear(int fd, struct control_ask *a)
 	int stream = -1;
 	size_t nfds = 1;
 	ssize_t n;
+	bool bad;
 
 	if (!control_is_ours(fd, NULL) || poll(&p, 1, SAY_MS) <= 0)
 		return -1;
 	n = fd_recv_msg(fd, text, sizeof text, &stream, &nfds);
-	if (n <= 0 || control_decode(a, text, (size_t)n) < 0) {
+	bad = n <= 0 || control_decode(a, text, (size_t)n) < 0;
+	/* Of a token there is one copy, which is wiped. */
+	explicit_bzero(text, sizeof text);
+	if (bad) {
 		fd_close(&stream);
 		return -1;
 	}

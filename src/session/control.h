@@ -28,6 +28,8 @@ void control_ask_fini(struct control_ask *a); /* closes the stream where it was 
 /* In the keeper.  Non-blocking listening socket; removed by control_close(). */
 int control_listen(const struct conf *c, const char *id, struct err *e);
 void control_close(const struct conf *c, const char *id, int *fd);
+/* Remove the doors that killed keepers left, where nothing else will: at a broker's start. */
+void control_sweep(const struct conf *c);
 /* One question: a descriptor for the answer, or -1 (nobody, nobody who may ask, or gone again).
  * Waits 1 s at most for a caller to say what it wants. */
 int control_accept(int fd, struct control_ask *a);

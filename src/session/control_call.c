@@ -120,6 +120,10 @@ control_call(const struct conf *c, const char *id, const struct control_ask *a, 
 		return NULL;
 	fd = knock_until(dir, id, until);
 	if (fd < 0) {
+		if (errno == ECONNREFUSED) {
+			control_remove_dead(c, id);
+			errno = ECONNREFUSED;
+		}
 		no_door(id, e);
 		return NULL;
 	}

@@ -20,6 +20,8 @@ int control_encode(const struct control_ask *a, struct buf *out, struct err *e);
 int control_decode(struct control_ask *a, const unsigned char *p, size_t n);
 /* Whether the other end belongs to our own user. */
 bool control_is_ours(int fd, int *pid);
+/* control_sweep.c: nobody listens at it, and nobody will. */
+void control_remove_dead(const struct conf *c, const char *id);
 /* "/proc/self/fd/DIR/ID.sock": sun_path is short, and the directory's own path may not be. */
 struct sockaddr_un;
 void control_address(int dir, const char *id, struct sockaddr_un *at);

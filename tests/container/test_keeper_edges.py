@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A session's keeper where two things happen at once."""
+import contextlib
 import os
+import pathlib
 import signal
+import socket
 
 import pytest
 
 from house import frames
 from house.casts import Cast
+from house.coral import children_of
 from house.frames import Speaker
 from house.util import alive, wait_for
 from test_attach import again, begin, facts, speak  # noqa: F401
@@ -123,6 +127,68 @@ def test_connections_of_one_person(crowd):
     is_limit(crowd("alice", "sessions").refused(), "alice has too many connections",
              "5 are open", "is 4")
     crowd("bob").open()
+
+
+def test_doors_of_the_dead(make_agent, home):
+    """Nobody listens behind them: a broker that starts takes them away, and keeps all others."""
+    live = home / "run/live"
+    live.mkdir(parents=True, mode=0o700)
+    dead, open_door, note = (live / f"01jd0000000000000000000{n:03}.sock" for n in range(3))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as door:
+        for path in (dead, note):
+            with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as stale:
+                stale.bind(str(path))
+        door.bind(str(open_door))
+        door.listen()
+        (live / "else.sock").touch()
+        make_agent()
+        wait_for("the dead one's to go", lambda: not dead.exists())
+        assert open_door.exists() and (live / "else.sock").exists()
+
+
+def memory(pid):
+    """Everything of a process that it could have written."""
+    whole = []
+    with open(f"/proc/{pid}/maps", encoding="ascii", errors="replace") as maps, \
+            open(f"/proc/{pid}/mem", "rb") as mem:
+        for line in maps:
+            where, rights = line.split()[:2]
+            if rights.startswith("rw"):
+                start, end = (int(x, 16) for x in where.split("-"))
+                with contextlib.suppress(OSError, ValueError):
+                    mem.seek(start)
+                    whole.append(mem.read(end - start))
+    return b"".join(whole)
+
+
+def painters(keeper):
+    return [p for p in children_of(keeper)
+            if pathlib.Path(f"/proc/{p}/comm").read_text() == "coral-painter\n"]
+
+
+def test_the_painter_knows_no_secrets(begin, speak, net_agent):  # noqa: F811
+    """It is a copy of the keeper that reads what a container wrote."""
+    one = begin(("sh", "-c", "stty -echo -onlcr; echo up; read s; echo read; exec sh"),
+                variables=("SECRET_OF_MINE=tr0ub4dor and three",))
+    one.type("correct horse battery\n")
+    one.wait_text("read")
+    one.cut()
+    wait_for("it to be detached", lambda: state(net_agent, one.id) == "detached")
+    two = again(speak, one, size=(24, 80))
+    two.go_on(one)
+    two.type("echo on\n")
+    two.wait_text("on")
+    keeper = net_agent.keepers()[one.id]
+    token = one.opened["resume"].encode()
+    assert token in memory(keeper) and b"tr0ub4dor and" in memory(keeper)
+    two.send(frames.REPAINT)
+    assert two.wait(frames.SCREEN)
+    painter, = painters(keeper)
+    seen = memory(painter)
+    assert len(seen) > 65536
+    assert token not in seen
+    assert b"horse battery" not in seen
+    assert b"tr0ub4dor and" not in seen
 
 
 def state(agent, sid):

@@ -130,11 +130,15 @@ become_keeper(struct conn *c, const char *id, const unsigned char *request, size
 	unsigned char wire[ERR_WIRE_MAX];
 	struct err e = {0};
 	struct buf b;
+	int rc;
 
 	fd_close_from(3, &stream, 1);
 	str_copy(s.id, id, sizeof s.id);
 	request_init(&req);
-	if (request_decode(&req, request, n, &e) == 0)
+	rc = request_decode(&req, request, n, &e);
+	/* What it holds is in one place only, and may be wiped there. */
+	explicit_bzero((void *)(uintptr_t)request, n);
+	if (rc == 0)
 		keeper_main(&s);
 	buf_init(&b, ERR_WIRE_MAX + FRAME_HEAD);
 	if (frame_put(&b, FR_ERROR, wire, err_encode(&e, wire)) == 0)
@@ -250,11 +254,11 @@ void
 broker_work_adopt(struct broker *b)
 {
 	session_live_each(b->conf, adopt, b);
+	control_sweep(b->conf);
 }
 
 void
 broker_work_stop_all(struct broker *b)
-	control_sweep(b->conf);
 {
 	for (struct worker *w = b->workers; w; w = w->next)
 		if (w->kind != WORK_CLEANER)

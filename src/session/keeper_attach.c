@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Who comes to a session that runs. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,9 @@
 #include "base/str.h"
 #include "session/header.h"
 #include "session/keeper_int.h"
+
+/* Of it in the answer, with its name. */
+#define OPENED_TOKEN 80
 
 static json_t *
 opened(const struct keeper_client *c, const uint64_t *received)
@@ -19,11 +23,22 @@ opened(const struct keeper_client *c, const uint64_t *received)
 	json_object_set_new(j, "role", json_string(keeper_role_name(c->role)));
 	json_object_set_new(j, "keyboard", json_boolean(c == k->keyboard));
 	json_object_set_new(j, "detachable", json_boolean(k->rules.disconnect == REQ_DISC_DETACH));
-	if (c->token[0])
-		json_object_set_new(j, "resume", json_string(c->token));
 	if (received)
 		json_object_set_new(j, "received", json_integer((json_int_t)*received));
 	return j;
+}
+
+/* Nowhere else is there a copy of the token: what is freed is not wiped. */
+static void
+open_with_token(struct keeper_client *c, const char *object)
+{
+	char text[FRAME_DATA_MAX];
+	size_t n =
+	    (size_t)snprintf(text, sizeof text, "{\"resume\":\"%s\",%s", c->token, object + 1);
+
+	stream_keep(&c->s, 0);
+	keeper_client_open(c, FR_OPENED, text, n);
+	explicit_bzero(text, sizeof text);
 }
 
 void
@@ -34,14 +49,14 @@ keeper_say_opened(struct keeper_client *c, const uint64_t *received)
 
 	/* A process may be in 65536 groups.  The record has them; without the frame no client can
 	 * go on. */
-	if (text && strlen(text) > FRAME_DATA_MAX) {
+	if (text && strlen(text) + OPENED_TOKEN > FRAME_DATA_MAX) {
 		free(text);
 		json_object_del(j, "context");
 		text = json_dumps(j, JSON_COMPACT);
 	}
-	if (c->token[0])
-		stream_keep(&c->s, 0);
-	if (text)
+	if (text && c->token[0])
+		open_with_token(c, text);
+	else if (text)
 		keeper_client_open(c, FR_OPENED, text, strlen(text));
 	free(text);
 	json_decref(j);

@@ -270,6 +270,10 @@ void keeper_share_more(struct keeper_client *c); /* what it has was taken */
 /* A frame that comes after all output: FR_RESULT, FR_LEFT. */
 void keeper_share_last(struct keeper_client *c, enum frame_type type, const void *p, size_t n);
 
+/* keeper_forget.c: in a copy of the keeper, all that somebody typed, was sent or may come back
+ * with. */
+void keeper_forget(void *keeper);
+
 /* keeper_paint.c: the screen for who comes, or was left behind. */
 void keeper_paint(struct keeper_client *c, unsigned what);
 void keeper_paint_stop(struct keeper_client *c);

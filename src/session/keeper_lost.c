@@ -76,6 +76,7 @@ keeper_token_new(struct keeper_client *c)
 
 	if (getrandom(key, sizeof key, 0) == (ssize_t)sizeof key)
 		str_hex(c->token, key, sizeof key);
+	explicit_bzero(key, sizeof key);
 	c->s.out.max = KEEPER_KEPT_MAX + FRAME_HEAD + FRAME_DATA_MAX + KEEPER_OUT_RESERVE;
 }
 

@@ -28,6 +28,8 @@ painter_of(struct keeper *k, bool after_end)
 	fd = openat(k->store_dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd >= 0)
 		k->painter = painter_new(k->loop, fd, k->start->conf->runtime_dir);
+	if (k->painter)
+		painter_forgets(k->painter, keeper_forget, k);
 	return k->painter;
 }
 

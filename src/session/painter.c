@@ -31,6 +31,13 @@ painter_new(struct loop *l, int cast, const char *runtime_dir)
 }
 
 void
+painter_forgets(struct painter *p, void (*forget)(void *arg), void *arg)
+{
+	p->forget = forget;
+	p->forget_arg = arg;
+}
+
+void
 painter_free(struct painter *p)
 {
 	struct painter_wait *w;

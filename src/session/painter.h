@@ -21,6 +21,9 @@ struct painter;
  * dup(2)): the process moves its offset.  runtime_dir: where the agent made the empty root.  Starts
  * no process yet.  The process closes every other descriptor. */
 struct painter *painter_new(struct loop *l, int cast, const char *runtime_dir);
+/* The process is a copy of its caller, and reads what a container wrote: before it does, `forget`
+ * is called in it, once, to wipe what it needs to know nothing of. */
+void painter_forgets(struct painter *p, void (*forget)(void *arg), void *arg);
 void painter_free(struct painter *p); /* ends the process; accepts NULL; not from a callback */
 /* The process, or 0: the caller leaves it out of what it takes for the session's (enter_tree's
  * helper).  Changes: ask when it matters. */

@@ -39,7 +39,9 @@ struct painter {
 	int cast;
 	char runtime_dir[256];
 	struct tp_sandbox sandbox;
-	bool sandboxed;			 /* it is made */
+	bool sandboxed; /* it is made */
+	void (*forget)(void *arg);
+	void *forget_arg;
 	void (*run)(int sock, int cast); /* what the process does; tests have others */
 	int64_t patience, patience_idle;
 

@@ -62,6 +62,8 @@ child(const struct painter *p, int sock)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	prctl(PR_SET_NAME, "coral-painter");
+	if (p->forget)
+		p->forget(p->forget_arg);
 	setrlimit(RLIMIT_CPU, &cpu);
 	if (tp_sandbox_enter(&p->sandbox, sock, p->cast, 8, &e) < 0)
 		_exit(1);

@@ -48,6 +48,8 @@ struct enter_plan;
 struct enter_plan *enter_plan_new(const struct tgt_sys *s, const struct tgt_hold *h,
     const struct enter_want *w, struct err *e);
 void enter_plan_free(struct enter_plan *p);
+/* In a copy of the process that has spawned it: its variables and words are wiped. */
+void enter_plan_forget(struct enter_plan *p);
 /* Host uid of the session's user: the PTY belongs to it. */
 uid_t enter_plan_uid(const struct enter_plan *p);
 /* What the user must know before the first byte, or "". */

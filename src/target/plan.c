@@ -209,6 +209,16 @@ enter_plan_free(struct enter_plan *p)
 	free(p);
 }
 
+void
+enter_plan_forget(struct enter_plan *p)
+{
+	const struct strv *const all[] = {&p->env, &p->argv, &p->candidates};
+
+	for (size_t i = 0; i < COUNT_OF(all); i++)
+		for (size_t j = 0; j < all[i]->n; j++)
+			explicit_bzero(all[i]->v[j], strlen(all[i]->v[j]));
+}
+
 uid_t
 enter_plan_uid(const struct enter_plan *p)
 {

@@ -13,7 +13,7 @@ import time
 RECEIVED = 64
 
 VERBS = {"exec": 1, "shell": 2, "sessions": 4, "attach": 8, "watch": 9, "join": 10, "kill": 11}
-TAGS = {"pid": 7, "argv": 8, "tty": 10, "size": 11, "term": 12, "on_disconnect": 17, "id": 21,
+TAGS = {"pid": 7, "argv": 8, "variables": 9, "tty": 10, "size": 11, "term": 12, "on_disconnect": 17, "id": 21,
         "resumable": 24, "token": 25, "received": 26}
 DISCONNECT = {"detach": 1, "hangup": 2, "kill": 3}
 
@@ -37,7 +37,7 @@ def request(verb, **what):
         v = what.pop(name, None)
         if v is None or v is False or v == 0:
             continue
-        if name == "argv":
+        if name in ("argv", "variables"):
             parts += [field(tag, a.encode()) for a in v]
         elif v is True:
             parts.append(field(tag, b""))

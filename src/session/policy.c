@@ -242,14 +242,15 @@ session_rules(const struct policy *p, const struct request *q, struct policy_ses
 
 /* defaults.mode audit: what enforce would have refused goes into the log and the record. */
 static void
-let_through(
-    const struct policy_who *who, const char *right, const char *why, struct policy_session *s)
+let_through(const struct policy_who *who, const struct policy_what *what, const char *right,
+    const char *why, struct policy_session *s)
 {
 	size_t n = strlen(s->would_deny);
 
 	snprintf(
 	    s->would_deny + n, sizeof s->would_deny - n, "%s%s: %s", n ? "; " : "", right, why);
-	log_warn("the policy would deny %s the right \"%s\": %s", who->user, right, why);
+	if (!what->asks_only)
+		log_warn("the policy would deny %s the right \"%s\": %s", who->user, right, why);
 }
 
 static int
@@ -276,15 +277,15 @@ why_no_detach(const struct policy *p, const struct request *q)
 }
 
 static int
-check_detach(const struct policy *p, const struct policy_who *who, const struct request *q,
+check_detach(const struct policy *p, const struct policy_who *who, const struct policy_what *what,
     struct policy_session *s, struct err *e)
 {
-	const char *why = why_no_detach(p, q);
+	const char *why = why_no_detach(p, what->req);
 
 	if (!why)
 		return 0;
 	if (p->audit_only) {
-		let_through(who, "detach", why, s);
+		let_through(who, what, "detach", why, s);
 		return 0;
 	}
 	err_set(e, ERR_DENIED, 0, "this session cannot outlive its connection");
@@ -303,7 +304,7 @@ policy_check(const struct policy *p, const struct policy_who *who, const struct 
 		return -1;
 	if (who->root)
 		return 0;
-	if (check_detach(p, who, what->req, s, e) < 0)
+	if (check_detach(p, who, what, s, e) < 0)
 		return -1;
 	rights_of(who, what, &r);
 	for (size_t i = 0; i < r.n; i++) {
@@ -314,7 +315,7 @@ policy_check(const struct policy *p, const struct policy_who *who, const struct 
 			continue;
 		if (!p->audit_only)
 			return deny(who, what, r.name[i], why, e);
-		let_through(who, r.name[i], why, s);
+		let_through(who, what, r.name[i], why, s);
 	}
 	return 0;
 }

@@ -28,7 +28,8 @@ struct policy_what {
 	const struct request *req;
 	/* the target, all may be "" */
 	const char *service, *ns, *environment, *pod, *container;
-	bool host;		  /* it is in no container: a process of the agent's own system */
+	bool host;	/* it is in no container: a process of the agent's own system */
+	bool asks_only; /* what is allowed, and nothing is done: mode audit logs nothing */
 	const char *session_user; /* SHOW, READ, REMOVE, ATTACH ...: whose session */
 };
 struct policy_session {

@@ -140,7 +140,7 @@ static int
 answer_one(const struct keeper_start *s, struct err *e)
 {
 	const char *dir = s->conf->state_dir;
-	struct policy_what what = {.req = s->req};
+	struct policy_what what = {.req = s->req, .asks_only = true};
 	struct doer who = {.s = s};
 	struct policy_session rules;
 	char id[STORE_ID_LEN + 1];
@@ -155,6 +155,7 @@ answer_one(const struct keeper_start *s, struct err *e)
 	if (!shown)
 		return -1;
 	what.session_user = json_str(shown, "user");
+	what.asks_only = false;
 	rc = policy_check(s->policy, &s->who, &what, &rules, e);
 	if (rc == 0 && s->req->verb == REQ_SHOW)
 		return answer_show(s, shown, e);

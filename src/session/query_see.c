@@ -45,7 +45,7 @@ take_extras(struct request *q, const json_t *coral)
 
 static int
 check(const struct keeper_start *s, enum request_verb verb, const json_t *shown, const char *whose,
-    struct err *e)
+    bool asks_only, struct err *e)
 {
 	const json_t *coral = json_object_get(json_object_get(shown, "header"), "coral");
 	const json_t *t = json_object_get(coral, "target");
@@ -59,6 +59,7 @@ check(const struct keeper_start *s, enum request_verb verb, const json_t *shown,
 	    .pod = json_str(t, "pod"),
 	    .container = json_str(t, "container"),
 	    .host = runtime && strcmp(runtime, "process") == 0,
+	    .asks_only = asks_only,
 	    .session_user = whose};
 
 	request_init(&q);
@@ -73,20 +74,20 @@ int
 query_check(
     const struct keeper_start *s, enum request_verb verb, const json_t *shown, struct err *e)
 {
-	return check(s, verb, shown, json_str(shown, "user"), e);
+	return check(s, verb, shown, json_str(shown, "user"), false, e);
 }
 
 bool
 query_moderates(const struct keeper_start *s, const json_t *shown)
 {
-	return check(s, s->req->verb, shown, NULL, NULL) == 0;
+	return check(s, s->req->verb, shown, NULL, true, NULL) == 0;
 }
 
 struct query_viewer
 query_viewer(const struct keeper_start *s, enum request_verb verb)
 {
 	struct request q;
-	struct policy_what what = {.req = &q};
+	struct policy_what what = {.req = &q, .asks_only = true};
 	struct policy_session rules;
 
 	/* The rights on recordings have no target. */
@@ -95,6 +96,12 @@ query_viewer(const struct keeper_start *s, enum request_verb verb)
 	return (struct query_viewer){.s = s,
 	    .verb = verb,
 	    .all = policy_check(s->policy, &s->who, &what, &rules, NULL) == 0};
+}
+
+static bool
+allowed(const struct keeper_start *s, enum request_verb verb, const json_t *shown)
+{
+	return check(s, verb, shown, json_str(shown, "user"), true, NULL) == 0;
 }
 
 bool
@@ -107,9 +114,9 @@ query_sees(void *viewer, const json_t *shown)
 	if (v->all || is_own(v->s, shown))
 		return true;
 	if (v->verb != REQ_SESSIONS)
-		return query_check(v->s, v->verb, shown, NULL) == 0;
+		return allowed(v->s, v->verb, shown);
 	for (size_t i = 0; state && strcmp(state, "live") == 0 && i < COUNT_OF(any); i++)
-		if (query_check(v->s, any[i], shown, NULL) == 0)
+		if (allowed(v->s, any[i], shown))
 			return true;
 	return false;
 }

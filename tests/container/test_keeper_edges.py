@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A session's keeper where two things happen at once."""
 import contextlib
+import json
 import os
 import pathlib
 import signal
@@ -56,10 +57,22 @@ defaults:
 """
 
 
+AUDIT = """roles:
+  - name: developer
+    permissions:
+      - commands: [exec]
+users:
+  - {name: alice, role: developer}
+  - {name: bob, role: developer}
+defaults:
+  mode: audit
+"""
+
+
 @pytest.fixture
-def crowd(reef, box):  # noqa: F811
+def crowd(request, reef, box):  # noqa: F811
     """Speakers of one agent's several people."""
-    agent, people = reef(LIMITS, people=("alice", "bob"))
+    agent, people = reef(getattr(request, "param", LIMITS), people=("alice", "bob"))
     made = []
 
     def start(who, verb="exec", **what):
@@ -127,6 +140,28 @@ def test_connections_of_one_person(crowd):
     is_limit(crowd("alice", "sessions").refused(), "alice has too many connections",
              "5 are open", "is 4")
     crowd("bob").open()
+
+
+@pytest.mark.parametrize("crowd", [AUDIT], indirect=True, ids=["audit"])
+def test_audit_logs_what_would_be_denied_and_no_more(crowd):
+    def asks(who, verb, sid):
+        one = crowd(who, verb, id=sid)
+        kind = 0
+        while kind not in (frames.OPENED, frames.END):
+            kind, data = one.read_frame()
+            assert kind != frames.ERROR, frames.error(data)
+
+    one = crowd("alice", argv=("sh", "-c", "echo up; exec sleep 1000"))
+    sid = one.open()["session_id"]
+    one.wait_text("up")
+    for verb in ("watch", "join", "show", "sessions", "freeze", "thaw", "attach"):
+        asks("alice", verb, sid)
+    assert "would deny" not in crowd.agent.log(), crowd.agent.log()
+    for n, (verb, right) in enumerate((("watch", "watch"), ("show", "audit"), ("kill", "moderate"))):
+        asks("bob", verb, sid)
+        said = [json.loads(line)["msg"] for line in crowd.agent.log().splitlines()]
+        log = [msg for msg in said if "would deny" in msg]
+        assert len(log) == n + 1 and f'bob the right "{right}"' in log[-1], log
 
 
 def test_doors_of_the_dead(make_agent, home):

@@ -12,7 +12,8 @@ import time
 (OPENED, STDOUT, STDERR, CREDIT, NOTICE, RESULT, ERROR, DATA, END, RESUMED, SCREEN, LEFT) = range(32, 44)
 RECEIVED = 64
 
-VERBS = {"exec": 1, "shell": 2, "sessions": 4, "attach": 8, "watch": 9, "join": 10, "kill": 11}
+VERBS = {"exec": 1, "shell": 2, "sessions": 4, "show": 5, "attach": 8, "watch": 9,
+         "join": 10, "kill": 11, "freeze": 12, "thaw": 13}
 TAGS = {"pid": 7, "argv": 8, "variables": 9, "tty": 10, "size": 11, "term": 12, "on_disconnect": 17, "id": 21,
         "resumable": 24, "token": 25, "received": 26}
 DISCONNECT = {"detach": 1, "hangup": 2, "kill": 3}

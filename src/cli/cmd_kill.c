@@ -10,10 +10,12 @@
 /* One of them: its answer, or NULL and an error. */
 typedef json_t *one_fn(const struct args *a, const char *id, struct err *e);
 
+/* Asked before the first answer is waited for: each may take its 5 s of grace. */
+#define AT_ONCE 8
+
 static json_t *
-end_one(const struct args *a, const char *id, struct err *e)
+has_ended(json_t *j, const char *id, struct err *e)
 {
-	json_t *j = cmd_ask_session(a, REQ_KILL, id, e);
 	const char *state = json_string_value(json_object_get(j, "state"));
 	char seen[128];
 
@@ -49,41 +51,94 @@ print_id(const json_t *done, const char *said)
 	printf("%s\n", id);
 }
 
+/* What was done, one after the other. */
+struct done {
+	json_t *all;
+	bool as_json;
+	int rc;
+};
+
+static int
+begin(struct done *d, const struct cmd *c, const struct args *a, int argc, char **argv)
+{
+	struct err e;
+
+	*d = (struct done){.rc = 0};
+	if (cmd_format(a, &d->as_json, &e) < 0 ||
+	    (argc == 0 && cmd_bad_words(c, argc, argv, &e) < 0))
+		return cmd_fail(&e);
+	d->all = json_array();
+	return 0;
+}
+
+/* Takes the answer; NULL: there is an error. */
+static void
+tell(struct done *d, json_t *answer, const char *id, const struct err *e)
+{
+	if (!answer) {
+		d->rc = cmd_fail(e);
+		return;
+	}
+	if (!d->as_json)
+		print_id(answer, id);
+	json_array_append_new(d->all, answer);
+}
+
+static int
+end(struct done *d)
+{
+	if (d->as_json)
+		cmd_print_json(d->all);
+	json_decref(d->all);
+	return d->rc;
+}
+
 static int
 run_each(const struct cmd *c, const struct args *a, int argc, char **argv, one_fn *one)
 {
-	json_t *all = json_array();
-	bool as_json;
-	struct err e;
-	int rc = 0;
+	struct done d;
+	int rc = begin(&d, c, a, argc, argv);
 
-	if (cmd_format(a, &as_json, &e) < 0 ||
-	    (argc == 0 && cmd_bad_words(c, argc, argv, &e) < 0)) {
-		json_decref(all);
-		return cmd_fail(&e);
-	}
+	if (rc != 0)
+		return rc;
 	for (int i = 0; i < argc; i++) {
-		json_t *done = one(a, argv[i], &e);
+		struct err e;
+		json_t *answer = one(a, argv[i], &e);
 
-		if (!done) {
-			rc = cmd_fail(&e);
-			continue;
-		}
-		if (!as_json)
-			print_id(done, argv[i]);
-		json_array_append_new(all, done);
+		tell(&d, answer, argv[i], &e);
 	}
-	if (as_json)
-		cmd_print_json(all);
-	json_decref(all);
-	return rc;
+	return end(&d);
+}
+
+static void
+end_some(struct done *d, const struct args *a, int n, char **ids)
+{
+	struct cmd_asked *asked[AT_ONCE];
+	struct err e[AT_ONCE];
+
+	for (int i = 0; i < n; i++)
+		asked[i] = cmd_ask_begin(a, REQ_KILL, ids[i], &e[i]);
+	for (int i = 0; i < n; i++) {
+		json_t *j = asked[i] ? cmd_ask_finish(asked[i], a, &e[i]) : NULL;
+
+		if (j)
+			j = has_ended(j, ids[i], &e[i]);
+		tell(d, j, ids[i], &e[i]);
+	}
 }
 
 static int
 run_kill(const struct cmd *c, const struct args *a, int argc, char **argv, int dashdash)
 {
+	struct done d;
+	int rc = begin(&d, c, a, argc, argv);
+
 	(void)dashdash;
-	return run_each(c, a, argc, argv, end_one);
+	if (rc != 0)
+		return rc;
+	for (int i = 0; i < argc; i += AT_ONCE)
+		end_some(&d, a, argc - i < AT_ONCE ? argc - i : AT_ONCE, argv + i);
+	return end(&d);
 }
 
 static int

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/cmds.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,21 +108,78 @@ cmd_ask(const struct args *a, const struct request *r, struct err *e)
 	return j;
 }
 
+static int
+about_session(struct request *r, enum request_verb verb, const char *id, struct err *e)
+{
+	request_init(r);
+	r->verb = verb;
+	snprintf(r->client, sizeof(r->client), "coral %s", CORAL_VERSION);
+	if (!id || str_copy(r->id, id, sizeof(r->id)) < sizeof(r->id))
+		return 0;
+	err_set(e, ERR_NO_SESSION, 0, "there is no session %.80s", id);
+	err_why(e, "a session id has 26 letters and digits");
+	return err_hint(e, "coral sessions");
+}
+
 json_t *
 cmd_ask_session(const struct args *a, enum request_verb verb, const char *id, struct err *e)
 {
 	struct request r;
 	json_t *j = NULL;
 
-	request_init(&r);
-	r.verb = verb;
-	snprintf(r.client, sizeof(r.client), "coral %s", CORAL_VERSION);
-	if (id && str_copy(r.id, id, sizeof(r.id)) >= sizeof(r.id)) {
-		err_set(e, ERR_NO_SESSION, 0, "there is no session %.80s", id);
-		err_why(e, "a session id has 26 letters and digits");
-		err_hint(e, "coral sessions");
-	} else
+	if (about_session(&r, verb, id, e) == 0)
 		j = cmd_ask(a, &r, e);
 	request_fini(&r);
+	return j;
+}
+
+struct cmd_asked {
+	struct conf conf;
+	struct cmd_agent agent;
+	struct request r;
+	struct tp_client *c;
+	struct client_asked *asked;
+};
+
+static void
+forget(struct cmd_asked *q)
+{
+	tp_client_free(q->c);
+	request_fini(&q->r);
+	free(q);
+}
+
+struct cmd_asked *
+cmd_ask_begin(const struct args *a, enum request_verb verb, const char *id, struct err *e)
+{
+	struct cmd_asked *q = calloc(1, sizeof(*q));
+
+	if (!q) {
+		err_set(e, ERR_INTERNAL, ENOMEM, "cannot ask the agent");
+		return NULL;
+	}
+	if (about_session(&q->r, verb, id, e) == 0 && cmd_settings(&q->conf, e) == 0) {
+		cmd_agent_from(&q->agent, &q->conf, a);
+		q->c = client_connect(&q->agent.where, e);
+	}
+	/* What fails here may succeed on another connection, as what fails later. */
+	if (q->c)
+		q->asked = client_query_begin(q->c, &q->r, e);
+	if (q->asked || (q->c && client_connect_again(&q->agent.where, tp_client_shared(q->c), e)))
+		return q;
+	forget(q);
+	return NULL;
+}
+
+json_t *
+cmd_ask_finish(struct cmd_asked *q, const struct args *a, struct err *e)
+{
+	json_t *j = q->asked ? client_query_finish(q->asked, e) : NULL;
+	bool again =
+	    !j && (!q->asked || client_connect_again(&q->agent.where, tp_client_shared(q->c), e));
+
+	if (again)
+		j = cmd_ask(a, &q->r, e);
+	forget(q);
 	return j;
 }

@@ -46,6 +46,11 @@ json_t *cmd_ask(const struct args *a, const struct request *r, struct err *e);
 /* The same about one session, or NULL: about none. */
 json_t *cmd_ask_session(
     const struct args *a, enum request_verb verb, const char *id, struct err *e);
+/* That in two steps: asked, or NULL; then the answer, which frees what the first gave. */
+struct cmd_asked;
+struct cmd_asked *cmd_ask_begin(
+    const struct args *a, enum request_verb verb, const char *id, struct err *e);
+json_t *cmd_ask_finish(struct cmd_asked *q, const struct args *a, struct err *e);
 
 /* The rows that name an agent. */
 #define CMD_AGENT_OPTS                                                                             \

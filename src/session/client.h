@@ -60,5 +60,10 @@ int client_query(struct tp_client *c, const struct request *r,
     int (*take)(void *arg, const void *p, size_t n), void *arg, struct err *e);
 /* The same, parsed as one JSON value (16 MiB at most). */
 json_t *client_query_json(struct tp_client *c, const struct request *r, struct err *e);
+/* That in two steps, for questions whose answers take long: sent, or NULL; then the answer, which
+ * frees what the first gave.  The connection carries nothing else meanwhile. */
+struct client_asked *client_query_begin(
+    struct tp_client *c, const struct request *r, struct err *e);
+json_t *client_query_finish(struct client_asked *a, struct err *e);
 
 #endif

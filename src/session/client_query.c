@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -114,6 +115,18 @@ collect(void *arg, const void *p, size_t n)
 	return c->over ? -1 : 0;
 }
 
+static json_t *
+parse(struct collect *all, struct err *e)
+{
+	json_t *j = NULL;
+
+	if (all->over)
+		err_set(e, ERR_LIMIT, 0, "the agent's answer is larger than 16 MiB");
+	else
+		j = json_parse((const char *)buf_head(&all->b), all->b.len, e);
+	return j;
+}
+
 json_t *
 client_query_json(struct tp_client *c, const struct request *r, struct err *e)
 {
@@ -121,12 +134,69 @@ client_query_json(struct tp_client *c, const struct request *r, struct err *e)
 	json_t *j = NULL;
 
 	buf_init(&all.b, JSON_MAX);
-	if (client_query(c, r, collect, &all, e) == 0) {
-		if (all.over)
-			err_set(e, ERR_LIMIT, 0, "the agent's answer is larger than 16 MiB");
-		else
-			j = json_parse((const char *)buf_head(&all.b), all.b.len, e);
-	}
+	if (client_query(c, r, collect, &all, e) == 0)
+		j = parse(&all, e);
 	buf_fini(&all.b);
+	return j;
+}
+
+struct client_asked {
+	struct query q;
+	struct collect all;
+};
+
+static void
+forget(struct client_asked *a)
+{
+	client_link_fini(&a->q.link);
+	buf_fini(&a->all.b);
+	free(a);
+}
+
+/* Until all of the question is on its way. */
+static int
+push_all(struct query *q, struct err *e)
+{
+	while (stream_waits(&q->link.s)) {
+		struct pollfd p = {
+		    .fd = tp_client_fd(q->link.c),
+		    .events = client_link_interest(&q->link),
+		};
+
+		if (poll(&p, 1, -1) < 0 && errno != EINTR)
+			return err_set(e, ERR_IO, errno, "cannot wait for the agent");
+		if (tp_client_turn(q->link.c, e) < 0 || client_link_push(&q->link, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+struct client_asked *
+client_query_begin(struct tp_client *c, const struct request *r, struct err *e)
+{
+	struct client_asked *a = calloc(1, sizeof(*a));
+
+	if (!a) {
+		err_set(e, ERR_INTERNAL, ENOMEM, "cannot ask the agent");
+		return NULL;
+	}
+	a->q.take = collect;
+	a->q.arg = &a->all;
+	buf_init(&a->all.b, JSON_MAX);
+	client_link_init(&a->q.link, c);
+	if (client_link_send_open(&a->q.link, r, e) == 0 && push_all(&a->q, e) == 0)
+		return a;
+	forget(a);
+	return NULL;
+}
+
+json_t *
+client_query_finish(struct client_asked *a, struct err *e)
+{
+	json_t *j = NULL;
+
+	if (drain(&a->q, e) == 0 && run(&a->q, e) == 0)
+		j = parse(&a->all, e);
+	forget(a);
 	return j;
 }

@@ -6,6 +6,7 @@ import os
 import pathlib
 import signal
 import socket
+import time
 
 import pytest
 
@@ -15,6 +16,7 @@ from house.coral import children_of
 from house.frames import Speaker
 from house.util import alive, wait_for
 from test_attach import again, begin, facts, speak  # noqa: F401
+from test_door import begin as begin_by_client, finish
 from test_policy import reef, tcp  # noqa: F401
 from test_ssh import ssh  # noqa: F401
 
@@ -140,6 +142,18 @@ def test_connections_of_one_person(crowd):
     is_limit(crowd("alice", "sessions").refused(), "alice has too many connections",
              "5 are open", "is 4")
     crowd("bob").open()
+
+
+def test_kill_waits_for_all_at_once(agent, box):
+    """Each needs its whole grace."""
+    begun = [begin_by_client(agent, box, "trap '' TERM HUP; echo up; while :; do sleep 1; done")
+             for _ in range(3)]
+    start = time.monotonic()
+    done = agent.coral.run("kill", *[sid for _, sid, _ in begun])
+    assert done.code == 0 and done.text.split() == [sid for _, sid, _ in begun]
+    assert time.monotonic() - start < 13
+    for proc, _, _ in begun:
+        assert finish(proc) == 137
 
 
 @pytest.mark.parametrize("crowd", [AUDIT], indirect=True, ids=["audit"])

@@ -191,11 +191,12 @@ client_run_pump(struct client_run *s)
 		}
 		if (!s->link.c || !take_frames(s))
 			return;
+		/* Before we look: to write is to read as well. */
+		if (stream_should_tell(&s->link.s))
+			tell(s);
 		got = client_link_pull(&s->link);
 		if (got > 0)
 			client_run_heard(s);
-		if (stream_should_tell(&s->link.s))
-			tell(s);
 		taken += got > 0 ? (size_t)got : 0;
 		if (taken >= PUMP_MAX) {
 			loop_timer_set(s->loop, &s->more, 0, on_more, s);

@@ -22,6 +22,8 @@
 #define OTHER "abcdefabcdefabcdefabcdefabcdefabcdefabcdefabcdefabcdefabcdefabcd"
 #define OPENED "{\"session_id\":\"s1\",\"tty\":true,\"resume\":\"" TOKEN "\"}"
 
+#define OVERTAKEN "{\"exit_code\":0,\"cause\":\"exit\",\"stdout_bytes\":131064,\"stderr_bytes\":0}"
+
 /* --- the agents' side: one connection after the other from `listener` --- */
 
 static int listener, master;
@@ -253,6 +255,45 @@ agent_gap(int fd)
 	tell_count(d.fd, FR_RESUMED, d.s.arrived);
 	say(&d, FR_STDOUT, "after", 5);
 	finish(&d, 999999);
+}
+
+static void
+stop_client(void)
+{
+	char path[32], text[256] = "";
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)getppid());
+	kill(getppid(), SIGSTOP);
+	while (!strstr(text, ") T ") && !strstr(text, ") t ")) {
+		int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+		if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+			_exit(37);
+		close(fd);
+	}
+}
+
+/* What the client's acknowledgement finds on its way is here before anybody looks for it. */
+static void
+agent_overtakes(int fd)
+{
+	static unsigned char much[FRAME_DATA_MAX];
+	struct end d;
+
+	opened(&d, fd);
+	/* Nothing is left for it to acknowledge, and no timer runs for that. */
+	while (next(&d) != FR_RECEIVED)
+		;
+	stop_client();
+	/* One turn of the connection takes 64 KiB: two of them, and then the result. */
+	say(&d, FR_STDOUT, much, sizeof(much));
+	say(&d, FR_STDOUT, much, sizeof(much) - 2 * FRAME_HEAD);
+	flush(&d, 0);
+	say(&d, FR_RESULT, OVERTAKEN, strlen(OVERTAKEN));
+	flush(&d, 0);
+	kill(getppid(), SIGCONT);
+	while (next(&d) > 0)
+		;
 }
 
 static void
@@ -541,6 +582,22 @@ test_gap(void)
 }
 
 static void
+test_overtaken(void)
+{
+	int p[2];
+
+	if (pipe2(p, O_CLOEXEC) < 0)
+		exit(99);
+	in = p[0];
+	out = memory("", 0);
+	is_int(session(agent_overtakes), 0, "a result behind much output");
+	ok(took < 8 * NS_PER_S, "is seen before anybody has to ask for it");
+	fd_close(&in);
+	fd_close(&out);
+	close(p[1]);
+}
+
+static void
 fails(void (*agent)(int), enum err_code code, const char *what)
 {
 	int p[2];
@@ -631,6 +688,7 @@ main(void)
 	alarm(100);
 	test_cuts();
 	test_gap();
+	test_overtaken();
 	test_refusals();
 	test_person();
 	client_result_fini(&res);

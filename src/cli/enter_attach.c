@@ -169,7 +169,7 @@ enter_session(struct enter *en, const char *id, struct err *e)
 		err_why(e, "a session's id has %d letters and digits", ID_LEN);
 		return err_hint(e, "coral sessions");
 	}
-	/* Who looks on or joins has nothing that would be missed. */
+	/* Who looks on or joins keeps no count: it comes back as a newcomer. */
 	r->resumable = r->verb == REQ_ATTACH;
 	if (enter_tty(en, true, e) < 0)
 		return -1;

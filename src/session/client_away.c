@@ -15,22 +15,29 @@
 #define ANSWER_WITHIN (15 * NS_PER_S)
 /* How long the agent keeps a session is its policy: we do not try for ever. */
 #define GIVE_UP_AFTER (3600 * NS_PER_S)
+/* A connection that lasts less long is one more that failed; but the first ones are forgiven: */
+#define STEADY (30 * NS_PER_S)
+#define FLAPS_A_TRY 3
 
 static void try_now(void *arg);
 
 bool
 client_run_returns(const struct client_run *s)
 {
-	return s->state == RUN_OPEN && s->link.s.keeps && s->io->again && s->id[0];
+	return s->state == RUN_OPEN && (s->link.s.keeps || client_run_guest(s)) && s->io->again &&
+	       s->id[0];
 }
 
 int
 client_run_give_up(struct client_run *s)
 {
 	err_set(s->e, ERR_TRANSPORT, 0, "the connection to the agent is lost");
-	err_why(s->e, "%s%s%s; the agent keeps the session %s for now", s->away.why.what,
-	    s->away.why.why[0] ? ": " : "", s->away.why.why, s->id);
-	return err_hint(s->e, "coral attach %s%s", s->io->reach ? s->io->reach : "", s->id);
+	err_why(s->e, "%s%s%s", s->away.why.what, s->away.why.why[0] ? ": " : "", s->away.why.why);
+	if (!client_run_guest(s))
+		err_why(s->e, "; the agent keeps the session %s for now", s->id);
+	return err_hint(s->e, "coral %s %s%s",
+	    client_run_guest(s) ? request_verb_name(s->req->verb) : "attach",
+	    s->io->reach ? s->io->reach : "", s->id);
 }
 
 /* Nobody has to try again: the agent, or a key, refuses. */
@@ -99,12 +106,13 @@ client_run_go_away(struct client_run *s, const struct err *why)
 	a->why = *why;
 	/* Who was leaving anyway has left. */
 	if (s->parting) {
-		client_run_part(s, "detached");
+		client_run_part(s, client_run_guest(s) ? "left" : "detached");
 		return;
 	}
 	if (!a->since) {
 		a->since = clock_mono();
-		a->tries = 0;
+		a->flaps = a->back && a->since - a->back < STEADY ? a->flaps + 1 : 0;
+		a->tries = a->flaps / FLAPS_A_TRY;
 		loop_timer_set(s->loop, &a->line, SHOW_AFTER, show, s);
 	}
 	if (clock_mono() - a->since > GIVE_UP_AFTER) {
@@ -134,9 +142,9 @@ ask(struct client_run *s, struct tp_client *c)
 	int rc;
 
 	request_init(&r);
-	r.verb = REQ_ATTACH;
-	r.resumable = true;
-	r.tty = true;
+	r.verb = client_run_guest(s) ? s->req->verb : REQ_ATTACH;
+	r.resumable = s->link.s.keeps;
+	r.tty = s->link.s.keeps || s->req->tty;
 	str_copy(r.id, s->id, sizeof(r.id));
 	str_copy(r.token, s->token, sizeof(r.token));
 	str_copy(r.term, s->req->term, sizeof(r.term));
@@ -211,7 +219,7 @@ return_to(struct client_run *s, bool painted)
 	loop_timer_clear(s->loop, &s->away.line);
 	if (was.shown)
 		client_line_hide(s);
-	memset(&s->away, 0, sizeof(s->away));
+	s->away = (struct client_away){.back = clock_mono(), .flaps = was.flaps};
 	if (client_run_pulse(s) < 0)
 		return err_set(s->e, ERR_INTERNAL, 0, "cannot start the session's clock");
 	if (was.dropped) {
@@ -239,6 +247,29 @@ resumed(struct client_run *s, const struct frame *f)
 		client_run_lost(s, &e);
 	}
 	return return_to(s, false);
+}
+
+/* Nobody kept anything for us: we are a newcomer once more. */
+static int
+readmitted(struct client_run *s, const struct frame *f)
+{
+	static const char gap[] = "connected again; what came meanwhile is left out";
+	struct err e;
+
+	if (client_link_renew(&s->link, f, &e) < 0) {
+		if (e.code != ERR_TRANSPORT) {
+			*s->e = e;
+			return -1;
+		}
+		client_run_lost(s, &e);
+	}
+	s->gap = true;
+	s->part = 0;
+	s->sent = 0;
+	s->credit = FRAME_CREDIT;
+	if (!s->tty)
+		client_run_notice(s, gap, sizeof(gap) - 1);
+	return return_to(s, true);
 }
 
 /* We were away for longer than the agent keeps what it sends. */
@@ -298,7 +329,7 @@ client_run_answer(struct client_run *s)
 	case FR_RESUMED:
 		return resumed(s, &f);
 	case FR_OPENED:
-		return reopened(s, &f);
+		return client_run_guest(s) ? readmitted(s, &f) : reopened(s, &f);
 	case FR_ERROR:
 		return on_error(s, &f);
 	default:

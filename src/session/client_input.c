@@ -31,6 +31,8 @@ in_interest(void *arg)
 	/* ^C must be heard. */
 	if (s->looks || (s->raw && s->away.shown))
 		return POLLIN;
+	if (s->away.since && client_run_guest(s))
+		return s->raw ? POLLIN : 0;
 	/* A tilde may have to go before what is read. */
 	return room(s) > 1 || (room(s) == 1 && !s->raw) ? POLLIN : 0;
 }
@@ -62,8 +64,7 @@ help(const struct client_run *s)
 	    "\033[K %s^Z  suspend coral\r\n"
 	    "\033[K %s?   this help\r\n"
 	    "\033[K %s the character itself\r\n",
-	    key, s->looks || s->req->verb == REQ_JOIN ? "leave" : "end the session", key, key, key,
-	    key, key, last);
+	    key, client_run_guest(s) ? "leave" : "end the session", key, key, key, key, key, last);
 	fd_write_all(s->io->out, text, (size_t)n);
 }
 
@@ -78,7 +79,7 @@ leave(struct client_run *s, enum frame_type how)
 	}
 	/* Else the agent says why not, and the session goes on. */
 	s->parting = how == FR_HANGUP || !json_is_false(json_object_get(s->opened, "detachable")) ||
-		     s->looks || s->req->verb == REQ_JOIN;
+		     client_run_guest(s);
 	return client_run_send(s, how, NULL, 0);
 }
 
@@ -110,7 +111,7 @@ grant(struct client_run *s, enum client_wish wish)
 static int
 pass_on(struct client_run *s, const unsigned char *p, size_t n)
 {
-	if (n == 0 || s->looks)
+	if (n == 0 || s->looks || (s->away.since && client_run_guest(s)))
 		return 0;
 	if (n > room(s)) {
 		s->away.dropped += n;

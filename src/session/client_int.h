@@ -44,7 +44,8 @@ short client_link_interest(struct client_link *l);
 /* 1 a frame, 0 none whole, -1 (ERR_PROTOCOL). */
 int client_link_next(struct client_link *l, struct frame *f, struct err *e);
 
-/* client_keep.c: from FR_OPENED, which is still in `in`, on: what we send is kept until it arrived. */
+/* client_keep.c: from FR_OPENED, which is still in `in`, on: what we send is kept until it arrived.
+ */
 void client_link_keep(struct client_link *l, const struct frame *opened);
 /* Acknowledge what came.  FR_RECEIVED came. */
 int client_link_tell(struct client_link *l, struct err *e);
@@ -61,6 +62,8 @@ int client_link_answer(struct client_link *l, struct frame *f, struct err *e);
 int client_link_resume(struct client_link *l, const struct frame *f, struct err *e);
 int client_link_restart(
     struct client_link *l, const struct frame *f, uint64_t received, struct err *e);
+/* It was FR_OPENED, and nothing was kept: all begins anew. */
+int client_link_renew(struct client_link *l, const struct frame *f, struct err *e);
 
 /*
  * Where delivered bytes go.  Writing never blocks and never changes the flags

@@ -78,6 +78,11 @@ client_link_drop(struct client_link *l)
 	l->asked = false;
 	buf_clear(&l->answer);
 	buf_clear(&l->s.first);
+	if (l->s.keeps)
+		return;
+	/* What is left of either stream is no beginning of the next one. */
+	buf_clear(&l->in);
+	buf_clear(&l->s.out);
 }
 
 int
@@ -170,5 +175,11 @@ client_link_restart(struct client_link *l, const struct frame *f, uint64_t recei
 	stream_keep(&l->s, rest);
 	l->whole -= received;
 	buf_clear(&l->in);
+	return take_rest(l, f, e) < 0 ? -1 : client_link_push(l, e);
+}
+
+int
+client_link_renew(struct client_link *l, const struct frame *f, struct err *e)
+{
 	return take_rest(l, f, e) < 0 ? -1 : client_link_push(l, e);
 }

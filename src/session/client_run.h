@@ -29,7 +29,9 @@ struct client_run_out {
 
 /* The connection is lost, and the next one is on its way. */
 struct client_away {
-	int64_t since; /* clock_mono; 0: it is not lost */
+	int64_t since;	/* clock_mono; 0: it is not lost */
+	int64_t back;	/* when the last one was there; 0: it is the first one */
+	unsigned flaps; /* connections that did not last, one after the other */
 	unsigned tries;
 	struct client_dial *dial;
 	struct loop_src *dialed;
@@ -51,11 +53,11 @@ struct client_run {
 	enum client_run_state state;
 	json_t *opened;
 	char id[64], token[65];
-	bool tty;    /* the session has a terminal */
-	bool raw;    /* and ours is given to it */
-	bool looks;  /* we only look on */
-	bool gap;    /* a repaint stands for some of the output */
-	bool lost;   /* the connection; what had arrived is still delivered */
+	bool tty;   /* the session has a terminal */
+	bool raw;   /* and ours is given to it */
+	bool looks; /* we only look on */
+	bool gap;   /* a repaint stands for some of the output */
+	bool lost;  /* the connection; what had arrived is still delivered */
 	struct err lost_why;
 	struct client_sink *blocked; /* waits for its reader */
 	size_t part;		     /* of the first frame, already delivered */
@@ -96,6 +98,7 @@ json_t *client_run_object(const struct frame *f, const char *what, struct err *e
 void client_run_part(struct client_run *s, const char *why);
 
 /* client_verdict.c: the end of it all, as client_session(). */
+bool client_run_guest(const struct client_run *s); /* watches or joined */
 int client_run_verdict(struct client_run *s);
 
 /* client_input.c: standard input. */

@@ -53,6 +53,9 @@ client_run_send(struct client_run *s, enum frame_type type, const void *p, size_
 {
 	struct err e;
 
+	/* Nobody keeps it for who comes back as a newcomer. */
+	if (s->away.since && !s->link.s.keeps)
+		return 0;
 	if (client_link_send(&s->link, type, p, n, &e) == 0)
 		return 0;
 	if (e.code == ERR_TRANSPORT) {

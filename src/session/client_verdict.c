@@ -89,8 +89,8 @@ reported_error(const json_t *error, struct err *e)
 	return err_hint(e, "%s", hint ? hint : "");
 }
 
-static bool
-guest(const struct client_run *s)
+bool
+client_run_guest(const struct client_run *s)
 {
 	return s->looks || s->req->verb == REQ_JOIN;
 }
@@ -109,7 +109,7 @@ client_run_verdict(struct client_run *s)
 	if (s->state == RUN_PARTED) {
 		/* Only a guest who leaves is done; the others leave a command without its status.
 		 */
-		s->res->exit_code = guest(s) && s->parting ? 0 : 255;
+		s->res->exit_code = client_run_guest(s) && s->parting ? 0 : 255;
 		return 0;
 	}
 	if (s->state != RUN_ENDED)

@@ -23,6 +23,7 @@
 #define OPENED "{\"session_id\":\"s1\",\"tty\":true,\"resume\":\"" TOKEN "\"}"
 
 #define OVERTAKEN "{\"exit_code\":0,\"cause\":\"exit\",\"stdout_bytes\":131064,\"stderr_bytes\":0}"
+#define FLAPS 12
 
 /* --- the agents' side: one connection after the other from `listener` --- */
 
@@ -205,7 +206,7 @@ agent_cuts(int fd)
 			_exit(29);
 		stream_tell(&d.s);
 		seed = seed * 1103515245u + 12345u;
-		if (cuts < 30 && (seed >> 16) % 4 == 0) {
+		if (cuts < 10 && (seed >> 16) % 4 == 0) {
 			flush(&d, (seed >> 20) % 3000);
 			cuts++;
 			again(&d);
@@ -255,6 +256,18 @@ agent_gap(int fd)
 	tell_count(d.fd, FR_RESUMED, d.s.arrived);
 	say(&d, FR_STDOUT, "after", 5);
 	finish(&d, 999999);
+}
+
+/* Back each time, and lost at once again. */
+static void
+agent_flaps(int fd)
+{
+	struct end d;
+
+	opened(&d, fd);
+	for (int i = 0; i < FLAPS; i++)
+		again(&d);
+	finish(&d, 0);
 }
 
 static void
@@ -531,11 +544,11 @@ test_cuts(void)
 
 	for (size_t i = 0; i < n; i++)
 		all[i] = (unsigned char)(i * 2654435761u >> 11);
-	for (unsigned round = 1; round <= 3; round++) {
+	for (unsigned round = 1; round <= 6; round++) {
 		seed = round;
 		in = memory(all, n);
 		out = memory("", 0);
-		is_int(session(agent_cuts), 0, "30 cuts");
+		is_int(session(agent_cuts), 0, "10 cuts");
 		is_int(res.exit_code, 0, "the command's own exit status");
 		ok(pread(out, back, n + 1, 0) == (ssize_t)n && memcmp(all, back, n) == 0,
 		    "no byte is lost or doubled");
@@ -608,6 +621,23 @@ fails(void (*agent)(int), enum err_code code, const char *what)
 	out = memory("", 0);
 	is_int(session(agent), -1, what);
 	is_str(err_name(err.code), err_name(code), what);
+	fd_close(&in);
+	fd_close(&out);
+	close(p[1]);
+}
+
+static void
+test_flaps(void)
+{
+	int p[2];
+
+	if (pipe2(p, O_CLOEXEC) < 0)
+		exit(99);
+	in = p[0];
+	out = memory("", 0);
+	is_int(session(agent_flaps), 0, "a way that is lost as soon as it is back");
+	/* 12 beginnings of the intervals take 1.2 s at most. */
+	ok(took > 2 * NS_PER_S, "is tried at intervals that grow");
 	fd_close(&in);
 	fd_close(&out);
 	close(p[1]);
@@ -689,6 +719,7 @@ main(void)
 	test_cuts();
 	test_gap();
 	test_overtaken();
+	test_flaps();
 	test_refusals();
 	test_person();
 	client_result_fini(&res);

@@ -83,7 +83,8 @@ freeze_session(struct keeper *k, const struct control_ask *a, bool on, struct er
 
 	if (!on && may_thaw(k, a, e) < 0)
 		return NULL;
-	keeper_freeze(k, a->who.user, on);
+	if (keeper_freeze(k, a->who.user, on, e) < 0)
+		return NULL;
 	if (on && was && a->moderates)
 		keeper_freeze_anew(k, a->who.user);
 	return json_pack("{s:s, s:b, s:b}", "id", k->start->id, "frozen", on, "was", was);

@@ -30,7 +30,7 @@ int keeper_door_open(struct keeper *k, struct err *e);
 void keeper_door_close(struct keeper *k); /* before the keeper exits */
 
 /* keeper_freeze.c: no input, no output, no process that runs.  Nothing when it is so already. */
-void keeper_freeze(struct keeper *k, const char *by, bool on);
+int keeper_freeze(struct keeper *k, const char *by, bool on, struct err *e);
 /* It is so already, and from now on because of `by`. */
 void keeper_freeze_anew(struct keeper *k, const char *by);
 /* What is to be ended must run to hear of it. */

@@ -75,8 +75,8 @@ kill_over(void *arg)
 }
 
 /* The painter is a child of ours, and none of the session's processes. */
-static void
-spare_helper(struct keeper *k)
+void
+keeper_spare_helper(struct keeper *k)
 {
 	k->child.tree.helper = k->painter ? painter_pid(k->painter) : 0;
 }
@@ -84,7 +84,7 @@ spare_helper(struct keeper *k)
 static void
 kill_all(struct keeper *k)
 {
-	spare_helper(k);
+	keeper_spare_helper(k);
 	note_survivors(k, enter_tree_list(&k->sys, &k->child.tree));
 	enter_tree_signal(&k->sys, &k->child.tree, SIGKILL);
 	keeper_freeze_over(k);
@@ -118,7 +118,7 @@ keeper_stop(struct keeper *k, const char *cause, int signo)
 		return;
 	k->cause = cause;
 	k->phase = KEEPER_ENDING;
-	spare_helper(k);
+	keeper_spare_helper(k);
 	enter_tree_signal(&k->sys, &k->child.tree, signo);
 	/* A shell that somebody types to ignores TERM; what hears both has the same grace. */
 	if (k->req->tty && signo != SIGHUP)
@@ -184,7 +184,7 @@ static void
 after_leader(struct keeper *k)
 {
 	keeper_paint_none(k);
-	spare_helper(k);
+	keeper_spare_helper(k);
 	end_tree(k);
 	keeper_freeze_over(k);
 	k->phase = KEEPER_DRAINING;

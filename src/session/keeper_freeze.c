@@ -19,23 +19,27 @@ say(struct keeper *k, const char *by, bool on)
 }
 
 /* What came before has been read and is on its way; what the terminal still holds stays in it. */
-void
-keeper_freeze(struct keeper *k, const char *by, bool on)
+int
+keeper_freeze(struct keeper *k, const char *by, bool on, struct err *e)
 {
 	if (k->frozen == on || k->phase != KEEPER_RUNNING)
-		return;
-	k->frozen = on;
+		return 0;
 	if (on) {
+		keeper_spare_helper(k);
+		if (enter_tree_freeze(&k->sys, &k->child.tree, &k->door.stopped, e) < 0)
+			return -1;
+		k->frozen = true;
 		str_copy(k->door.frozen_by, by, sizeof k->door.frozen_by);
-		enter_tree_freeze(&k->sys, &k->child.tree, &k->door.stopped);
 		say(k, by, on);
-		return;
+		return 0;
 	}
+	k->frozen = false;
 	/* Nobody could type. */
 	keeper_typed(k);
 	say(k, by, on);
 	enter_tree_thaw(&k->sys, &k->child.tree, &k->door.stopped);
 	keeper_signals_held(k);
+	return 0;
 }
 
 void

@@ -314,6 +314,7 @@ void keeper_record_trouble(struct keeper *k, const struct err *e);
 void keeper_sync_later(struct keeper *k);
 
 /* keeper_end.c */
+void keeper_spare_helper(struct keeper *k); /* before something is done to the whole tree */
 void keeper_stop(struct keeper *k, const char *cause, int signo); /* TERM or HUP, grace, KILL */
 void keeper_stop_now(struct keeper *k, const char *cause);	  /* KILL */
 /* The end of the command, behind everything else that the client is owed. */

@@ -107,8 +107,9 @@ int enter_tree_signal_group(
     const struct tgt_sys *s, const struct enter_tree *t, pid_t group, int signo);
 /*
  * Every process of the tree stands still until it is thawed: by the freezer of the session's own
- * cgroup, where there is one, else by SIGSTOP.  A frozen tree can be ended; TERM it only takes
- * thawed.  `st` remembers whom signals stopped.
+ * cgroup, where there is one, and by SIGSTOP for those that are not in it.  A frozen tree can be
+ * ended; TERM it only takes thawed.  `st` remembers whom signals stopped.  Blocks for a second at
+ * most; -1: some did not stand still by then, and all go on.
  */
 struct enter_stop {
 	struct {
@@ -117,7 +118,8 @@ struct enter_stop {
 	} * v; /* older first; owned, until thawed */
 	size_t n;
 };
-void enter_tree_freeze(const struct tgt_sys *s, const struct enter_tree *t, struct enter_stop *st);
+int enter_tree_freeze(
+    const struct tgt_sys *s, const struct enter_tree *t, struct enter_stop *st, struct err *e);
 void enter_tree_thaw(const struct tgt_sys *s, const struct enter_tree *t, struct enter_stop *st);
 /* New JSON array of {"pid","comm"} of those that are alive, at most 256. */
 json_t *enter_tree_list(const struct tgt_sys *s, const struct enter_tree *t);

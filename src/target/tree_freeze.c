@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A session that stands still, and goes on as if nothing had been. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/pidfd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "target/cgroup.h"
 #include "target/proc.h"
@@ -11,6 +17,8 @@
 
 /* What forks while it is being stopped is found by the next look. */
 #define LOOKS_MAX 16
+#define STILL_WITHIN NS_PER_S
+#define STOPS_WITHIN_MS 50
 
 static const char *
 v1_freezer(const struct enter_tree *t)
@@ -62,6 +70,23 @@ note(struct enter_stop *st, const struct proc_stat *ps)
 	return 0;
 }
 
+/* Who waits for a disk stops before it runs again. */
+static bool
+stands(int pd)
+{
+	struct proc_stat ps;
+
+	return proc_read_stat(pd, &ps) < 0 || strchr("TtDZX", ps.state);
+}
+
+/* A signal takes a moment to stop its process. */
+static void
+wait_still(int pd)
+{
+	for (int ms = 0; ms < STOPS_WITHIN_MS && !stands(pd); ms++)
+		poll(NULL, 0, 1);
+}
+
 /* Whoever stands still already, as a job that was stopped with ^Z, must do so afterwards. */
 static bool
 stop_one(const struct tgt_sys *s, const struct enter_tree *t, struct enter_stop *st, pid_t pid)
@@ -73,7 +98,11 @@ stop_one(const struct tgt_sys *s, const struct enter_tree *t, struct enter_stop 
 	if (pd < 0 || proc_read_stat(pd, &ps) < 0 || ps.state == 'T' ||
 	    is_stopped(st, ps.pid, ps.start) || st->n >= TREE_PIDS_MAX)
 		return false;
-	return pidfd_send_signal(fd, SIGSTOP, NULL, 0) == 0 && note(st, &ps) == 0;
+	if (note(st, &ps) < 0 || pidfd_send_signal(fd, SIGSTOP, NULL, 0) < 0)
+		return false;
+	/* Else it may see others stop before it does. */
+	wait_still(pd);
+	return true;
 }
 
 struct aged {
@@ -114,37 +143,131 @@ sort_by_age(const struct tgt_sys *s, pid_t *pids, size_t n)
 		pids[i] = v[i].pid;
 }
 
+/* Who is where they were when the cgroup froze, by number. */
+struct still {
+	pid_t *in, *pids;
+	size_t nin;
+};
+
+static bool
+is_in(const struct still *f, pid_t pid)
+{
+	return f->nin > 0 && bsearch(&pid, f->in, f->nin, sizeof *f->in, by_pid);
+}
+
 static void
 stop_by_signal(
-    const struct tgt_sys *s, const struct enter_tree *t, const char *frozen, struct enter_stop *st)
+    const struct tgt_sys *s, const struct enter_tree *t, struct still *f, struct enter_stop *st)
 {
-	auto_free pid_t *pids = calloc(TREE_PIDS_MAX, sizeof *pids);
-	auto_free pid_t *in = calloc(TREE_PIDS_MAX, sizeof *in);
-	size_t nin = in && frozen ? cg_pids(frozen, in, TREE_PIDS_MAX) : 0;
-	bool more = pids && in;
+	bool more = true;
 
-	if (more)
-		qsort(in, nin, sizeof *in, by_pid);
 	for (int look = 0; more && look < LOOKS_MAX; look++) {
-		size_t n = tree_pids(s, t, pids);
+		size_t n = tree_pids(s, t, f->pids);
 
 		more = false;
-		sort_by_age(s, pids, n);
+		sort_by_age(s, f->pids, n);
 		for (size_t i = 0; i < n; i++)
-			if (!bsearch(&pids[i], in, nin, sizeof *in, by_pid))
-				more |= stop_one(s, t, st, pids[i]);
+			if (!is_in(f, f->pids[i]))
+				more |= stop_one(s, t, st, f->pids[i]);
 	}
 }
 
-void
-enter_tree_freeze(const struct tgt_sys *s, const struct enter_tree *t, struct enter_stop *st)
+static bool
+is_still(const struct tgt_sys *s, const struct enter_tree *t, pid_t pid, char *comm)
 {
-	const char *frozen = freeze_cgroup(t);
+	auto_close int fd = tree_hold(s, t, pid, comm);
+	auto_close int pd = fd >= 0 ? proc_open(s->proc, pid) : -1;
+
+	return pd < 0 || stands(pd);
+}
+
+/* The first that does not stand still, or 0. */
+static pid_t
+runs(const struct tgt_sys *s, const struct enter_tree *t, struct still *f, char *comm)
+{
+	size_t n = tree_pids(s, t, f->pids);
+
+	for (size_t i = 0; i < n; i++)
+		if (!is_in(f, f->pids[i]) && !is_still(s, t, f->pids[i], comm))
+			return f->pids[i];
+	return 0;
+}
+
+static bool
+says(const char *dir, const char *file, const char *word)
+{
+	char path[CG_PATH_MAX + 32], text[256];
+	ssize_t n;
+
+	snprintf(path, sizeof path, "%s/%s", dir, file);
+	n = proc_read(AT_FDCWD, path, text, sizeof text - 1);
+	text[n < 0 ? 0 : n] = '\0';
+	return strstr(text, word) != NULL;
+}
+
+/* cgroups(7): only then they stand; it takes a moment. */
+static bool
+is_frozen(const char *dir)
+{
+	return says(dir, "cgroup.events", "frozen 1") || says(dir, "freezer.state", "FROZEN");
+}
+
+/* Those that somebody with rights over cgroups moved out of ours belong to it still. */
+static void
+everywhere(const struct enter_tree *t, struct enter_tree *all)
+{
+	*all = *t;
+	all->roams = t->roams || t->leader;
+}
+
+static int
+freeze(const struct tgt_sys *s, const struct enter_tree *t, const char *dir, struct still *f,
+    struct enter_stop *st, struct err *e)
+{
+	int64_t deadline = clock_mono() + STILL_WITHIN;
+	char comm[64] = "";
+	pid_t pid = 0;
+
+	for (;;) {
+		bool cold = !dir || is_frozen(dir);
+
+		f->nin = cold && dir ? cg_pids(dir, f->in, TREE_PIDS_MAX) : 0;
+		qsort(f->in, f->nin, sizeof *f->in, by_pid);
+		if (cold)
+			stop_by_signal(s, t, f, st);
+		pid = cold ? runs(s, t, f, comm) : 0;
+		if (cold && !pid)
+			return 0;
+		if (clock_mono() > deadline)
+			break;
+		poll(NULL, 0, 1);
+	}
+	err_set(e, ERR_IO, 0, "session %s does not stand still", t->session_id);
+	if (pid)
+		err_why(e, "its process %d (%s) still runs, a second after it was stopped",
+		    (int)pid, comm);
+	else
+		err_why(e, "%s did not freeze within a second: a process in it cannot stop", dir);
+	return err_hint(e, "try again, or end it: coral kill %s", t->session_id);
+}
+
+int
+enter_tree_freeze(
+    const struct tgt_sys *s, const struct enter_tree *t, struct enter_stop *st, struct err *e)
+{
+	auto_free pid_t *pids = calloc(TREE_PIDS_MAX, sizeof *pids);
+	auto_free pid_t *in = calloc(TREE_PIDS_MAX, sizeof *in);
+	struct still f = {.in = in, .pids = pids};
+	struct enter_tree all;
 
 	*st = (struct enter_stop){0};
-	/* In a frozen cgroup nobody can leave it; before that they could. */
-	if (!frozen || t->roams)
-		stop_by_signal(s, t, frozen, st);
+	if (!pids || !in)
+		return err_set(e, ERR_INTERNAL, ENOMEM, "cannot freeze session %s", t->session_id);
+	everywhere(t, &all);
+	if (freeze(s, &all, freeze_cgroup(t), &f, st, e) == 0)
+		return 0;
+	enter_tree_thaw(s, t, st);
+	return -1;
 }
 
 static void
@@ -160,14 +283,16 @@ void
 enter_tree_thaw(const struct tgt_sys *s, const struct enter_tree *t, struct enter_stop *st)
 {
 	const char *v1 = v1_freezer(t);
+	struct enter_tree all;
 
+	everywhere(t, &all);
 	if (t->v2[0])
 		cg_write(t->v2, "cgroup.freeze", "0");
 	if (v1)
 		cg_write(v1, "freezer.state", "THAWED");
 	/* Whoever waits for others comes after them, and sees them run. */
 	for (size_t i = st->n; i-- > 0;)
-		go_on(s, t, st->v[i].pid, st->v[i].start);
+		go_on(s, &all, st->v[i].pid, st->v[i].start);
 	free(st->v);
 	*st = (struct enter_stop){0};
 }

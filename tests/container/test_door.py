@@ -170,7 +170,9 @@ def test_freeze_a_job(make_agent, box, how, home):
         term.send("bash -c 'while :; do echo $((++i)) >count; done'\r")
         wait_for("it to count", lambda: count(box) > 10)
         assert agent.coral.run("sessions freeze", sid).code == 0
-        wait_for("it to stand still", lambda: stands_still(box), 5)
+        if how == "signals":
+            assert states(box) == {"T"}, states(box)
+        assert stands_still(box)
         term.send("echo typed while frozen\r")
         was = count(box)
         assert agent.coral.run("sessions thaw", sid).code == 0
@@ -181,6 +183,36 @@ def test_freeze_a_job(make_agent, box, how, home):
         term.expect("end")
         assert term.wait() == 4
     assert "Stopped" not in Cast(agent.coral.cast_path(sid)).output()
+    (box.root / "tmp/count").unlink()
+
+
+def states(box):
+    """Of the processes of its sessions."""
+    return {pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+            for pid in box.processes() if pid != box.pid}
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_freeze_who_was_moved(agent, box, whole):
+    """Somebody with rights over cgroups put all of them, or one, elsewhere: they stand as well."""
+    proc, sid, _ = begin(agent, box, f"({BUSY}) & wait")
+    wait_for("it to count", lambda: count(box) > 10)
+    if whole:
+        without_freezer(box, sid)
+    else:
+        pid = max(p for p in box.processes() if p != box.pid)
+        for top in map(pathlib.Path, box.cgroup_dirs()):
+            if sid in top.name:
+                (top.parent / "cgroup.procs").write_text(str(pid))
+    was = count(box)
+    assert agent.coral.run("sessions freeze", sid).code == 0
+    assert "T" in states(box) and stands_still(box)
+    assert agent.coral.run("sessions thaw", sid).code == 0
+    wait_for("it to go on", lambda: count(box) > was)
+    for pid in box.processes():
+        if pid != box.pid:
+            os.kill(pid, signal.SIGKILL)
+    finish(proc)
     (box.root / "tmp/count").unlink()
 
 

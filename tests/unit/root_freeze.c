@@ -103,7 +103,8 @@ main(void)
 	ok(goes_on(&seen->leader) && goes_on(&seen->child), "a shell and its job run");
 	ok(stands(&seen->sleeper), "another job was stopped");
 	for (int i = 0; i < 20; i++) {
-		enter_tree_freeze(&sys, &t, &st);
+		if (enter_tree_freeze(&sys, &t, &st, &e) < 0)
+			ok(false, "not frozen: %s", e.why);
 		if (i == 0) {
 			is_int(st.n, 2, "two are stopped");
 			ok(stands(&seen->leader) && stands(&seen->child), "they stand still");
@@ -115,7 +116,7 @@ main(void)
 	ok(!st.v && st.n == 0, "nothing is kept");
 	is_int(atomic_load(&seen->stops), 0, "no stop was seen by the one that waits");
 	ok(stands(&seen->sleeper), "and what stood still before stands still");
-	enter_tree_freeze(&sys, &t, &st);
+	is_int(enter_tree_freeze(&sys, &t, &st, &e), 0, "frozen once more");
 	is_int(enter_tree_end(&sys, &t, NULL, &e), 0, "a frozen one is ended");
 	enter_tree_thaw(&sys, &t, &st);
 	ok(waitpid(t.leader, NULL, 0) == t.leader, "and gone");

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -67,6 +68,13 @@ may_pass(const struct err *why)
 	}
 }
 
+/* Whether there is a row to write on, and to have painted again afterwards. */
+static bool
+has_line(const struct client_run *s)
+{
+	return s->raw && isatty(s->io->out);
+}
+
 static void
 show(void *arg)
 {
@@ -75,7 +83,7 @@ show(void *arg)
 
 	snprintf(text, sizeof(text), "connection lost, trying again (%lld s); ^C gives up",
 	    (long long)((clock_mono() - s->away.since) / NS_PER_S));
-	if (s->raw)
+	if (has_line(s))
 		client_line_show(s, text);
 	else if (!s->away.shown)
 		client_run_notice(s, "connection lost, trying again", 29);
@@ -231,7 +239,7 @@ return_to(struct client_run *s, bool painted)
 	if (client_run_size(s, size) && (size[0] != s->rows || size[1] != s->cols) &&
 	    client_run_send_size(s) < 0)
 		return -1;
-	return was.shown && !painted ? client_run_send(s, FR_REPAINT, NULL, 0) : 0;
+	return was.shown && has_line(s) && !painted ? client_run_send(s, FR_REPAINT, NULL, 0) : 0;
 }
 
 static int

@@ -5,17 +5,20 @@ import itertools
 import json
 import os
 import pathlib
+import secrets
 import shutil
 import subprocess
 
 from .util import LIB, note_pid, reap_leftovers, run, stop, unmount_below, wait_for
 
+# Trees that are tested at the same time may have pid namespaces of their own: pids are not unique.
+run_id = secrets.token_hex(3)
 serial = itertools.count(1)
 IDLE = ["/bin/sleep", "100000"]
 
 
 def unique(stem):
-    return f"{stem}-{os.getpid()}-{next(serial)}"
+    return f"{stem}-{run_id}-{next(serial)}"
 
 
 class Container:

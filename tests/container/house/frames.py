@@ -31,9 +31,10 @@ def winch(rows, cols):
     return struct.pack(">4H", rows, cols, 0, 0)
 
 
-def request(verb, **what):
+def request(verb, version=1, extra=b"", **what):
     """FR_OPEN's payload; fields in the order of their tags."""
-    parts = [b"\x01", field(1, bytes([VERBS[verb]]))]
+    number = VERBS[verb] if isinstance(verb, str) else verb
+    parts = [bytes([version]), field(1, bytes([number]))]
     for name, tag in TAGS.items():
         v = what.pop(name, None)
         if v is None or v is False or v == 0:
@@ -53,7 +54,7 @@ def request(verb, **what):
         else:
             parts.append(field(tag, v.encode()))
     assert not what, what
-    return b"".join(parts)
+    return b"".join([*parts, extra])
 
 
 class Lost(Exception):

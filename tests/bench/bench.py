@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """coral beside its peers, measured in one run and interleaved: `make bench`.
 
-Latency of one exec (whole process), echo through a terminal, bulk each way, finding a target
-among 10,000 processes.  Medians, and the ratio to a named peer: ratios within a tenth of each
-other are equal.  CORAL_BENCH_N sets the rounds (default 40).  Ends what it started."""
+Latency of one exec (whole process), echo through a terminal, coming back to a held session and
+holding it, bulk each way, finding a target among 10,000 processes.  Medians, and the ratio to a
+named peer: ratios within a tenth of each other are equal.  CORAL_BENCH_N sets the rounds (default
+40).  Ends what it started."""
 import contextlib
 import os
 import pathlib
@@ -19,6 +20,7 @@ import time
 TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "tests/container"))
 # pylint: disable=wrong-import-position
+import lasting
 from house.containers import Docker, Runc
 from house.coral import Agent, Key, free_port
 from house.term import Pty
@@ -79,19 +81,24 @@ def echo(argv, env, count=400):
     """p50 and p99 in us of one typed byte's way to `cat` in raw mode and back."""
     with Pty(argv, env) as term:
         term.expect("ready")
-        term.pump(0.2)
-        term.seen = b""
-        times = []
-        for n in range(count):
-            letter = bytes([97 + n % 26])
-            start = time.perf_counter()
-            os.write(term.master, letter)
-            got = b""
-            while letter not in got:
-                got += os.read(term.master, 4096)
-            times.append((time.perf_counter() - start) * 1e6)
-        times.sort()
-        return statistics.median(times), times[int(len(times) * 0.99)]
+        return echo_of(term, count)
+
+
+def echo_of(term, count=400):
+    """The same of a terminal where `cat` is ready."""
+    term.pump(0.2)
+    term.seen = b""
+    times = []
+    for n in range(count):
+        letter = bytes([97 + n % 26])
+        start = time.perf_counter()
+        os.write(term.master, letter)
+        got = b""
+        while letter not in got:
+            got += os.read(term.master, 4096)
+        times.append((time.perf_counter() - start) * 1e6)
+    times.sort()
+    return statistics.median(times), times[int(len(times) * 0.99)]
 
 
 def down(argv, env):
@@ -170,6 +177,12 @@ def bench_echo(box, agent, sshd):
         p50[name], p99[name] = echo(argv, e)
     table("Echo of one key, p50", "us", p50, "ssh -tt")
     table("Echo of one key, p99", "us", p99, "ssh -tt")
+
+
+def bench_lasting(base, box, agent, sshd):
+    env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "TERM": "xterm"}
+    lasting.main_of(base, box, agent, ROUNDS, RAW, echo_of, table,
+                    (sshd.argv(RAW, flags=("-tt",)), env))
 
 
 def bench_bulk(base, box, agent, sshd):
@@ -253,6 +266,7 @@ def main():
         print(f"kernel {os.uname().release}, {os.cpu_count()} CPUs; everything of coral recorded")
         bench_latency(base, runc, box, agent, sshd, cleanup)
         bench_echo(box, agent, sshd)
+        bench_lasting(base, box, agent, sshd)
         bench_bulk(base, box, agent, sshd)
         bench_find(base)
 

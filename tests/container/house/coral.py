@@ -108,9 +108,9 @@ class Coral:
         return [s for s in self.sessions() if s["state"] == "live"]
 
 
-def free_port():
+def free_port(host="127.0.0.1"):
     with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
+        s.bind((host, 0))
         return s.getsockname()[1]
 
 
@@ -140,12 +140,13 @@ def status_of(pid):
 class Agent:
     """`coral agent start` on a unix socket, and on TCP when there are keys."""
 
-    def __init__(self, home, keys=None, listen=False, env=None, flags=()):
+    def __init__(self, home, keys=None, listen=False, env=None, flags=(), host="127.0.0.1"):
         self.coral = Coral(home)
         self.home = self.coral.home
         self.socket = self.home / "run" / "agent.sock"
         self.keys = self.home / "authorized_keys"
-        self.port = free_port() if listen else 0
+        self.host = host
+        self.port = free_port(host) if listen else 0
         self.flags = list(flags)
         self.extra = env or {}
         self.proc = None
@@ -154,10 +155,14 @@ class Agent:
             self.keys.chmod(0o600)
         self.log_path = self.home / "agent.log"
 
+    @property
+    def address(self):
+        return self.host, self.port
+
     def start(self):
         argv = [str(CORAL), "agent", "start", "--socket", str(self.socket)]
         if self.port:
-            argv += ["--listen", f"127.0.0.1:{self.port}", "--authorized-keys", str(self.keys)]
+            argv += ["--listen", f"{self.host}:{self.port}", "--authorized-keys", str(self.keys)]
         with open(self.log_path, "ab") as log:
             self.proc = subprocess.Popen(argv + self.flags, env={**self.coral.env(), **self.extra},
                                          stdin=subprocess.DEVNULL, stdout=log, stderr=log)
@@ -175,7 +180,7 @@ class Agent:
                 return False
         if self.port:
             with socket.socket() as s:
-                return s.connect_ex(("127.0.0.1", self.port)) == 0
+                return s.connect_ex((self.host, self.port)) == 0
         return True
 
     def log(self):
@@ -202,7 +207,8 @@ class Agent:
         found = []
         for pid in children_of(self.proc.pid):
             with contextlib.suppress(OSError):
-                if (status_of(pid)["Uid"].split()[0] != "0"
+                status = status_of(pid)
+                if (status["Uid"].split()[0] != "0" and status["Name"].strip() != "coral-painter"
                         and os.readlink(f"/proc/{pid}/ns/pid") == home):
                     found.append(pid)
         return found
@@ -235,6 +241,14 @@ class Agent:
         for pid in self.relatives():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+
+
+def end_sessions(agent):
+    """Those that nobody is attached to as well."""
+    for pid in agent.keepers().values():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+    wait_for("the sessions to end", lambda: not agent.keepers(), 20)
 
 
 class Key:

@@ -88,7 +88,7 @@ class Coral:
 
     def sessions(self):
         """Newest first, as the command tells it."""
-        done = self.run("sessions", "ls", "-o", "json")
+        done = self.run("sessions ls", "-o", "json")
         assert done.code == 0, done
         return done.json()
 
@@ -140,14 +140,15 @@ def status_of(pid):
 class Agent:
     """`coral agent start` on a unix socket, and on TCP when there are keys."""
 
-    def __init__(self, home, keys=None, listen=False, env=None, flags=(), host="127.0.0.1"):
+    def __init__(self, home, keys=None, listen=False, env=None, flags=(), host="127.0.0.1",
+                 prefix=()):
         self.coral = Coral(home)
         self.home = self.coral.home
         self.socket = self.home / "run" / "agent.sock"
         self.keys = self.home / "authorized_keys"
         self.host = host
         self.port = free_port(host) if listen else 0
-        self.flags = list(flags)
+        self.flags, self.prefix = list(flags), list(prefix)
         self.extra = env or {}
         self.proc = None
         if keys is not None:
@@ -160,7 +161,7 @@ class Agent:
         return self.host, self.port
 
     def start(self):
-        argv = [str(CORAL), "agent", "start", "--socket", str(self.socket)]
+        argv = [*self.prefix, str(CORAL), "agent", "start", "--socket", str(self.socket)]
         if self.port:
             argv += ["--listen", f"{self.host}:{self.port}", "--authorized-keys", str(self.keys)]
         with open(self.log_path, "ab") as log:

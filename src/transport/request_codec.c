@@ -165,16 +165,21 @@ term_ok(const char *term)
 }
 
 static int
+bad_field(struct err *e, const char *name, const char *why)
+{
+	err_set(e, ERR_PROTOCOL, 0, "the request is malformed");
+	return err_why(e, "%s %s", name, why);
+}
+
+static int
 check_whole(const struct request *r, struct err *e)
 {
 	if (r->verb <= REQ_NONE || r->verb >= REQ_VERB_COUNT)
-		return err_set(e, ERR_PROTOCOL, 0, "the request has no verb");
+		return bad_field(e, "verb", "is missing");
 	if (r->verb == REQ_EXEC && r->argc == 0)
-		return err_set(e, ERR_PROTOCOL, 0, "the request asks for exec without a command");
-	if (!term_ok(r->term)) {
-		err_set(e, ERR_PROTOCOL, 0, "the request's terminal type is malformed");
-		return err_why(e, "it holds other characters than letters, digits and ._+-");
-	}
+		return bad_field(e, "argv", "is missing: exec runs a command");
+	if (!term_ok(r->term))
+		return bad_field(e, "TERM", "holds other characters than letters, digits and ._+-");
 	return 0;
 }
 
@@ -198,13 +203,6 @@ full:
 	err_set(e, ERR_LIMIT, 0, "the request is too large");
 	err_why(e, "command and environment together are over %zu bytes", out->max);
 	return err_hint(e, "send the data on standard input");
-}
-
-static int
-bad_field(struct err *e, const char *name, const char *why)
-{
-	err_set(e, ERR_PROTOCOL, 0, "the request is malformed");
-	return err_why(e, "%s %s", name, why);
 }
 
 static int

@@ -128,6 +128,8 @@ first_asker(struct keeper *k)
 void
 keeper_give_keyboard(struct keeper *k, struct keeper_client *to)
 {
+	struct keeper_client *next;
+
 	if (k->keyboard && k->keyboard != to)
 		keeper_input_forget(k->keyboard);
 	k->keyboard = to;
@@ -140,6 +142,9 @@ keeper_give_keyboard(struct keeper *k, struct keeper_client *to)
 	keeper_note_client(to, "keyboard", NULL);
 	keeper_tell(to, "you have the keyboard");
 	keeper_tell_others(k, to, "%s has the keyboard", to->user);
+	/* Whoever waits for it asked somebody else. */
+	if ((next = first_asker(k)))
+		keeper_tell(to, "%s asks for the keyboard: ~k gives it", next->user);
 	keeper_reopen_input(k);
 	if (to->size.ws_row > 0 && !keeper_is_painting(to))
 		keeper_resize(k, &to->size);

@@ -80,11 +80,11 @@ class Pty:
 class Tmux:
     """One tmux server with one window of a fixed size, and a program in it."""
 
-    def __init__(self, base, env, argv, rows=24, cols=80):
+    def __init__(self, base, env, argv, rows=24, cols=80, history=5000):
         self.socket = pathlib.Path(base) / f"tmux-{os.getpid()}-{id(self)}"
         self.conf = pathlib.Path(base) / "tmux.conf"
         self.conf.write_text("set -g default-terminal tmux-256color\nset -g status off\n"
-                             "set -g remain-on-exit on\nset -g history-limit 5000\n"
+                             f"set -g remain-on-exit on\nset -g history-limit {history}\n"
                              "set -g escape-time 0\nset -g assume-paste-time 0\n")
         words = ["env", "-i", *[f"{k}={v}" for k, v in {**env, "TERM": "tmux-256color"}.items()],
                  *argv]

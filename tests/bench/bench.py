@@ -81,24 +81,19 @@ def echo(argv, env, count=400):
     """p50 and p99 in us of one typed byte's way to `cat` in raw mode and back."""
     with Pty(argv, env) as term:
         term.expect("ready")
-        return echo_of(term, count)
-
-
-def echo_of(term, count=400):
-    """The same of a terminal where `cat` is ready."""
-    term.pump(0.2)
-    term.seen = b""
-    times = []
-    for n in range(count):
-        letter = bytes([97 + n % 26])
-        start = time.perf_counter()
-        os.write(term.master, letter)
-        got = b""
-        while letter not in got:
-            got += os.read(term.master, 4096)
-        times.append((time.perf_counter() - start) * 1e6)
-    times.sort()
-    return statistics.median(times), times[int(len(times) * 0.99)]
+        term.pump(0.2)
+        term.seen = b""
+        times = []
+        for n in range(count):
+            letter = bytes([97 + n % 26])
+            start = time.perf_counter()
+            os.write(term.master, letter)
+            got = b""
+            while letter not in got:
+                got += os.read(term.master, 4096)
+            times.append((time.perf_counter() - start) * 1e6)
+        times.sort()
+        return statistics.median(times), times[int(len(times) * 0.99)]
 
 
 def down(argv, env):
@@ -129,6 +124,17 @@ def table(title, unit, rows, against, smaller=True):
         print("  (larger is better)")
 
 
+def by_tcp(agent, sshd):
+    return ["--agent-addr", f"127.0.0.1:{agent.port}", "--identity", sshd.key.path]
+
+
+def trust(agent):
+    """Its host key is known to its own client."""
+    known = agent.home / ".local/state/coral"
+    known.mkdir(parents=True)
+    (known / "known_hosts").write_text(run(["ssh-keyscan", "-p", agent.port, "127.0.0.1"]).stdout)
+
+
 def bench_latency(base, runc, box, agent, sshd, cleanup):
     env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(base)}
     cenv = agent.coral.env()
@@ -136,10 +142,7 @@ def bench_latency(base, runc, box, agent, sshd, cleanup):
     (base / "nobody").mkdir()
     cold = {**cenv, "CORAL_SHARE": "0"}
     coral = agent.coral.argv
-    known = agent.home / ".local/state/coral"
-    known.mkdir(parents=True)
-    (known / "known_hosts").write_text(run(["ssh-keyscan", "-p", agent.port, "127.0.0.1"]).stdout)
-    tcp = ["--agent-addr", f"127.0.0.1:{agent.port}", "--identity", sshd.key.path]
+    tcp = by_tcp(agent, sshd)
     rows = {
         "nsenter -a": (["nsenter", "-a", "-t", str(box.pid), "true"], env),
         "coral exec, socket, shared": (coral("exec", "--pid", box.pid, "--", "true"), cenv),
@@ -177,12 +180,6 @@ def bench_echo(box, agent, sshd):
         p50[name], p99[name] = echo(argv, e)
     table("Echo of one key, p50", "us", p50, "ssh -tt")
     table("Echo of one key, p99", "us", p99, "ssh -tt")
-
-
-def bench_lasting(base, box, agent, sshd):
-    env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "TERM": "xterm"}
-    lasting.main_of(base, box, agent, ROUNDS, RAW, echo_of, table,
-                    (sshd.argv(RAW, flags=("-tt",)), env))
 
 
 def bench_bulk(base, box, agent, sshd):
@@ -263,10 +260,11 @@ def main():
         agent = Agent(base / "agent", listen=True, keys=sshd.key.line('user="bench"'))
         cleanup.callback(agent.close)
         agent.start()
+        trust(agent)
         print(f"kernel {os.uname().release}, {os.cpu_count()} CPUs; everything of coral recorded")
         bench_latency(base, runc, box, agent, sshd, cleanup)
         bench_echo(box, agent, sshd)
-        bench_lasting(base, box, agent, sshd)
+        lasting.main_of(base, box, agent, sshd, by_tcp(agent, sshd), ROUNDS, table)
         bench_bulk(base, box, agent, sshd)
         bench_find(base)
 

@@ -239,7 +239,9 @@ return_to(struct client_run *s, bool painted)
 	if (client_run_size(s, size) && (size[0] != s->rows || size[1] != s->cols) &&
 	    client_run_send_size(s) < 0)
 		return -1;
-	return was.shown && has_line(s) && !painted ? client_run_send(s, FR_REPAINT, NULL, 0) : 0;
+	if (painted || !(was.stale || (was.shown && has_line(s))))
+		return 0;
+	return client_run_send(s, FR_REPAINT, NULL, 0);
 }
 
 static int

@@ -38,6 +38,7 @@ struct client_away {
 	struct loop_timer again, line;
 	struct err why;	  /* of the last failure */
 	bool shown;	  /* the status line */
+	bool stale;	  /* the terminal was somebody else's meanwhile */
 	uint64_t dropped; /* bytes typed for which there was no room */
 };
 

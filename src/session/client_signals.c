@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
@@ -46,10 +47,22 @@ client_run_send_size(struct client_run *s)
 
 /* Stopped from outside while the terminal is raw: leave it usable for the shell behind us. */
 static void
-pause_here(void)
+pause_here(const struct client_run *s)
 {
+	if (s->away.shown)
+		client_line_hide(s);
+	if (s->raw)
+		term_reset_modes(s->io->out);
 	term_restore();
 	raise(SIGSTOP);
+}
+
+static bool
+in_background(const struct client_run *s)
+{
+	pid_t group = tcgetpgrp(s->io->in);
+
+	return group > 0 && group != getpgrp();
 }
 
 static int
@@ -57,10 +70,17 @@ again(struct client_run *s)
 {
 	if (!s->raw)
 		return 0;
+	/* To read from the terminal would stop us all the same. */
+	if (in_background(s)) {
+		raise(SIGSTOP);
+		return 0;
+	}
 	if (term_raw(s->io->in, s->e) < 0)
 		return -1;
 	/* The terminal was somebody else's meanwhile. */
-	if (!s->away.since && client_run_send(s, FR_REPAINT, NULL, 0) < 0)
+	if (s->away.since)
+		s->away.stale = true;
+	else if (client_run_send(s, FR_REPAINT, NULL, 0) < 0)
 		return -1;
 	return client_run_send_size(s);
 }
@@ -94,7 +114,7 @@ handle(struct client_run *s, int signo)
 	case SIGWINCH:
 		return s->state == RUN_OPEN && s->tty ? client_run_send_size(s) : 0;
 	case SIGTSTP:
-		pause_here();
+		pause_here(s);
 		return 0;
 	case SIGCONT:
 		return s->state == RUN_OPEN ? again(s) : 0;

@@ -1,10 +1,24 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Who is away from a session, and what becomes of both."""
+import contextlib
+import ipaddress
+import os
+import pathlib
+import signal
+import subprocess
+import termios
+
 import pytest
 
+from house.coral import Coral, free_port
 from house.relay import Relay
-from house.util import wait_for
-from test_reconnect import echo, far, finish, only, person, relay  # noqa: F401
+from house.term import Pty
+from house.util import run, stop, wait_for
+from test_reconnect import ECHO, echo, far, finish, only, person, relay  # noqa: F401
+
+
+def state(agent):
+    return agent.coral.sessions()[0]["state"]
 
 
 @pytest.fixture
@@ -137,3 +151,175 @@ def test_a_guest_without_a_terminal(far, box, agent, person, second):  # noqa: F
     assert main.wait(10) == 0 and one.wait(10) == 0
     for stream in (main.stdout, main.stderr, one.stdin, one.stdout, one.stderr):
         stream.close()
+
+
+class Wire:
+    """A network namespace of its own at the other end of a wire: here is 1, there is 2."""
+
+    def __init__(self):
+        number = os.getpid() % (1 << 14)
+        self.name, self.net = f"cwire{number}", (198 << 24) + (18 << 16) + 8 * number
+        self.proc = subprocess.Popen(["unshare", "-n", "sleep", "1000"])
+        ours = os.readlink("/proc/self/ns/net")
+        wait_for("the namespace", lambda: os.readlink(f"/proc/{self.proc.pid}/ns/net") != ours)
+        run(["ip", "link", "add", self.name, "type", "veth", "peer", "name", "wire", "netns",
+             str(self.proc.pid)])
+        run(["ip", "addr", "add", f"{self.at(1)}/29", "dev", self.name])
+        run(["ip", "link", "set", self.name, "up"])
+        self.there("ip", "addr", "add", f"{self.at(2)}/29", "dev", "wire")
+        self.there("ip", "link", "set", "wire", "up")
+
+    def at(self, last):
+        """An address on it: of the networks that are for such tests, one for each process."""
+        return str(ipaddress.ip_address(self.net + last))
+
+    def prefix(self):
+        return ["nsenter", "-t", str(self.proc.pid), "-n"]
+
+    def there(self, *argv):
+        run([*self.prefix(), *argv])
+
+    def pull(self):
+        run(["ip", "link", "set", self.name, "down"])
+
+    def plug(self):
+        run(["ip", "link", "set", self.name, "up"])
+
+    def close(self):
+        with contextlib.suppress(RuntimeError):
+            run(["ip", "link", "del", self.name])
+        stop(self.proc)
+
+
+@pytest.fixture
+def wire():
+    one = Wire()
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def wired(wire, make_agent, key, box, home):
+    """(agent, one): alice, at a terminal at the other end of the wire, in a session that echoes."""
+    port = free_port()
+    agent = make_agent(keys=key.line('user="alice"'), flags=(
+        "--listen", f"{wire.at(1)}:{port}", "--authorized-keys", str(home / "authorized_keys")))
+    there = Coral(home / "laptop", ["--agent-addr", f"{wire.at(1)}:{port}", "--identity",
+                                   str(key.path)])
+    with Pty([*wire.prefix(), *there.argv("exec", "-t", "--on-disconnect", "detach", "--pid", box.pid,
+                                          "--", "sh", "-c", ECHO)], there.env()) as one:
+        one.expect("SHA256:")
+        one.send("yes\r")
+        one.expect("up\r\n")
+        yield agent, one
+
+
+@pytest.mark.slow
+def test_a_changed_address(wire, wired):
+    """As from one network to the next: the old address is gone without a word."""
+    agent, one = wired
+    one.send("before\r")
+    one.expect("<before>")
+    wire.there("ip", "addr", "del", f"{wire.at(2)}/29", "dev", "wire")
+    wire.there("ip", "addr", "add", f"{wire.at(3)}/29", "dev", "wire")
+    one.send("after\r")
+    one.expect("<after>", timeout=60)
+    attached, = agent.coral.sessions()[0]["attached"]
+    assert wire.at(3) in attached["peer"], attached
+    wait_for("the agent to give up the old one", lambda: len(agent.transports()) == 1, 120)
+    finish(one)
+
+
+@pytest.mark.slow
+def test_a_wire_is_pulled(wire, wired):
+    """No reset, no end: each side finds out by itself, the agent after a minute."""
+    agent, one = wired
+    one.send("before\r")
+    one.expect("<before>")
+    wire.pull()
+    one.expect("connection lost, trying again", timeout=60)
+    one.send("meanwhile\r")
+    assert state(agent) == "live"
+    wait_for("the agent to notice", lambda: state(agent) == "detached", 120)
+    wire.plug()
+    one.expect("<meanwhile>", timeout=60)
+    assert state(agent) == "live"
+    finish(one)
+
+
+def stopped(pid):
+    return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
+def is_raw(one):
+    return not one.modes()[3] & termios.ICANON
+
+
+@pytest.mark.parametrize("when", ["alive", "just away", "away"])
+def test_stopped_from_outside(echo, relay, when):  # noqa: F811
+    """The terminal is as it was, then raw again and painted anew; nothing typed is lost."""
+    echo.send("before\r")
+    echo.expect("<before>")
+    if when != "alive":
+        relay.refuse()
+        relay.cut()
+    if when == "away":
+        echo.expect("trying again")
+    os.kill(echo.proc.pid, signal.SIGTSTP)
+    wait_for("it to stop", lambda: stopped(echo.proc.pid))
+    assert echo.modes() == echo.before
+    echo.pump()
+    echo.seen = b""
+    if when != "alive":
+        relay.listen()
+    os.kill(echo.proc.pid, signal.SIGCONT)
+    wait_for("raw mode", lambda: is_raw(echo))
+    echo.expect("<before>")
+    echo.send("after\r")
+    echo.expect("<after>")
+    finish(echo)
+    assert echo.modes() == echo.before
+
+
+@pytest.mark.parametrize("way", ["alive", "away"])
+def test_suspended_in_a_shell(far, relay, box, agent, person, way):  # noqa: F811
+    """~^Z, then the shell's own jobs, bg and fg; in the background it leaves the terminal alone."""
+    class Shell:
+        def argv(self, *_):
+            return ["bash", "--norc", "--noprofile", "--noediting", "-i"]
+
+        def env(self):
+            return {**far.env(), "PS1": "host> "}
+
+    one = person("", who=Shell())
+    one.expect("host> ")
+    words = " ".join(far.argv("exec", "-t", "--on-disconnect", "detach", "--pid", box.pid, "--"))
+    one.send(f"{words} sh -c '{ECHO}'\r".replace("u''p", 'u""p'))
+    one.expect("up\r\n")
+    one.send("before\r")
+    one.expect("<before>")
+    if way == "away":
+        relay.refuse()
+        relay.cut()
+        one.expect("trying again")
+    one.send("~\x1a")
+    one.expect(r"(?s)Stopped.*host> ")
+    assert one.modes() == one.before
+    one.send("bg\r")
+    one.expect(r"\[1\]\+ .*&")
+    one.send("\r")
+    one.expect(r"(?s)Stopped.*host> ")
+    assert one.modes() == one.before
+    if way == "away":
+        relay.listen()
+    one.send("fg\r")
+    one.expect("<before>")
+    one.send("after\r")
+    one.expect("<after>")
+    one.send("\x04")
+    one.expect("host> ")
+    one.send("echo $?\r")
+    one.expect("7\r\n")
+    assert one.modes() == one.before
+    one.send("exit 0\r")
+    assert one.wait() == 0

@@ -15,6 +15,7 @@
 #include "agent/broker_int.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "target/target.h"
 
 #define FILES_WANTED (2 * BROKER_CONNS + BROKER_SESSIONS + 64)
@@ -208,6 +209,7 @@ broker_init(struct broker *b, const struct conf *c, struct err *e)
 	    tp_sandbox_init(&b->sandbox, c->runtime_dir, e) < 0)
 		return -1;
 	tp_server_prepare();
+	mem_learn();
 	return watch_signals(b, e);
 }
 
@@ -250,6 +252,8 @@ broker_serve(const struct conf *c, struct err *e)
 		return -1;
 	}
 	broker_work_scout(&b);
+	/* Most of what starting took is never needed again. */
+	mem_trim();
 	while (!b.stopping)
 		loop_turn(b.loop, -1);
 	/* Elsewhere they go on without us, and the next agent needs the lock now. */

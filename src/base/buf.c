@@ -27,6 +27,22 @@ buf_clear(struct buf *b)
 	b->off = b->len = 0;
 }
 
+void
+buf_trim(struct buf *b)
+{
+	size_t cap = b->len < MIN_ALLOC ? MIN_ALLOC : b->len;
+	unsigned char *data = NULL;
+
+	if (b->len > 0 && (b->cap / 2 < cap || !(data = malloc(cap))))
+		return;
+	if (data)
+		memcpy(data, b->data + b->off, b->len);
+	free(b->data);
+	b->data = data;
+	b->off = 0;
+	b->cap = data ? cap : 0;
+}
+
 /* Contiguous room for n bytes, the cap apart: vsnprintf() needs one past it. */
 static unsigned char *
 reserve(struct buf *b, size_t n)

@@ -22,6 +22,8 @@ struct buf {
 void buf_init(struct buf *b, size_t max);
 void buf_fini(struct buf *b); /* frees, wipes nothing; b may be reused after buf_init */
 void buf_clear(struct buf *b);
+/* Memory that its bytes do not need is given back, until more is put. */
+void buf_trim(struct buf *b);
 
 static inline const unsigned char *
 buf_head(const struct buf *b)

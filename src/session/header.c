@@ -93,11 +93,28 @@ session_header(const struct keeper *k, const char *const *argv)
 	return j;
 }
 
+/* As text it takes a tenth of the memory, and few ask again. */
+void
+session_context_pack(struct keeper *k)
+{
+	if (!k->context)
+		return;
+	k->context_text = json_dumps(k->context, JSON_COMPACT);
+	if (k->context_text)
+		json_decref(steal_ptr(&k->context));
+}
+
+static json_t *
+context_of(const struct keeper *k)
+{
+	return k->context ? json_incref(k->context) : json_loads(k->context_text, 0, NULL);
+}
+
 json_t *
 session_opened(const struct keeper *k)
 {
-	return json_pack("{s:s, s:o, s:i, s:O}", "session_id", k->start->id, "target",
-	    tgt_to_json(&k->target), "pid", (int)k->child.pid, "context", k->context);
+	return json_pack("{s:s, s:o, s:i, s:o*}", "session_id", k->start->id, "target",
+	    tgt_to_json(&k->target), "pid", (int)k->child.pid, "context", context_of(k));
 }
 
 static const char *const signal_names[] = {[1] = "HUP",
@@ -156,7 +173,7 @@ json_t *
 session_result(const struct keeper *k)
 {
 	json_t *j = json_object();
-	const json_t *entered = json_object_get(k->context, "namespaces_entered");
+	json_t *context = context_of(k), *entered = json_object_get(context, "namespaces_entered");
 	int code = 125;
 
 	if (k->failure.code != ERR_NONE) {
@@ -187,6 +204,7 @@ session_result(const struct keeper *k)
 	json_object_set_new(j, "container_pid", json_integer(k->target.pid));
 	json_object_set_new(
 	    j, "namespaces_entered", entered ? json_deep_copy(entered) : json_array());
+	json_decref(context);
 	put_stream(j, k, CAST_STDOUT, "stdout_bytes", "stdout_sha256");
 	put_stream(j, k, CAST_STDERR, "stderr_bytes", "stderr_sha256");
 	json_object_set_new(j, "stdin_bytes", json_integer((json_int_t)k->input_written));

@@ -41,6 +41,7 @@ keeper_client_unplug(struct keeper_client *c)
 	loop_del(&c->src);
 	fd_close(&c->fd);
 	loop_timer_clear(c->k->loop, &c->t_tell);
+	keeper_tidy_later(c->k, KEEPER_UNTIDY);
 }
 
 /* Who walks the list may stand on it: it keeps its `next`, and goes when the turn is over. */
@@ -262,6 +263,7 @@ keeper_client_open(struct keeper_client *c, enum frame_type type, const void *p,
 	fd_nonblock(c->fd, true);
 	c->src = loop_add(c->k->loop, c->fd, stream_interest, stream_ready, c);
 	c->opened = true;
+	keeper_tidy_later(c->k, KEEPER_UNTIDY);
 	stream_first(&c->s, type, p, n);
 	keeper_client_flush(c);
 }

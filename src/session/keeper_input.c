@@ -262,6 +262,9 @@ take_received(struct keeper_client *c, const struct frame *f)
 	if (stream_acknowledged(&c->s, f) < 0 && !c->restarted)
 		return -1;
 	keeper_client_flush(c);
+	/* What a burst grew is of no use from here on. */
+	if (c->s.out.len == 0 && c->s.out.cap > KEEPER_OUT_MAX)
+		keeper_tidy_later(c->k, c->s.out.cap);
 	return 0;
 }
 

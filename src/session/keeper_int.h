@@ -29,6 +29,9 @@
 #define KEEPER_LATER_MAX (256 * 1024)
 /* Of a painting: so much waits for its client at a time. */
 #define KEEPER_PAINT_MAX (128 * 1024)
+/* After so much output memory is given back, and what is needed again costs some page faults: a
+ * person who types does not come to so much. */
+#define KEEPER_UNTIDY (64 * 1024)
 #define KEEPER_CLIENTS 64
 #define KEEPER_OLD_TOKENS 8
 /* Frames from a client that are not handled yet. */
@@ -161,7 +164,8 @@ struct keeper {
 	struct enter_plan *plan;
 	struct enter_child child;
 	struct loop_src *pidfd_src;
-	json_t *context;
+	json_t *context; /* NULL: it is context_text now */
+	char *context_text;
 
 	/* streams */
 	int master; /* PTY, or -1 */
@@ -183,13 +187,14 @@ struct keeper {
 	bool record_broken;    /* given up: what comes is read and dropped, and the session ends */
 
 	/* end */
+	size_t untidy; /* bytes of output since memory was given back */
 	int64_t started, last_output, last_taken, drain_since; /* clock_mono */
 	int wait_status;
 	const char *cause; /* "exit", "signal", "timeout", ... */
 	bool leader_gone, agent_stops;
 	json_t *survivors;
 	struct err failure; /* ended by coral itself: what the client is told */
-	struct loop_timer t_grace, t_flush, t_sync, t_block, t_farewell;
+	struct loop_timer t_grace, t_flush, t_sync, t_block, t_farewell, t_tidy;
 	struct loop_src *signal_src;
 	int signal_fd;
 	int exit_code; /* of the keeper process */
@@ -206,6 +211,8 @@ int keeper_begin(struct keeper *k, struct err *e);
 /* keeper_relay.c */
 int keeper_relay_init(struct keeper *k, struct err *e);
 void keeper_watch_input(struct keeper *k);
+/* So much output went by, or as good as that: when it has gone quiet, memory is given back. */
+void keeper_tidy_later(struct keeper *k, size_t moved);
 /* For one more block of output, or nobody waits for it. */
 bool keeper_has_room(const struct keeper *k);
 

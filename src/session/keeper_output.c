@@ -226,6 +226,7 @@ record_and_send(struct keeper_source *s, unsigned char *p, size_t n)
 	}
 	deliver_in_place(s, p, n);
 	keeper_sync_later(k);
+	keeper_tidy_later(k, n);
 	flush_later(k);
 }
 

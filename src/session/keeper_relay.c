@@ -8,8 +8,12 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "session/header.h"
 #include "session/keeper_int.h"
+
+/* So long no output. */
+#define TIDY_NS (2 * NS_PER_S)
 
 static short
 input_interest(void *arg)
@@ -75,6 +79,45 @@ open_first_client(struct keeper *k)
 		keeper_token_new(k->owner);
 	keeper_note_client(k->owner, "attached", NULL);
 	keeper_say_opened(k->owner, NULL);
+}
+
+/* What beginning took, and what a burst grew. */
+static void
+give_back(struct keeper *k)
+{
+	enter_plan_free(steal_ptr(&k->plan));
+	session_context_pack(k);
+	buf_trim(&k->spare);
+	buf_trim(&k->input_q);
+	for (struct keeper_client *c = k->clients; c; c = c->next) {
+		buf_trim(&c->in);
+		buf_trim(&c->later);
+		buf_trim(&c->paint);
+		stream_trim(&c->s);
+	}
+	mem_trim();
+}
+
+static void
+tidy(void *arg)
+{
+	struct keeper *k = arg;
+	int64_t quiet = clock_mono() - k->last_output;
+
+	if (quiet < TIDY_NS) {
+		loop_timer_set(k->loop, &k->t_tidy, TIDY_NS - quiet, tidy, k);
+		return;
+	}
+	give_back(k);
+	k->untidy = 0;
+}
+
+void
+keeper_tidy_later(struct keeper *k, size_t moved)
+{
+	k->untidy += moved;
+	if (k->untidy >= KEEPER_UNTIDY && !k->t_tidy.linked)
+		loop_timer_set(k->loop, &k->t_tidy, TIDY_NS, tidy, k);
 }
 
 int

@@ -18,6 +18,13 @@ stream_fini(struct stream *s)
 	buf_fini(&s->out);
 }
 
+void
+stream_trim(struct stream *s)
+{
+	buf_trim(&s->first);
+	buf_trim(&s->out);
+}
+
 int
 stream_first(struct stream *s, enum frame_type type, const void *p, size_t n)
 {

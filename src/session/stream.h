@@ -28,6 +28,7 @@ struct stream {
 /* max: bytes kept and waiting, in all. */
 void stream_init(struct stream *s, size_t max);
 void stream_fini(struct stream *s);
+void stream_trim(struct stream *s); /* see buf_trim() */
 /* FR_OPEN, FR_OPENED, FR_RESUMED, FR_ERROR in their place. -1: too large. */
 int stream_first(struct stream *s, enum frame_type type, const void *p, size_t n);
 /* From here on everything is counted and kept; `arrived` bytes are here already, and nothing was

@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "base/attr.h"
+
 #define AHEAD (128 * 1024)
 
 /* One for the process, because recv(2) has no room for a context. */
@@ -22,11 +24,9 @@ readahead_start(int fd)
 {
 	if (ahead.fd >= 0)
 		return;
-	if (!ahead.data)
-		ahead.data = malloc(AHEAD);
 	ahead.off = ahead.len = 0;
 	ahead.deaf = false;
-	ahead.fd = ahead.data ? fd : -1;
+	ahead.fd = fd;
 }
 
 void
@@ -47,6 +47,13 @@ readahead_deafen(int fd)
 		ahead.deaf = true;
 }
 
+void
+readahead_trim(int fd)
+{
+	if (fd >= 0 && fd == ahead.fd && ahead.len == 0)
+		free(steal_ptr(&ahead.data));
+}
+
 bool
 readahead_pending(int fd)
 {
@@ -59,6 +66,8 @@ __wrap_recv(int fd, void *p, size_t n, int flags)
 	ssize_t got;
 
 	if (fd < 0 || fd != ahead.fd || flags)
+		return recvfrom(fd, p, n, flags, NULL, NULL);
+	if (!ahead.data && !(ahead.data = malloc(AHEAD)))
 		return recvfrom(fd, p, n, flags, NULL, NULL);
 	if (ahead.len == 0) {
 		got = recvfrom(fd, ahead.data, AHEAD, 0, NULL, NULL);

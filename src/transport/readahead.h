@@ -18,6 +18,8 @@ void readahead_start(int fd);
 void readahead_stop(int fd);
 /* libssh hears nothing more of it, and can still write. */
 void readahead_deafen(int fd);
+/* Give the buffer back while it is empty. */
+void readahead_trim(int fd);
 /* Bytes were read that libssh has not taken: poll(2) does not know of them. */
 bool readahead_pending(int fd);
 

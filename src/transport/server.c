@@ -94,6 +94,7 @@ on_net(void *arg, short revents)
 	struct srv *s = arg;
 
 	(void)revents;
+	s->turns++;
 	if (conn_turn(s->ssh, s->event) < 0)
 		s->ending = true;
 }

@@ -30,6 +30,7 @@ static int
 let_in(struct srv *s, const char *user)
 {
 	s->authed = true;
+	s->turns = SRV_TIDY_TURNS;
 	str_copy(s->user, user, sizeof(s->user));
 	loop_timer_clear(s->loop, &s->login);
 	return SSH_AUTH_SUCCESS;

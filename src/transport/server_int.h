@@ -20,6 +20,8 @@
 
 #define CHUNK (64 * 1024)
 #define HELD_MAX (8 * 1024 * 1024)
+/* Fewer do not count: what is given back is soon needed again. */
+#define SRV_TIDY_TURNS 64
 
 enum chan_state {
 	CH_NEW,	   /* open, its kind not known yet */
@@ -66,6 +68,7 @@ struct srv {
 	uint32_t next_id;
 	bool authed, mon_lost, ending;
 	bool proven; /* the broker verified the signature that libssh tells of next */
+	unsigned turns, turns_at_beat; /* in which the peer moved, since memory was given back */
 	int tries, asked;
 	char user[REQUEST_NAME_MAX + 1]; /* the SSH user part: the target */
 	unsigned char scratch[CHUNK];

@@ -8,6 +8,8 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/mem.h"
+#include "transport/readahead.h"
 #include "transport/sock.h"
 
 #define BEAT_NS (2 * NS_PER_S)
@@ -147,6 +149,26 @@ srv_on_monitor(void *arg, short revents)
 	orphan(s);
 }
 
+/* Nothing came since the last beat: what a login took, or a burst, is given back. */
+static void
+tidy(struct srv *s)
+{
+	bool quiet = s->turns == s->turns_at_beat;
+
+	s->turns_at_beat = s->turns;
+	if (!quiet || s->turns < SRV_TIDY_TURNS)
+		return;
+	s->turns = s->turns_at_beat = 0;
+	for (struct chan *c = s->chans; c; c = c->next) {
+		buf_trim(&c->held);
+		buf_trim(&c->out);
+	}
+	mem_forget(s->scratch, sizeof(s->scratch));
+	mem_forget(s->msg, sizeof(s->msg));
+	readahead_trim(s->conf->sock);
+	mem_trim();
+}
+
 void
 srv_beat(void *arg)
 {
@@ -157,6 +179,7 @@ srv_beat(void *arg)
 	if (!s->mon_lost)
 		send(s->conf->monitor, &beat, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 	/* Not TCP_USER_TIMEOUT: a client may be stopped, and come back. */
+	tidy(s);
 	if (tp_sock_silent(s->conf->sock, TP_SOCK_SILENCE_MS))
 		s->ending = true;
 	loop_timer_set(s->loop, &s->beat, BEAT_NS, srv_beat, s);

@@ -81,6 +81,28 @@ test_fds(void)
 }
 
 static void
+test_trim(void)
+{
+	struct buf b;
+
+	buf_init(&b, 1 << 20);
+	buf_trim(&b);
+	ok(buf_tail(&b, 100000) && b.cap >= 100000, "grown");
+	buf_put_str(&b, "abcdef");
+	buf_consume(&b, 2);
+	buf_trim(&b);
+	ok(b.cap < 1000 && b.len == 4 && memcmp(buf_head(&b), "cdef", 4) == 0,
+	    "what is in it stays, the rest is given back");
+	buf_put_str(&b, "gh");
+	ok(b.len == 6 && memcmp(buf_head(&b), "cdefgh", 6) == 0, "and more is put");
+	buf_consume(&b, 6);
+	buf_trim(&b);
+	ok(!b.data && b.cap == 0, "an empty one has nothing");
+	ok(buf_put_str(&b, "x") == 0 && *buf_head(&b) == 'x', "until something is put");
+	buf_fini(&b);
+}
+
+static void
 test_reader(void)
 {
 	struct buf b;
@@ -112,6 +134,7 @@ main(void)
 	test_cap();
 	test_queue();
 	test_fds();
+	test_trim();
 	test_reader();
 	return done_testing();
 }

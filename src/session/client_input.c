@@ -163,6 +163,15 @@ end_of_input(struct client_run *s, ssize_t got)
 	in_end(s);
 }
 
+/* We may have been stopped since the loop looked, and a shell has read it. */
+static bool
+is_there(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	return poll(&p, 1, 0) > 0;
+}
+
 static void
 on_keys(struct client_run *s)
 {
@@ -170,6 +179,8 @@ on_keys(struct client_run *s)
 	size_t n = sizeof(keys), free_room = room(s);
 	ssize_t got;
 
+	if (!is_there(s->io->in))
+		return;
 	if (!s->looks && !s->away.shown)
 		n = free_room - 1 < n ? free_room - 1 : n;
 	got = read(s->io->in, keys, n);

@@ -24,6 +24,26 @@ is_live(const json_t *shown)
 	return state && strcmp(state, "live") == 0;
 }
 
+/* An exit needs no explanation. */
+static void
+say_cause(const char *cause, struct err *e)
+{
+	static const struct {
+		const char *cause, *text;
+	} known[] = {
+	    {"disconnected", "nobody was attached any more"},
+	    {"timeout", "its time was over"},
+	    {"recording", "it could not be recorded any more"},
+	    {"oom", "its container had no memory left"},
+	    {"target_gone", "its container ended"},
+	    {"agent_stopped", "the agent was stopped"},
+	};
+
+	for (size_t i = 0; cause && i < COUNT_OF(known); i++)
+		if (strcmp(known[i].cause, cause) == 0)
+			err_why(e, ": %s", known[i].text);
+}
+
 static int
 say_ended(const char *id, const json_t *shown, struct err *e)
 {
@@ -35,6 +55,7 @@ say_ended(const char *id, const json_t *shown, struct err *e)
 	if (json_is_integer(code) && began > 0) {
 		clock_iso(began * NS_PER_S + json_int(shown, "duration_ms", 0) * NS_PER_MS, iso);
 		err_why(e, "at %s, with exit code %d", iso, (int)json_integer_value(code));
+		say_cause(json_str(shown, "cause"), e);
 	} else {
 		err_why(e, "its recording has no end: its keeper was killed");
 	}

@@ -4,16 +4,19 @@ import contextlib
 import ipaddress
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import termios
 
 import pytest
 
+from house.casts import Cast
 from house.coral import Coral, free_port
 from house.relay import Relay
 from house.term import Pty
 from house.util import run, stop, wait_for
+from test_errors import three_parts
 from test_reconnect import ECHO, echo, far, finish, only, person, relay  # noqa: F401
 
 
@@ -323,3 +326,44 @@ def test_suspended_in_a_shell(far, relay, box, agent, person, way):  # noqa: F81
     assert one.modes() == one.before
     one.send("exit 0\r")
     assert one.wait() == 0
+
+
+def policy(agent, text):
+    (agent.coral.config.parent / "policy.yaml").write_text(text)
+
+
+@pytest.fixture
+def strict(make_agent, box):
+    """strict(policy, script): an agent with it, and a terminal at a session that it keeps."""
+    made = []
+
+    def start(text, script=ECHO, prepare=None):
+        agent = make_agent(start=False)
+        if prepare:
+            prepare(agent.coral)
+        policy(agent, text)
+        agent.start()
+        made.append(Pty(agent.coral.argv("exec", "-t", "--pid", box.pid, "--", "sh", "-c", script),
+                        agent.coral.env()))
+        made[0].expect("up\r\n")
+        return agent, made[0]
+
+    yield start
+    for one in made:
+        one.close()
+
+
+def test_nobody_comes_back(strict):
+    """What is kept for a second has ended after it; the record says why, and so does attach."""
+    agent, one = strict("defaults: {disconnect: {exec: detach, keep: 1s}}\n")
+    sid = only(agent)
+    one.send("~d")
+    assert one.wait() == 255
+    wait_for("the session to end", lambda: not agent.keepers())
+    end = Cast(agent.coral.cast_path(sid)).end
+    assert (end["cause"], end["signal"]) == ("disconnected", "HUP"), end
+    when = r"at 20\d\d-\d\d-\d\dT[0-9:.]*Z, with exit code 129: nobody was attached any more"
+    for verb in ("attach", "watch", "join"):
+        done = agent.coral.run(verb, sid)
+        three_parts(done, "has ended", f"coral replay {sid}")
+        assert done.code == 125 and re.search(when, done.errtext), done

@@ -173,6 +173,7 @@ keeper_client_add(struct keeper *k, struct control_ask *a, struct err *e)
 	    : c->role == KEEPER_JOINED ? "joined"
 				       : "looks on");
 	keeper_say_opened(c, NULL);
+	keeper_tell_held(c);
 	if (k->req->tty && !c->gone)
 		keeper_paint(c, PAINTER_SCREEN | PAINTER_SCROLLBACK);
 	return 0;

@@ -318,6 +318,7 @@ void keeper_after_write(struct keeper *k);
 void keeper_output_bound(struct keeper *k);
 bool keeper_output_over(const struct keeper *k);
 void keeper_record_trouble(struct keeper *k, const struct err *e);
+void keeper_tell_held(struct keeper_client *c); /* who comes while it cannot */
 void keeper_sync_later(struct keeper *k);
 
 /* keeper_end.c */

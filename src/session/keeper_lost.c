@@ -282,5 +282,6 @@ keeper_resume(struct keeper *k, struct control_ask *a, struct err *e)
 		start_anew(c);
 	else
 		go_on(c);
+	keeper_tell_held(c);
 	return 0;
 }

@@ -149,6 +149,15 @@ try_again(void *arg)
 		loop_timer_set(k->loop, &k->t_block, NS_PER_S / 2, try_again, k);
 }
 
+#define HELD "recording failed: the session is held until it works again, 30 s at most"
+
+void
+keeper_tell_held(struct keeper_client *c)
+{
+	if (c->k->blocked_since)
+		keeper_tell(c, HELD);
+}
+
 /* The record cannot go on: nothing more is taken from the command until it can, or it ends. */
 void
 keeper_record_trouble(struct keeper *k, const struct err *e)
@@ -161,8 +170,7 @@ keeper_record_trouble(struct keeper *k, const struct err *e)
 	if (k->blocked_since)
 		return;
 	k->blocked_since = clock_mono();
-	keeper_tell_all(
-	    k, "recording failed: the session is held until it works again, 30 s at most");
+	keeper_tell_all(k, HELD);
 	loop_timer_set(k->loop, &k->t_block, NS_PER_S / 2, try_again, k);
 }
 

@@ -16,7 +16,7 @@ from house.coral import Coral, free_port
 from house.relay import Relay
 from house.term import Pty
 from house.util import run, stop, wait_for
-from test_errors import three_parts
+from test_errors import small_disk, three_parts  # noqa: F401
 from test_reconnect import ECHO, echo, far, finish, only, person, relay  # noqa: F401
 
 
@@ -367,3 +367,55 @@ def test_nobody_comes_back(strict):
         done = agent.coral.run(verb, sid)
         three_parts(done, "has ended", f"coral replay {sid}")
         assert done.code == 125 and re.search(when, done.errtext), done
+
+
+def fill(coral):
+    with open(coral.state / "filler", "wb", buffering=0) as f, contextlib.suppress(OSError):
+        while f.write(b"x" * 4096):
+            pass
+
+
+@pytest.fixture
+def late(strict, small_disk, box):  # noqa: F811
+    """late(on_failure): a session that nobody is attached to, on a disk that is full now; it
+    writes when told to."""
+    go = box.root / "tmp/go"
+
+    def start(how):
+        agent, one = strict(
+            f"defaults: {{disconnect: {{exec: detach}}, record: {{on_failure: {how}}}}}\n",
+            "echo up; until [ -e /tmp/go ]; do sleep 0.05; done; seq 100000 160000; read x; exit 7",
+            small_disk)
+        one.send("~d")
+        assert one.wait() == 255
+        fill(agent.coral)
+        go.touch()
+        return agent, only(agent)
+
+    yield start
+    go.unlink()
+
+
+def test_full_disk_holds_a_session_nobody_looks_at(late, person):  # noqa: F811
+    """Who attaches meanwhile is shown nothing that is not recorded, and then all of it."""
+    agent, sid = late("block")
+    watcher = person("watch", sid, who=agent.coral)
+    watcher.expect("recording failed: the session is held")
+    back = person("attach", sid, who=agent.coral)
+    back.expect("recording failed: the session is held")
+    (agent.coral.state / "filler").unlink()
+    back.expect("160000\r\n", timeout=40)
+    back.send("\r")
+    assert back.wait() == 7 and watcher.wait() == 0
+    cast = Cast(agent.coral.cast_path(sid))
+    assert "160000" in cast.output() and cast.end["exit_code"] == 7
+
+
+def test_full_disk_ends_a_session_nobody_looks_at(late):
+    agent, sid = late("kill")
+    wait_for("the session to end", lambda: not agent.keepers(), 20)
+    done = agent.coral.run("attach", sid)
+    three_parts(done, sid)
+    assert done.code == 125 and "record" in done.errtext, done
+    shown = agent.coral.sessions()[0]
+    assert shown["state"] in ("ended", "truncated"), shown

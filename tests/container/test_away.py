@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import termios
+import time
 
 import pytest
 
@@ -419,3 +420,20 @@ def test_full_disk_ends_a_session_nobody_looks_at(late):
     assert done.code == 125 and "record" in done.errtext, done
     shown = agent.coral.sessions()[0]
     assert shown["state"] in ("ended", "truncated"), shown
+
+
+@pytest.mark.slow
+def test_stopped_for_longer_than_silence(echo, relay):  # noqa: F811
+    """Nearest to a sleep that a test can come: both ends have been silent for half a minute."""
+    echo.send("before\r")
+    echo.expect("<before>")
+    os.kill(echo.proc.pid, signal.SIGSTOP)
+    over = time.monotonic() + 30
+    echo.send("typed meanwhile\r")
+    wait_for("silence to be over", lambda: time.monotonic() > over, 60)
+    os.kill(echo.proc.pid, signal.SIGCONT)
+    echo.expect("<typed meanwhile>")
+    echo.send("after\r")
+    echo.expect("<after>")
+    assert relay.accepted == 1 and b"lost" not in echo.seen
+    finish(echo)

@@ -14,9 +14,13 @@
 #include "base/buf.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "transport/sandbox_int.h"
 
 #define STREAM_BYTES (1 << 20)
 #define STAT_MAX 4096
+/* Of address space: several times what 16 channels may hold; threads reserve much that they do not
+ * use. */
+#define MEMORY_MAX (1UL << 30)
 #define ARG_START 48 /* proc_pid_stat(5), counted from 1 */
 #define ENV_END 51
 
@@ -84,6 +88,20 @@ forget_arguments(void)
 	memcpy((char *)at[ARG_START], name, sizeof(name));
 }
 
+/* What an agent makes a master hold for hours is not all that its machine has. */
+static void
+limit_memory(void)
+{
+	struct rlimit rl;
+
+	/* ASan's shadow alone is terabytes of address space. */
+	if (SANDBOX_ASAN || getrlimit(RLIMIT_AS, &rl) < 0)
+		return;
+	rl.rlim_max = rl.rlim_max < MEMORY_MAX ? rl.rlim_max : MEMORY_MAX;
+	rl.rlim_cur = rl.rlim_cur < rl.rlim_max ? rl.rlim_cur : rl.rlim_max;
+	setrlimit(RLIMIT_AS, &rl);
+}
+
 /* Nothing of the command's is left: its terminal, files, directory, signals, words. */
 static void
 become_daemon(struct mux_master *m, int *first)
@@ -108,6 +126,7 @@ become_daemon(struct mux_master *m, int *first)
 	sigemptyset(&empty);
 	sigprocmask(SIG_SETMASK, &empty, NULL);
 	setrlimit(RLIMIT_CORE, &none);
+	limit_memory();
 	forget_arguments();
 	prctl(PR_SET_NAME, "coral-master");
 	prctl(PR_SET_DUMPABLE, 0);

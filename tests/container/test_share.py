@@ -80,6 +80,8 @@ def test_master_holds_nothing_of_the_command(way, box):
     wait_for("its guest's socket to go", lambda: len(os.listdir(f"/proc/{pid}/fd")) == 6)
     assert os.getsid(pid) == pid and os.getsid(pid) != os.getsid(0)
     assert status_of(pid)["SigBlk"].strip() == "0" * 16
+    limits = pathlib.Path(f"/proc/{pid}/limits").read_text()
+    assert limits.partition("Max address space")[2].split()[:2] == [str(1 << 30)] * 2
 
 
 def test_bytes_and_statuses(way, box):

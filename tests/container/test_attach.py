@@ -296,8 +296,9 @@ def test_onlookers_never_slow_a_session(begin, speak, net_agent):
     one.type("head -c 60000000 /dev/zero | tr '\\0' x; echo; echo over\n")
     one.wait_text("over", timeout=60)
     assert int(status_of(pid)["VmHWM"].split()[0]) < 32 * 1024
+    # Which is of 60 MB that the painter has to follow first.
     for _ in range(2):
-        deaf[0].wait(frames.SCREEN)
+        deaf[0].wait(frames.SCREEN, 60)
     one.type("echo fresh\n")
     one.wait_text("fresh")
     deaf[0].wait_text("fresh", timeout=30)

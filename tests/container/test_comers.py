@@ -243,18 +243,18 @@ def test_sixty_four(reef):
         typist.untouched()
         # Its owner has a place of their own, and leaves it to whom they are on another terminal.
         alice = people["alice"]
-        with guest(alice, "attach", typist.sid) as again:
-            assert typist.term.wait() == 255
-            assert b"alice has attached" not in typist.term.seen
-            typist.term.close()
-            typist.term = again
+        again = guest(alice, "attach", typist.sid)
+        assert typist.term.wait() == 255
+        assert b"alice has attached" not in typist.term.seen
+        typist.term.close()
+        typist.term = again
+        typist.untouched()
+        assert len(attached()) == 64
+        refused(people["dora"].run("join", typist.sid), "takes nobody more")
+        lookers.pop().close()
+        wait_for("one to have left", lambda: len(attached()) == 63)
+        with guest(people["dora"], "join", typist.sid):
             typist.untouched()
-            assert len(attached()) == 64
-            refused(people["dora"].run("join", typist.sid), "takes nobody more")
-            lookers.pop().close()
-            wait_for("one to have left", lambda: len(attached()) == 63)
-            with guest(people["dora"], "join", typist.sid):
-                typist.untouched()
     finally:
         for term in lookers:
             term.close()

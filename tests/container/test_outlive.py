@@ -71,6 +71,17 @@ def lose(agent, sid, term):
     detached(agent, sid)
 
 
+def kill(agent, sid, victim, proc=None):
+    """One of those that serve a session, as far as it can be told: all transports."""
+    pids = {"client": lambda: [proc.pid], "transport": agent.transports,
+            "keeper": lambda: [agent.keepers()[sid]], "broker": lambda: [agent.proc.pid]}[victim]()
+    assert pids
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):  # that of a command which is over
+            os.kill(pid, signal.SIGKILL)
+    wait_for("their end", lambda: not any(map(alive, pids)))
+
+
 def attach(agent, sid, person=None, **kw):
     who = person or agent.coral
     term = Pty(who.argv("attach", sid), who.env(), **kw)
@@ -110,10 +121,8 @@ def test_shell_transport(agent, box):
     """The client comes back by itself, over another one; what is typed meanwhile arrives."""
     term, sid = shell(agent, box)
     for _ in range(3):
-        old, = wait_for("its transport", agent.transports)
-        os.kill(old, signal.SIGKILL)
+        kill(agent, sid, "transport")
         knows(term)
-        wait_for("the old one to end", lambda p=old: p not in agent.transports())
     assert row(agent, sid)["state"] == "live"
     leave(term)
     none_left(agent, box, sid)
@@ -121,7 +130,7 @@ def test_shell_transport(agent, box):
 
 def test_shell_keeper(agent, box):
     term, sid = shell(agent, box)
-    os.kill(agent.keepers()[sid], signal.SIGKILL)
+    kill(agent, sid, "keeper")
     assert term.wait() == 255
     assert b"why:" in term.seen and b"try:" in term.seen, term.seen
     assert term.modes() == term.before
@@ -182,7 +191,8 @@ def test_shell_broker_then_transport(agent, box):
     old = agent.transports()
     agent.kill()
     for pid in old:
-        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     wait_for("the transport to end", lambda: not any(map(alive, old)))
     agent.start()
     knows(term)
@@ -229,9 +239,7 @@ def started(agent, box, script, *flags):
 @pytest.mark.parametrize("victim", ["client", "transport", "keeper", "broker"])
 def test_exec(agent, box, victim):
     proc, sid = started(agent, box, "echo up; read x; echo $x; exit 5")
-    target = {"client": lambda: proc.pid, "transport": lambda: agent.transports()[0],
-              "keeper": lambda: agent.keepers()[sid], "broker": lambda: agent.proc.pid}[victim]()
-    os.kill(target, signal.SIGKILL)
+    kill(agent, sid, victim, proc)
     if victim == "broker":
         agent.proc.wait()
         agent.start()
@@ -272,8 +280,7 @@ def test_frozen_and_lost(agent, box, victim):
     """A command ends with its connection, also one that stands still."""
     proc, sid = started(agent, box, "trap '' TERM HUP; echo up; while :; do sleep 0.05; done")
     freeze(agent, sid)
-    os.kill({"client": lambda: proc.pid, "transport": lambda: agent.transports()[0],
-             "keeper": lambda: agent.keepers()[sid]}[victim](), signal.SIGKILL)
+    kill(agent, sid, victim, proc)
     proc.communicate(timeout=20)
     none_left(agent, box, sid, "truncated" if victim == "keeper" else "ended")
 
@@ -422,12 +429,6 @@ class Lookers:
         for term in self.terms:
             term.close()
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        self.close()
-
 
 LOUD = "time head -c 10000000 /dev/zero | tr '\\0' '\\147' | fold -w 70"
 
@@ -472,8 +473,8 @@ def test_twenty_lookers(agent, box, home):
     with contextlib.ExitStack() as stack:
         stack.callback(term.close)
         alone, quick = seconds(term), echoes(term)
-        readers = stack.enter_context(Lookers(agent, sid, home, 10))
-        deaf = stack.enter_context(Lookers(agent, sid, home, 10))
+        readers, deaf = (stack.enter_context(contextlib.closing(Lookers(agent, sid, home, 10)))
+                         for _ in range(2))
         deaf.signal(signal.SIGSTOP)
         looked_at, with_them = seconds(term), echoes(term)
         print(f"\n10 MB: {alone:.2f} s alone, {looked_at:.2f} s with 20; "

@@ -55,6 +55,10 @@ class Typist:
         self.term.expect(PROMPT)
         assert [s["id"] for s in self.agent.coral.live()] == [self.sid]
 
+    def shown(self):
+        """All that ever was."""
+        return Cast(self.agent.coral.cast_path(self.sid)).output()
+
 
 @pytest.fixture
 def reef(make_agent, home, box):
@@ -179,6 +183,7 @@ def wants_the_keyboard(dora, erin, typist):
     assert dora.wait() == 0, dora.seen
     alice.expect("dora has left")
     typist.untouched()
+    assert "not-mine" not in typist.shown()
 
 
 def test_two_keys_want_the_keyboard(reef):
@@ -351,7 +356,7 @@ def test_no_record(reef, speak, box):
     carol = speak("carol", "watch", asks(9, typist.sid, 1, frames.field(19, b"")))
     carol.open()
     typist.untouched()
-    assert f"n{typist.count}." in Cast(agent.coral.cast_path(typist.sid)).output()
+    assert f"n{typist.count}." in typist.shown()
     # One that was begun without: its owner leaves and comes back, and there is nothing to show.
     root = agent.coral
     term = Pty(root.argv("shell", "--no-record", "--pid", box.pid, "-e", "PS1=cove$ "), root.env())
@@ -389,7 +394,7 @@ def test_frames_out_of_turn(reef, speak):
             carol.write(frames.frame(frames.WHO))
             carol.notice("alice, owner, has the keyboard")
         typist.untouched()
-        assert b"never" not in typist.term.seen, kind
+        assert "never" not in typist.shown(), kind
         carol.close()
     typist.term.send("stty size\r")
     typist.term.expect("24 80")

@@ -22,7 +22,8 @@ struct tp_client {
 	bool stalled;	  /* a write came up short: not again before something arrives */
 	bool eof, closed, lost;
 	bool plain;
-	bool deaf; /* the master takes nothing more; what it sent is still read */
+	bool drained;	  /* the last read was short */
+	bool deaf;	  /* the master takes nothing more; what it sent is still read */
 	char tried[1024]; /* keys refused so far, one a line */
 };
 

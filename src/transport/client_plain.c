@@ -67,7 +67,13 @@ client_plain_read(struct tp_client *c, void *p, size_t n)
 
 	if (c->eof || n == 0)
 		return 0;
+	/* The socket was found empty: only poll(2) knows when to go on. */
+	if (c->drained) {
+		c->drained = false;
+		return 0;
+	}
 	got = recv(c->sock, p, n, MSG_DONTWAIT);
+	c->drained = got > 0 && (size_t)got < n;
 	if (got > 0)
 		return got;
 	if (got == 0 || (errno != EAGAIN && errno != EINTR))

@@ -9,10 +9,12 @@
 #include "base/fd.h"
 #include "transport/conn.h"
 #include "transport/frame.h"
+#include "transport/readahead.h"
 
 #define HELD_MAX (8 * 1024 * 1024)
 /* Reads a turn, so that one busy guest does not starve the others. */
 #define CHUNKS 8
+#define GATHERED (128 * 1024)
 
 /* send(2) to the guest; what went.  One that reads no more takes all. */
 static size_t
@@ -30,6 +32,18 @@ put(struct mux_chan *ch, const void *p, size_t n)
 	return put > 0 ? (size_t)put : 0;
 }
 
+/* Several packets that were read at once go on at once, and wake the guest once. */
+static bool
+gather(struct mux_chan *ch, const void *data, uint32_t len)
+{
+	if (ch->held.len > 0 && ch->held.len + len > GATHERED)
+		buf_consume(&ch->held, put(ch, buf_head(&ch->held), ch->held.len));
+	if (ch->waiting || ch->held.len + len > GATHERED ||
+	    (ch->held.len == 0 && !readahead_pending(ch->m->c->sock)))
+		return false;
+	return buf_put(&ch->held, data, len) == 0;
+}
+
 static int
 on_data(ssh_session s, ssh_channel c, void *data, uint32_t len, int is_stderr, void *arg)
 {
@@ -44,6 +58,8 @@ on_data(ssh_session s, ssh_channel c, void *data, uint32_t len, int is_stderr, v
 		ch->spoiled = true;
 		return (int)len;
 	}
+	if (gather(ch, data, len))
+		return (int)len;
 	/* Straight from libssh's buffer; the rest stays there, and with it the window. */
 	if (ch->held.len) {
 		ch->waiting = len;

@@ -88,20 +88,14 @@ int
 __wrap_poll(struct pollfd *v, nfds_t n, int timeout_ms)
 {
 	struct timespec ts = {timeout_ms / 1000, timeout_ms % 1000 * 1000000L};
-	int ready;
-	bool mine = n == 1 && readahead_pending(v->fd) && (v->events & POLLIN);
 
 	if (n == 1 && ahead.deaf && v->fd == ahead.fd)
 		v->events = (short)(v->events & ~POLLIN);
-	if (mine && v->events == POLLIN) {
+	/* What else is asked for waits until this is read: libssh goes on asking for POLLOUT while
+	 * it reads, and that was a system call for every 4 KiB. */
+	if (n == 1 && readahead_pending(v->fd) && (v->events & POLLIN)) {
 		v->revents = POLLIN;
 		return 1;
 	}
-	if (mine)
-		ts = (struct timespec){0, 0};
-	ready = ppoll(v, n, !mine && timeout_ms < 0 ? NULL : &ts, NULL);
-	if (ready < 0 || !mine)
-		return ready;
-	v->revents |= POLLIN;
-	return 1;
+	return ppoll(v, n, timeout_ms < 0 ? NULL : &ts, NULL);
 }

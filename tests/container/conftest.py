@@ -27,8 +27,9 @@ def pytest_sessionstart(session):
 @pytest.fixture(scope="session")
 def base():
     # Under /tmp: a unix socket's path must fit into 107 bytes.
-    mark = BUILD / "container-tests.dir"
-    lock = open(BUILD / "container-tests.lock", "w")
+    part = os.environ.get("CORAL_TEST_PART", "all")
+    mark = BUILD / f"container-tests.{part}.dir"
+    lock = open(BUILD / f"container-tests.{part}.lock", "w")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -11,6 +11,7 @@ import pytest
 
 from house.containers import Docker, Podman, Runc
 from house.coral import Agent, Coral, Key
+from house.relay import Net
 from house.term import Tmux
 from house.util import BUILD, CORAL, LIB, reap_leftovers, run, unmount_below, wait_for
 
@@ -191,6 +192,14 @@ def key(home):
 def net_agent(make_agent, key):
     """An agent on TCP that knows alice's key."""
     return make_agent(listen=True, keys=key.line('user="alice"'))
+
+
+@pytest.fixture(scope="session")
+def net():
+    """A network of our own, with a cable that can be pulled."""
+    one = Net()
+    yield one
+    one.close()
 
 
 @pytest.fixture

@@ -239,7 +239,7 @@ def started(agent, box, script, *flags):
 
 @pytest.mark.parametrize("victim", ["client", "transport", "keeper", "broker"])
 def test_exec(agent, box, victim):
-    proc, sid = started(agent, box, "echo up; read x; echo $x; exit 5")
+    proc, sid = started(agent, box, "echo up; read x && echo $x && exit 5; exec sleep 1000")
     kill(agent, sid, victim, proc)
     if victim == "broker":
         agent.proc.wait()

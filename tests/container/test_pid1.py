@@ -46,7 +46,9 @@ class Pod:
              self.bundle / "pid", self.name], stdin=subprocess.DEVNULL, stdout=self.log,
             stderr=self.log)
         wait_for("the agent", (self.coral.home / "run" / "agent.sock").exists, 20)
-        self.agent = Container(self.name, int((self.bundle / "pid").read_text()), "runc")
+        pid = self.bundle / "pid"
+        wait_for("its pid", lambda: pid.exists() and pid.read_text(), 20)
+        self.agent = Container(self.name, int(pid.read_text()), "runc")
 
     def application(self):
         def share(config, _):

@@ -110,7 +110,7 @@ def test_a_guest_gives_up(guest, second, verb, agent):  # noqa: F811
     one.expect(r"trying again")
     before = one.before
     one.send(b"\x03")
-    assert one.wait(5) == 255
+    assert one.wait() == 255
     assert one.modes() == before
     one.expect(f"coral {verb} --agent-addr {second.address} {only(agent)}")
 

@@ -198,7 +198,9 @@ def test_before_open(agent, box, victim):
 @pytest.mark.parametrize("victim", ["client", "transport", "keeper", "broker"])
 def test_during_entry(agent, box, victim):
     """Killed a little later each time, from the first moment to well after the command began."""
+    agent.coral.extra["CORAL_SHARE"] = "no"
     for step in range(25):
+        wait_for("earlier connections to go", lambda: not agent.transports())
         proc = agent.coral.popen("exec", "--pid", box.pid, "--", "sleep", "1000")
         end = time.monotonic() + step * 0.002
         target = None

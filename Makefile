@@ -64,7 +64,9 @@ unit: $(UNIT)
 clean:
 	$(Q)rm -rf build
 
-# The completion scripts are part of the binary: coral completion bash|zsh|fish prints them.
+# The completion scripts are part of the binary (coral completion bash|zsh|fish prints them), and so
+# are the parts of an exported page.
+$(BUILD)/record/export_html.o: $(wildcard src/record/export_page.*)
 $(BUILD)/cli/cmd_completion.o: completions/coral.bash completions/_coral completions/coral.fish
 
 include tests/test.mk

@@ -14,7 +14,7 @@
 #define SPEED_MOST 1024.0
 #define MEMORY_MAX ((rlim_t)1 << 30)
 
-enum format { FORMAT_PLAYER, FORMAT_TEXT, FORMAT_JSON };
+#define FORMATS "text json cast cast3 html svg ttyrec script"
 
 static int
 take_speed(const struct args *a, double *speed, struct err *e)
@@ -35,21 +35,72 @@ take_speed(const struct args *a, double *speed, struct err *e)
 }
 
 static int
-take_format(const struct args *a, enum format *f, struct err *e)
+no_format(const char *s, struct err *e)
 {
-	const char *s = args_str(a, "format");
 	char shown[40];
 
-	*f = isatty(STDOUT_FILENO) ? FORMAT_PLAYER : FORMAT_TEXT;
-	if (!s)
-		return 0;
-	*f = strcmp(s, "json") == 0 ? FORMAT_JSON : FORMAT_TEXT;
-	if (*f == FORMAT_JSON || strcmp(s, "text") == 0)
-		return 0;
 	str_vis(shown, sizeof(shown), s);
 	err_set(e, ERR_USAGE, 0, "there is no format %s", shown);
-	err_why(e, "there are: text, json");
-	return err_hint(e, "leave --format out to play on the terminal");
+	err_why(e, "there are: " FORMATS);
+	return err_hint(e, "leave --format and -o out to play on the terminal");
+}
+
+/* --format, else what the name of the file says; NULL for the player. */
+static int
+take_format(const struct args *a, struct replay_export *x, struct err *e)
+{
+	const char *s = args_str(a, "format");
+
+	x->path = args_str(a, "output");
+	x->raw = args_flag(a, "raw");
+	if (s)
+		x->format = replay_format_named(s);
+	else if (x->path)
+		x->format = replay_format_of_file(x->path);
+	else if (!isatty(STDOUT_FILENO))
+		x->format = replay_format_named("text");
+	if (s && !x->format)
+		return no_format(s, e);
+	if (!x->format && x->path) {
+		err_set(e, ERR_USAGE, 0, "-o needs a format");
+		err_why(e,
+		    "the name of the file does not end in one of .cast .txt .json .html .svg "
+		    ".ttyrec .typescript");
+		return err_hint(e, "--format cast; there are: " FORMATS);
+	}
+	return 0;
+}
+
+/* What does not go together. */
+static int
+check_format(const struct replay_export *x, struct err *e)
+{
+	const struct replay_format *f = x->format;
+	bool out = !x->path || strcmp(x->path, "-") == 0;
+
+	if (x->raw && (!f || !f->may_be_raw)) {
+		err_set(e, ERR_USAGE, 0, "--raw is for the formats ttyrec and script only");
+		err_why(e, "the others hold every byte already, or none as it was");
+		return err_hint(e, "leave --raw out");
+	}
+	if (!f)
+		return 0;
+	if (x->from && !f->still) {
+		err_set(e, ERR_USAGE, 0, "@%s is for the player and svg only", x->from);
+		err_why(e, "%s gives the whole recording", f->name);
+		return err_hint(e, "leave @%s out", x->from);
+	}
+	if (f->kind == REPLAY_SCRIPT && out) {
+		err_set(e, ERR_USAGE, 0, "the format script needs a file");
+		err_why(e, "it is two files: FILE and FILE.timing");
+		return err_hint(e, "-o FILE");
+	}
+	if (f->bytes && out && isatty(STDOUT_FILENO)) {
+		err_set(e, ERR_USAGE, 0, "%s is not for a terminal", f->name);
+		err_why(e, "it holds bytes that terminals act on");
+		return err_hint(e, "-o FILE");
+	}
+	return 0;
 }
 
 /* ID@TIME and FILE@TIME; a file whose name holds an @ wins. */
@@ -88,8 +139,8 @@ static int
 run(const struct cmd *c, const struct args *a, int argc, char **argv, int dashdash)
 {
 	struct replay_opts o = {.idle = args_int(a, "idle", IDLE_DEFAULT)};
+	struct replay_export x = {0};
 	auto_free char *spec = NULL;
-	enum format format;
 	struct err e = {0};
 	char name[300];
 	int fd;
@@ -100,33 +151,29 @@ run(const struct cmd *c, const struct args *a, int argc, char **argv, int dashda
 		return cmd_fail(&e);
 	}
 	spec = strdup(argv[0]);
-	if (!spec || take_speed(a, &o.speed, &e) < 0 || take_format(a, &format, &e) < 0 ||
+	if (!spec || take_speed(a, &o.speed, &e) < 0 || take_format(a, &x, &e) < 0 ||
 	    take_time(spec, &o.from, &e) < 0)
 		return cmd_fail(&e);
-	if (o.from && format != FORMAT_PLAYER) {
-		err_set(&e, ERR_USAGE, 0, "@%s is for the player only", o.from);
-		err_why(&e, "text and json give the whole recording");
-		err_hint(&e, "leave @%s out", o.from);
+	x.from = o.from;
+	if (check_format(&x, &e) < 0)
 		return cmd_fail(&e);
-	}
 	fd = replay_source(a, spec, name, sizeof(name), &e);
 	if (fd < 0)
 		return cmd_fail(&e);
 	limit_memory();
-	o.name = name;
-	if (format == FORMAT_TEXT)
-		return replay_text(fd, name);
-	if (format == FORMAT_JSON)
-		return replay_json(fd, name);
-	return replay_ui(fd, &o);
+	o.name = x.name = name;
+	return x.format ? replay_export(fd, &x) : replay_ui(fd, &o);
 }
 
 static const struct opt opts[] = {
     {"speed", 's', OPT_STR, "N", "play N times as fast", COMP_NONE, NULL},
     {"idle", 'i', OPT_DUR, "DUR", "cut pauses to this length; 0 keeps them (default 2s)", COMP_NONE,
 	NULL},
-    {"format", 0, OPT_STR, "text|json", "print the recording as plain text or as one JSON object",
-	COMP_WORDS, "text json"},
+    {"format", 0, OPT_STR, "FORMAT", "do not play, but print it as " FORMATS, COMP_WORDS, FORMATS},
+    {"output", 'o', OPT_STR, "FILE", "write that to a file; its suffix tells the format", COMP_FILE,
+	NULL},
+    {"raw", 0, OPT_FLAG, NULL, "ttyrec, script: the very bytes, whatever they do to a terminal",
+	COMP_NONE, NULL},
     CMD_AGENT_OPTS,
     {NULL, 0, OPT_FLAG, NULL, NULL, COMP_NONE, NULL},
 };
@@ -139,7 +186,9 @@ const struct cmd cmd_replay = {
     .examples = "coral replay 01jd0\ta prefix of the session's id will do; ? shows the keys\n"
 		"coral replay ./demo.cast@1:30\ta file, from a minute and a half on\n"
 		"coral replay --speed 4 --idle 500ms 01jd0\tfast, with short pauses\n"
-		"coral replay --format text 01jd0 | grep passwd\twhat was on the screen, as text\n",
+		"coral replay --format text 01jd0 | grep passwd\twhat was on the screen, as text\n"
+		"coral replay -o session.html 01jd0\ta page with a player, for any browser\n"
+		"coral replay -o moment.svg 01jd0@1:30\ta picture of the screen at that time\n",
     .opts = opts,
     .words = COMP_SESSION,
     .run = run,

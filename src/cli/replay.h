@@ -25,6 +25,39 @@ int replay_json(int fd, const char *name);
 /* Whether the locale of the environment says UTF-8. */
 bool replay_utf8(void);
 
+enum replay_kind {
+	REPLAY_PLAYER,
+	REPLAY_TEXT,
+	REPLAY_JSON,
+	REPLAY_CAST,
+	REPLAY_CAST3,
+	REPLAY_HTML,
+	REPLAY_SVG,
+	REPLAY_TTYREC,
+	REPLAY_SCRIPT
+};
+struct replay_format {
+	const char *name;
+	enum replay_kind kind;
+	const char *suffix; /* of files that get it without being told, or NULL */
+	bool still;	    /* of a moment */
+	bool bytes;	    /* not for a terminal */
+	bool may_be_raw;
+};
+/* replay_export.c: NULL: there is none. */
+const struct replay_format *replay_format_named(const char *name);
+const struct replay_format *replay_format_of_file(const char *path);
+
+struct replay_export {
+	const struct replay_format *format;
+	const char *name;
+	const char *from; /* a time, or NULL: stills alone */
+	const char *path; /* of -o, or NULL: standard output */
+	bool raw;
+};
+/* Takes fd.  Exit status. */
+int replay_export(int fd, const struct replay_export *x);
+
 struct replay_opts {
 	double speed;
 	int64_t idle;	  /* longest pause shown; 0: as they were */

@@ -66,6 +66,7 @@ void cast_free(struct cast_writer *w); /* closes; the file stays, truncated when
 enum cast_kind { CAST_EV_OUTPUT, CAST_EV_INPUT, CAST_EV_RESIZE, CAST_EV_MARKER, CAST_EV_CORAL, CAST_EV_END, CAST_EV_OTHER };
 struct cast_event {
 	enum cast_kind kind;
+	char code;		 /* the letter of its line, or 0: not one that is known */
 	enum cast_stream stream; /* of OUTPUT */
 	int64_t t;		 /* ns since the start */
 	const unsigned char *data; /* exact bytes; valid until the next call */

@@ -179,8 +179,12 @@ cast_next(struct cast_reader *r, struct cast_event *ev, struct err *e)
 			return r->cut ? 0 : cast_bad(r, why, e);
 		r->cut = false;
 		advance(r, l.t);
-		*ev = (struct cast_event){
-		    .t = r->t, .data = l.data, .len = l.len, .offset = r->offset, .line = r->line};
+		*ev = (struct cast_event){.code = l.code,
+		    .t = r->t,
+		    .data = l.data,
+		    .len = l.len,
+		    .offset = r->offset,
+		    .line = r->line};
 		rc = got_line(r, &l, ev, e);
 		if (rc == 0) {
 			json_decref(r->facts);

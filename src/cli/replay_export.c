@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cli/replay.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/attr.h"
+#include "base/fd.h"
+#include "base/str.h"
+#include "cli/replay_output.h"
+#include "record/export.h"
+#include "record/player.h"
+
+static const struct replay_format formats[] = {
+    {"text", REPLAY_TEXT, ".txt", false, false, false},
+    {"json", REPLAY_JSON, ".json", false, false, false},
+    {"cast", REPLAY_CAST, ".cast", false, false, false},
+    {"cast3", REPLAY_CAST3, NULL, false, false, false},
+    {"html", REPLAY_HTML, ".html", false, false, false},
+    {"svg", REPLAY_SVG, ".svg", true, false, false},
+    {"ttyrec", REPLAY_TTYREC, ".ttyrec", false, true, true},
+    {"script", REPLAY_SCRIPT, ".typescript", false, true, true},
+    {"txt", REPLAY_TEXT, NULL, false, false, false},
+    {NULL, REPLAY_PLAYER, NULL, true, false, false},
+};
+
+const struct replay_format *
+replay_format_named(const char *name)
+{
+	const struct replay_format *f;
+
+	for (f = formats; f->name; f++) {
+		if (strcmp(f->name, name) == 0)
+			return f;
+	}
+	return NULL;
+}
+
+const struct replay_format *
+replay_format_of_file(const char *path)
+{
+	const struct replay_format *f;
+	size_t n = strlen(path), k;
+
+	for (f = formats; f->name; f++) {
+		k = f->suffix ? strlen(f->suffix) : 0;
+		if (k && n > k && strcmp(path + n - k, f->suffix) == 0)
+			return f;
+	}
+	return NULL;
+}
+
+static int
+damaged(struct err *e)
+{
+	err_hint(e, "what comes before it was printed");
+	return cmd_fail(e);
+}
+
+static void
+say_truncated(const char *name)
+{
+	fprintf(stderr, "coral: %s is truncated: the end of the session is not in it\n", name);
+}
+
+/* One moment: the last there is, unless the time is told. */
+static int
+still(int fd, const struct replay_export *x)
+{
+	struct err e = {0};
+	struct player *p = player_open(fd, x->name, &e);
+	int64_t t = INT64_MAX;
+	bool exact;
+	int rc = 0;
+
+	if (!p)
+		return cmd_fail(&e);
+	if (x->from && strchr(x->from, '%')) {
+		player_total(p, &exact);
+		if (!exact) {
+			player_seek(p, INT64_MAX);
+			player_finish(p);
+		}
+	}
+	if (x->from)
+		rc = replay_parse_time(x->from, player_total(p, NULL), &t, &e);
+	if (rc == 0) {
+		player_seek(p, t);
+		player_finish(p);
+		export_svg(player_screen(p),
+		    json_string_value(json_object_get(player_header(p), "title")), stdout);
+		if (player_next(p) < 0 && player_ending(p, &e) == PLAYER_DAMAGED)
+			rc = -1;
+		else if (player_next(p) < 0 && player_ending(p, NULL) == PLAYER_TRUNCATED)
+			say_truncated(x->name);
+	}
+	player_free(p);
+	return rc < 0 ? cmd_fail(&e) : 0;
+}
+
+static int
+whole(int fd, const struct replay_export *x, FILE *timing)
+{
+	struct export ex = {
+	    .fd = fd, .name = x->name, .out = stdout, .timing = timing, .raw = x->raw};
+	struct err e = {0};
+	int rc = -1;
+
+	switch (x->format->kind) {
+	case REPLAY_CAST:
+	case REPLAY_CAST3:
+		rc = export_cast(&ex, x->format->kind == REPLAY_CAST ? 2 : 3, &e);
+		break;
+	case REPLAY_HTML:
+		rc = export_html(&ex, &e);
+		break;
+	case REPLAY_TTYREC:
+		rc = export_ttyrec(&ex, &e);
+		break;
+	default:
+		rc = export_script(&ex, &e);
+		break;
+	}
+	fd_close(&fd);
+	if (rc < 0)
+		return damaged(&e);
+	if (ex.truncated)
+		say_truncated(x->name);
+	return 0;
+}
+
+static int
+one(int fd, const struct replay_export *x, FILE *timing)
+{
+	switch (x->format->kind) {
+	case REPLAY_TEXT:
+		return replay_text(fd, x->name);
+	case REPLAY_JSON:
+		return replay_json(fd, x->name);
+	case REPLAY_SVG:
+		return still(fd, x);
+	default:
+		return whole(fd, x, timing);
+	}
+}
+
+/* Standard output becomes the file, so that every form writes to one place. */
+static int
+to_file(int fd, const struct replay_export *x, struct err *e)
+{
+	struct replay_output out = {.fd = -1}, when = {.fd = -1};
+	auto_free char *timing_path = NULL;
+	FILE *timing = NULL;
+	bool good = false;
+	int status = 1;
+
+	if (x->format->kind == REPLAY_SCRIPT) {
+		if (asprintf(&timing_path, "%s.timing", x->path) < 0)
+			timing_path = NULL;
+		if (timing_path && replay_output_open(&when, timing_path, e) == 0)
+			timing = fdopen(dup(when.fd), "w");
+	}
+	if (e->code == ERR_NONE && replay_output_open(&out, x->path, e) == 0 &&
+	    dup2(out.fd, STDOUT_FILENO) >= 0) {
+		status = one(fd, x, timing);
+		good = fflush(stdout) == 0 && !ferror(stdout);
+	} else {
+		close(fd);
+	}
+	if (timing && (ferror(timing) | fclose(timing)))
+		good = false;
+	if (!good && e->code == ERR_NONE)
+		err_set(e, ERR_IO, errno, "cannot write the recording %s", x->name);
+	if (replay_output_close(&out, good, e) < 0)
+		good = false;
+	replay_output_close(&when, good, e);
+	return status;
+}
+
+int
+replay_export(int fd, const struct replay_export *x)
+{
+	struct err e = {0};
+	int status;
+
+	if (x->path && strcmp(x->path, "-") != 0) {
+		status = to_file(fd, x, &e);
+		return e.code != ERR_NONE ? cmd_fail(&e) : status;
+	}
+	status = one(fd, x, NULL);
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	if (status != 0)
+		return status;
+	err_set(&e, ERR_IO, errno, "cannot write the recording %s", x->name);
+	return cmd_fail(&e);
+}

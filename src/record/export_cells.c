@@ -6,6 +6,7 @@
 #include "record/render.h"
 
 #define NEAR 24 /* of 765: looks nearer to each other than this cannot be told apart */
+#define BLANKS 4
 
 /* xterm's cube and greys; the sixteen of a common dark terminal. */
 static int32_t
@@ -89,6 +90,33 @@ nothing(const struct screen_cell *c, const struct export_look *k)
 	       !(k->attrs & (SCREEN_UNDERLINE | SCREEN_STRIKE));
 }
 
+/* Where the run that began at `col` ends: after what is common and looks the same, a few blanks
+ * between words included. */
+static int
+run_end(const struct screen_cell *cells, int col, int cols, const struct export_look *look)
+{
+	int at, end = col + 1;
+	struct export_look k;
+
+	for (at = end; at < cols && at - end <= BLANKS && common(&cells[at]); at++) {
+		k = export_look(&cells[at]);
+		if (nothing(&cells[at], &k))
+			continue;
+		if (!same(&k, look))
+			break;
+		end = at + 1;
+	}
+	/* Lines under and ground are drawn below every cell of a run. */
+	if (look->bg != EXPORT_PLAIN || look->attrs & (SCREEN_UNDERLINE | SCREEN_STRIKE)) {
+		for (at = col + 1; at < end; at++) {
+			k = export_look(&cells[at]);
+			if (nothing(&cells[at], &k))
+				return at;
+		}
+	}
+	return end;
+}
+
 void
 export_row(const struct screen_cell *cells, int cols, export_run_fn *fn, void *arg)
 {
@@ -102,15 +130,10 @@ export_row(const struct screen_cell *cells, int cols, export_run_fn *fn, void *a
 		if (cells[col].width == 0 || nothing(&cells[col], &k))
 			continue;
 		r = (struct export_run){col, 1, k, &cells[col]};
-		if (cells[col].width == 2) {
+		if (cells[col].width == 2)
 			end = col + 2 <= cols ? col + 2 : cols;
-		} else if (common(&cells[col])) {
-			for (; end < cols && common(&cells[end]); end++) {
-				k = export_look(&cells[end]);
-				if (!same(&k, &r.look) || nothing(&cells[end], &k))
-					break;
-			}
-		}
+		else if (common(&cells[col]))
+			end = run_end(cells, col, cols, &k);
 		r.width = end - col;
 		fn(arg, &r);
 	}

@@ -87,7 +87,6 @@
 		const el = document.createElement("span");
 		const attrs = run[3] || 0;
 		el.textContent = run[2];
-		el.style.left = run[0] + "ch";
 		el.style.width = run[1] + "ch";
 		if (run[4] >= 0)
 			el.style.color = color(run[4]);
@@ -102,6 +101,17 @@
 		return el;
 	}
 
+	// Cells stand where they stood, and what is copied from a row reads as it does.
+	function fill(row, runs) {
+		const parts = [];
+		let col = 0;
+		for (const run of runs) {
+			parts.push(" ".repeat(Math.max(0, run[0] - col)), span(run));
+			col = run[0] + run[1];
+		}
+		row.replaceChildren(...parts);
+	}
+
 	function draw() {
 		if (screen.childElementCount !== rows.length + 1 || drawn.cols !== cols) {
 			screen.replaceChildren(...rows.map(() => document.createElement("div")), cursor);
@@ -114,7 +124,7 @@
 		rows.forEach((runs, i) => {
 			if (drawn[i] === runs)
 				return;
-			screen.children[i].replaceChildren(...runs.map(span));
+			fill(screen.children[i], runs);
 			drawn[i] = runs;
 		});
 		cursor.hidden = curRow < 0;

@@ -73,7 +73,7 @@ put_letters(void *arg, const struct export_run *r)
 		if (r->cells[i].width == 0)
 			continue;
 		if (!r->cells[i].ch[0])
-			fputs("&#160;", g->out);
+			putc(' ', g->out);
 		for (j = 0; j < 3 && r->cells[i].ch[j]; j++)
 			put_cp(g->out, r->cells[i].ch[j]);
 	}

@@ -14,7 +14,7 @@
 #define SPEED_MOST 1024.0
 #define MEMORY_MAX ((rlim_t)1 << 30)
 
-#define FORMATS "text json cast cast3 html svg ttyrec script"
+#define FORMATS "text json cast cast3 html svg png ttyrec script"
 
 static int
 take_speed(const struct args *a, double *speed, struct err *e)
@@ -86,7 +86,7 @@ check_format(const struct replay_export *x, struct err *e)
 	if (!f)
 		return 0;
 	if (x->from && !f->still) {
-		err_set(e, ERR_USAGE, 0, "@%s is for the player and svg only", x->from);
+		err_set(e, ERR_USAGE, 0, "@%s is for the player, svg and png only", x->from);
 		err_why(e, "%s gives the whole recording", f->name);
 		return err_hint(e, "leave @%s out", x->from);
 	}
@@ -97,7 +97,7 @@ check_format(const struct replay_export *x, struct err *e)
 	}
 	if (f->bytes && out && isatty(STDOUT_FILENO)) {
 		err_set(e, ERR_USAGE, 0, "%s is not for a terminal", f->name);
-		err_why(e, "it holds bytes that terminals act on");
+		err_why(e, "terminals act on its bytes");
 		return err_hint(e, "-o FILE");
 	}
 	return 0;

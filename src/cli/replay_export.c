@@ -21,6 +21,7 @@ static const struct replay_format formats[] = {
     {"cast3", REPLAY_CAST3, NULL, false, false, false},
     {"html", REPLAY_HTML, ".html", false, false, false},
     {"svg", REPLAY_SVG, ".svg", true, false, false},
+    {"png", REPLAY_PNG, ".png", true, true, false},
     {"ttyrec", REPLAY_TTYREC, ".ttyrec", false, true, true},
     {"script", REPLAY_SCRIPT, ".typescript", false, true, true},
     {"txt", REPLAY_TEXT, NULL, false, false, false},
@@ -66,36 +67,62 @@ say_truncated(const char *name)
 	fprintf(stderr, "coral: %s is truncated: the end of the session is not in it\n", name);
 }
 
+static int
+picture(struct player *p, const struct replay_export *x, struct err *e)
+{
+	const json_t *title = json_object_get(player_header(p), "title");
+
+	if (x->format->kind == REPLAY_SVG)
+		export_svg(player_screen(p), json_string_value(title), stdout);
+	else if (export_png(player_screen(p), stdout) < 0)
+		return err_set(e, ERR_INTERNAL, ENOMEM, "cannot draw %s", x->name);
+	if (player_next(p) >= 0)
+		return 0;
+	switch (player_ending(p, e)) {
+	case PLAYER_DAMAGED:
+		return -1;
+	case PLAYER_TRUNCATED:
+		say_truncated(x->name);
+		break;
+	case PLAYER_WHOLE:
+		break;
+	}
+	return 0;
+}
+
+/* A part of the whole needs the whole's length. */
+static int
+take_moment(struct player *p, const char *from, int64_t *t, struct err *e)
+{
+	bool exact;
+
+	*t = INT64_MAX;
+	if (!from)
+		return 0;
+	player_total(p, &exact);
+	if (strchr(from, '%') && !exact) {
+		player_seek(p, INT64_MAX);
+		player_finish(p);
+	}
+	return replay_parse_time(from, player_total(p, NULL), t, e);
+}
+
 /* One moment: the last there is, unless the time is told. */
 static int
 still(int fd, const struct replay_export *x)
 {
 	struct err e = {0};
 	struct player *p = player_open(fd, x->name, &e);
-	int64_t t = INT64_MAX;
-	bool exact;
-	int rc = 0;
+	int64_t t;
+	int rc;
 
 	if (!p)
 		return cmd_fail(&e);
-	if (x->from && strchr(x->from, '%')) {
-		player_total(p, &exact);
-		if (!exact) {
-			player_seek(p, INT64_MAX);
-			player_finish(p);
-		}
-	}
-	if (x->from)
-		rc = replay_parse_time(x->from, player_total(p, NULL), &t, &e);
+	rc = take_moment(p, x->from, &t, &e);
 	if (rc == 0) {
 		player_seek(p, t);
 		player_finish(p);
-		export_svg(player_screen(p),
-		    json_string_value(json_object_get(player_header(p), "title")), stdout);
-		if (player_next(p) < 0 && player_ending(p, &e) == PLAYER_DAMAGED)
-			rc = -1;
-		else if (player_next(p) < 0 && player_ending(p, NULL) == PLAYER_TRUNCATED)
-			say_truncated(x->name);
+		rc = picture(p, x, &e);
 	}
 	player_free(p);
 	return rc < 0 ? cmd_fail(&e) : 0;
@@ -141,6 +168,7 @@ one(int fd, const struct replay_export *x, FILE *timing)
 	case REPLAY_JSON:
 		return replay_json(fd, x->name);
 	case REPLAY_SVG:
+	case REPLAY_PNG:
 		return still(fd, x);
 	default:
 		return whole(fd, x, timing);

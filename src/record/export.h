@@ -39,5 +39,7 @@ int export_html(struct export *x, struct err *e);
 
 /* What stands on a screen, as a picture; `title` may be NULL. */
 void export_svg(const struct screen *s, const char *title, FILE *out);
+/* -1: out of memory. */
+int export_png(const struct screen *s, FILE *out);
 
 #endif

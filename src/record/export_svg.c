@@ -33,9 +33,10 @@ put_ground(void *arg, const struct export_run *r)
 
 	if (r->look.bg == EXPORT_PLAIN)
 		return;
-	fprintf(g->out, "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" fill=\"#%06x\"/>\n",
+	fprintf(g->out, "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" fill=\"#%06x\"%s/>\n",
 	    PAD + r->col * CELL_W, PAD + g->row * CELL_H, r->width * CELL_W, CELL_H,
-	    (unsigned)r->look.bg);
+	    (unsigned)r->look.bg,
+	    r->look.attrs & EXPORT_REVEALED ? " stroke=\"#ff5f5f\" stroke-dasharray=\"2\"" : "");
 }
 
 static void
@@ -57,6 +58,15 @@ put_looks(FILE *out, const struct export_look *k)
 		fprintf(out, " text-decoration=\"%s\"", lines);
 }
 
+/* Blanks side by side, or at an end, would be one or none to most that draw this. */
+static void
+put_blank(const struct export_run *r, int i, FILE *out)
+{
+	bool lone = i > 0 && i + 1 < r->width && r->cells[i - 1].ch[0] && r->cells[i + 1].ch[0];
+
+	fputs(lone ? " " : "&#160;", out);
+}
+
 static void
 put_letters(void *arg, const struct export_run *r)
 {
@@ -73,7 +83,7 @@ put_letters(void *arg, const struct export_run *r)
 		if (r->cells[i].width == 0)
 			continue;
 		if (!r->cells[i].ch[0])
-			putc(' ', g->out);
+			put_blank(r, i, g->out);
 		for (j = 0; j < 3 && r->cells[i].ch[j]; j++)
 			put_cp(g->out, r->cells[i].ch[j]);
 	}
@@ -122,7 +132,7 @@ export_svg(const struct screen *s, const char *title, FILE *out)
 	fprintf(out, "<rect width=\"%d\" height=\"%d\" fill=\"#%06x\"/>\n", w, h, EXPORT_BG);
 	fprintf(out,
 	    "<g font-family=\"DejaVu Sans Mono,Menlo,Consolas,monospace\" font-size=\"15\" "
-	    "fill=\"#%06x\" xml:space=\"preserve\">\n",
+	    "fill=\"#%06x\">\n",
 	    EXPORT_FG);
 	for (g.row = 0; g.row < rows; g.row++) {
 		export_take_row(s, g.row, cells);

@@ -7,6 +7,7 @@ import stat
 import struct
 import subprocess
 import xml.etree.ElementTree as ET
+import zlib
 
 import pytest
 
@@ -198,7 +199,52 @@ def test_picture_of_a_moment(coral, home, tmp_path):
     looks = {el.text: el for el in svg_rows(export(coral, path, tmp_path / "m.svg"))[-1]}
     assert looks["red"].get("font-weight") == "bold" and looks["red"].get("fill") == "#cd3131"
     assert looks["\u6d77"].get("textLength") == "18"
+    text = "".join(el.text for row in svg_rows(export(coral, write(home, "blanks", [
+        [0, "o", "a b  c      d\x1b[4m  \x1b[m|"]]), tmp_path / "m.svg")) for el in row)
+    assert text == "a b\u00a0\u00a0cd\u00a0\u00a0|", "blanks that would be one are hard ones"
     assert looks["turned"].get("fill") == looks["near"].get("fill") == "#0f1419"
+
+
+def dots(png):
+    """The rows of a png of ours, as (r, g, b) of each dot."""
+    at, packed, (width, height) = 8, b"", struct.unpack_from(">II", png, 16)
+    assert png.startswith(b"\x89PNG\r\n\x1a\n")
+    while at < len(png):
+        n, kind = struct.unpack_from(">I4s", png, at)
+        assert zlib.crc32(png[at + 4:at + 8 + n]) == struct.unpack_from(">I", png, at + 8 + n)[0]
+        packed += png[at + 8:at + 8 + n] if kind == b"IDAT" else b""
+        at += 12 + n
+    assert kind == b"IEND"
+    rows, raw, size = [], zlib.decompress(packed), 3 * width + 1
+    assert len(raw) == size * height
+    for y in range(height):
+        line = raw[y * size + 1:(y + 1) * size]
+        if raw[y * size] == 2:  # less the row above, of which ours are copies
+            assert not any(line)
+            rows.append(rows[-1])
+        else:
+            rows.append([tuple(line[x:x + 3]) for x in range(0, 3 * width, 3)])
+    return rows
+
+
+def test_picture_of_dots(coral, home, tmp_path):
+    """Letters by the font, boxes for what it lacks, grounds to the edge of their cells."""
+    path = write(home, "dots", [[0.0, "o", "A\x1b[41m \x1b[m\u2588\u6d77\x1b[30;40mx\x1b[m\x1b[9;20H"]],
+                 {"width": 20, "height": 10})
+    rows = dots(export(coral, path, tmp_path / "dots.png"))
+    assert (len(rows[0]), len(rows)) == ((20 + 2) * 16, 10 * 32 + 32)
+    ground, letter = (0x0f, 0x14, 0x19), (0xd8, 0xde, 0xe4)
+
+    def cell(col):
+        return [rows[16 + y][16 + 16 * col + x] for y in range(0, 32, 2) for x in range(0, 16, 2)]
+
+    assert set(cell(0)) == {ground, letter} and 20 < cell(0).count(letter) < 50
+    assert set(cell(1)) == {(0xcd, 0x31, 0x31)} and cell(2).count(letter) >= 14 * 8
+    assert cell(3).count(letter) == cell(4).count(letter) == 2 * 7 + 10
+    assert (0xff, 0x5f, 0x5f) in cell(5), "what hides is framed"
+    for name, size in (("huge", (65535, 65535)), ("none", (0, 0))):
+        path = write(home, name, FOREIGN, {"width": size[0], "height": size[1]})
+        assert dots(export(coral, path, tmp_path / f"{name}.png"))
 
 
 USAGE = [(["-o", "x.odt"], "-o needs a format"), (["--format", "gif"], "there is no format gif"),
@@ -247,7 +293,7 @@ def test_truncated_is_said(coral, box, tmp_path):
     coral.run("exec", "--pid", box.pid, "--", "seq", "1000")
     cut = tmp_path / "cut.cast"
     cut.write_bytes(coral.newest_cast().read_bytes()[:-40])
-    for form in ("cast", "html", "svg", "ttyrec"):
+    for form in ("cast", "html", "svg", "png", "ttyrec"):
         done = coral.local("replay", "-o", tmp_path / f"out.{form}", cut)
         assert done.code == 0 and "is truncated" in done.errtext, (form, done)
     assert '"truncated":true' in (tmp_path / "out.html").read_text()
@@ -268,7 +314,7 @@ def long_cast_fixture(tmp_path_factory):
     os.unlink(path)
 
 
-@pytest.mark.parametrize("form", ["cast", "cast3", "html", "svg", "ttyrec", "script"])
+@pytest.mark.parametrize("form", ["cast", "cast3", "html", "svg", "png", "ttyrec", "script"])
 def test_long_recording_needs_no_memory(coral, long_cast, tmp_path, form):
     """What stays in memory does not grow with the file: a screen, and 32 MB of key frames at most."""
     out = tmp_path / "out"
@@ -277,7 +323,7 @@ def test_long_recording_needs_no_memory(coral, long_cast, tmp_path, form):
     _, status, used = os.wait4(proc.pid, 0)
     proc.returncode = os.waitstatus_to_exitcode(status)
     assert proc.returncode == 0
-    assert out.stat().st_size > (1000 if form == "svg" else 4 << 20)
-    assert used.ru_maxrss < (96 if form == "svg" else 40) << 10, f"{used.ru_maxrss} KiB"
+    assert out.stat().st_size > (1000 if form in ("svg", "png") else 4 << 20)
+    assert used.ru_maxrss < (96 if form in ("svg", "png") else 40) << 10, f"{used.ru_maxrss} KiB"
     for part in tmp_path.iterdir():
         part.unlink()

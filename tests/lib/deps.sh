@@ -5,11 +5,12 @@ set -euo pipefail
 
 build=(gcc libc6-dev make pkg-config libssh-dev libvterm-dev libtermkey-dev libunibilium-dev
 	libjansson-dev libreadline-dev libncurses-dev libyaml-dev libssl-dev libseccomp-dev
-	zlib1g-dev libzstd-dev runc busybox-static procps util-linux)
+	zlib1g-dev libzstd-dev psf-unifont runc busybox-static procps util-linux)
 tests=(tmux asciinema docker.io containerd podman catatonit conmon mandoc openssh-server
 	openssh-client openssl python3 python3-pytest vim-tiny less bash-completion zsh fish iproute2
 	ncurses-base ncurses-bin perl shellcheck cppcheck clang-14 clang-tidy-14 clang-format-14
-	libclang-rt-14-dev binutils chromium ttyrec fonts-dejavu-core qemu-system-x86 cpio apparmor checkpolicy)
+	libclang-rt-14-dev binutils qemu-system-x86 cpio apparmor checkpolicy chromium ttyrec
+	fonts-dejavu-core)
 
 case ${1:-all} in
 build) want=("${build[@]}") ;;

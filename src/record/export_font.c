@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "record/export_font.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+/*
+ * GNU Unifont's console font as Debian's psf-unifont has it (GPL version 2 or later), gzipped:
+ * PSF 1, 512 glyphs of 8 x 16, Latin 1, arrows, mathematics, lines and blocks.
+ */
+#define FONT_PATH "/usr/share/consolefonts/Unifont-APL8x16.psf.gz"
+#define FONT_MAX 65536
+#define HEAD 4
+#define MODE_512 1
+#define MODE_TABLE 2
+#define TABLE_SEQUENCE 0xfffe
+#define TABLE_END 0xffff
+
+__asm__(".section .rodata\n"
+	".global export_font_gz\nexport_font_gz:\n"
+	".incbin \"" FONT_PATH "\"\n"
+	".global export_font_gz_end\nexport_font_gz_end:\n"
+	".byte 0\n"
+	".text\n");
+extern const unsigned char export_font_gz[] __attribute__((visibility("hidden")));
+extern const unsigned char export_font_gz_end[] __attribute__((visibility("hidden")));
+
+struct export_font {
+	unsigned char data[FONT_MAX];
+	size_t len;
+	uint16_t glyph[FONT_CP_MAX]; /* 1 and up; 0: there is none */
+};
+
+static size_t
+unzip(unsigned char *out, size_t max)
+{
+	z_stream z = {.next_in = (unsigned char *)(uintptr_t)export_font_gz,
+	    .avail_in = (unsigned)(export_font_gz_end - export_font_gz),
+	    .next_out = out,
+	    .avail_out = (unsigned)max};
+	int rc;
+
+	if (inflateInit2(&z, 16 + MAX_WBITS) != Z_OK)
+		return 0;
+	rc = inflate(&z, Z_FINISH);
+	inflateEnd(&z);
+	return rc == Z_STREAM_END ? max - z.avail_out : 0;
+}
+
+/* For each glyph the characters that it stands for, then sequences of them, which are not for us.
+ */
+static void
+read_table(struct export_font *f, size_t at, unsigned glyphs)
+{
+	bool sequence = false;
+	unsigned g = 0, cp;
+
+	for (; g < glyphs && at + 2 <= f->len; at += 2) {
+		cp = f->data[at] | (unsigned)f->data[at + 1] << 8;
+		if (cp == TABLE_END) {
+			g++;
+			sequence = false;
+		} else if (cp == TABLE_SEQUENCE) {
+			sequence = true;
+		} else if (!sequence && cp < FONT_CP_MAX && !f->glyph[cp]) {
+			f->glyph[cp] = (uint16_t)(g + 1);
+		}
+	}
+}
+
+struct export_font *
+font_new(void)
+{
+	struct export_font *f = calloc(1, sizeof(*f));
+	unsigned glyphs;
+	size_t table;
+
+	if (!f)
+		return NULL;
+	f->len = unzip(f->data, sizeof(f->data));
+	glyphs = f->data[2] & MODE_512 ? 512 : 256;
+	table = HEAD + (size_t)glyphs * FONT_H;
+	if (f->len < table || f->data[0] != 0x36 || f->data[1] != 0x04 || f->data[3] != FONT_H ||
+	    !(f->data[2] & MODE_TABLE)) {
+		free(f);
+		return NULL;
+	}
+	read_table(f, table, glyphs);
+	return f;
+}
+
+void
+font_free(struct export_font *f)
+{
+	free(f);
+}
+
+const unsigned char *
+font_glyph(const struct export_font *f, uint32_t cp)
+{
+	if (cp >= FONT_CP_MAX || !f->glyph[cp])
+		return NULL;
+	return f->data + HEAD + (size_t)(f->glyph[cp] - 1) * FONT_H;
+}

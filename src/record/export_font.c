@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "record/export_font.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
@@ -96,10 +97,36 @@ font_free(struct export_font *f)
 	free(f);
 }
 
-const unsigned char *
-font_glyph(const struct export_font *f, uint32_t cp)
+/* U+2580 to U+259F: the font has one square for most of them. */
+static int
+block(uint32_t cp, int y)
 {
+	/* Upper left, upper right, lower left, lower right; from U+2596. */
+	static const uint8_t quadrants[] = {4, 8, 1, 13, 9, 7, 11, 2, 6, 14};
+	static const uint8_t shades[][2] = {{0x88, 0x22}, {0xaa, 0x55}, {0x77, 0xdd}};
+	unsigned q, n = cp - 0x2580;
+
+	if (n >= 0x16) {
+		q = quadrants[n - 0x16] >> (y < FONT_H / 2 ? 0 : 2);
+		return (q & 1 ? 0xf0 : 0) | (q & 2 ? 0x0f : 0);
+	}
+	if (n >= 0x11 && n <= 0x13)
+		return shades[n - 0x11][y % 2];
+	if (n == 0 || n == 0x14)
+		return y < (n == 0 ? FONT_H / 2 : FONT_H / 8) ? 0xff : 0;
+	if (n <= 8)
+		return y >= FONT_H - (int)n * FONT_H / 8 ? 0xff : 0;
+	if (n <= 0xf)
+		return 0xff << (n - 8) & 0xff;
+	return n == 0x10 ? 0x0f : 0x01;
+}
+
+int
+font_row(const struct export_font *f, uint32_t cp, int y)
+{
+	if (cp >= 0x2580 && cp <= 0x259f)
+		return block(cp, y);
 	if (cp >= FONT_CP_MAX || !f->glyph[cp])
-		return NULL;
-	return f->data + HEAD + (size_t)(f->glyph[cp] - 1) * FONT_H;
+		return -1;
+	return f->data[HEAD + (size_t)(f->glyph[cp] - 1) * FONT_H + (size_t)y];
 }

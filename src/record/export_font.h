@@ -4,7 +4,6 @@
 
 /* The letters of pictures that are made of dots: a font of a Debian package, taken in when coral is
  * built. */
-#include <stdbool.h>
 #include <stdint.h>
 
 #define FONT_W 8
@@ -14,7 +13,7 @@
 struct export_font;
 struct export_font *font_new(void); /* NULL: out of memory, or built with another font */
 void font_free(struct export_font *f);
-/* FONT_H rows, the leftmost dot in the highest bit; NULL: it has none. */
-const unsigned char *font_glyph(const struct export_font *f, uint32_t cp);
+/* Row y of a character, the leftmost dot in the highest bit; -1: there is none. */
+int font_row(const struct export_font *f, uint32_t cp, int y);
 
 #endif

@@ -140,18 +140,15 @@ static unsigned
 dots(const struct png *g, int col, int y)
 {
 	const struct screen_cell *c = &g->cells[col];
-	const unsigned char *glyph = font_glyph(g->font, c->ch[0]);
 	uint8_t attrs = g->looks[col].attrs;
-	unsigned bits = 0;
+	int bits = c->ch[0] ? font_row(g->font, c->ch[0], y) : c->width == 0 ? -1 : 0;
 
 	if ((attrs & SCREEN_UNDERLINE && y == FONT_H - 2) ||
 	    (attrs & SCREEN_STRIKE && y == FONT_H / 2))
 		return 0xff;
-	if (c->ch[0] && glyph)
-		bits = glyph[y];
-	else if (c->ch[0] || c->width == 0)
-		bits = box(c, y);
-	return attrs & SCREEN_BOLD ? bits | bits >> 1 : bits;
+	if (bits < 0)
+		return box(c, y);
+	return (unsigned)(attrs & SCREEN_BOLD ? bits | bits >> 1 : bits);
 }
 
 static void

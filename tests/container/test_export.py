@@ -239,7 +239,7 @@ def test_picture_of_dots(coral, home, tmp_path):
         return [rows[16 + y][16 + 16 * col + x] for y in range(0, 32, 2) for x in range(0, 16, 2)]
 
     assert set(cell(0)) == {ground, letter} and 20 < cell(0).count(letter) < 50
-    assert set(cell(1)) == {(0xcd, 0x31, 0x31)} and cell(2).count(letter) >= 14 * 8
+    assert set(cell(1)) == {(0xcd, 0x31, 0x31)} and set(cell(2)) == {letter}
     assert cell(3).count(letter) == cell(4).count(letter) == 2 * 7 + 10
     assert (0xff, 0x5f, 0x5f) in cell(5), "what hides is framed"
     for name, size in (("huge", (65535, 65535)), ("none", (0, 0))):

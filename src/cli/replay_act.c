@@ -67,6 +67,25 @@ find(struct ui *u, bool forward)
 }
 
 static void
+go_to_moment(struct ui *u, bool after)
+{
+	const struct player_moment *m = player_moment(u->player, u->clock, after);
+	char at[32];
+	bool exact;
+
+	if (!m) {
+		player_total(u->player, &exact);
+		ui_say(
+		    u, "%s", exact || !after ? "no more markers" : "the file is still being read");
+		return;
+	}
+	u->playing = false;
+	ui_go(u, m->t);
+	replay_format_time(m->t, true, at, sizeof(at));
+	ui_say(u, "%s at %s", m->label, at);
+}
+
+static void
 ask(struct ui *u, enum ui_prompt what)
 {
 	u->playing = false;
@@ -155,6 +174,13 @@ act(struct ui *u, enum rkey key, int64_t arg)
 		break;
 	case RKEY_SEARCH:
 		ask(u, UI_SEARCH);
+		break;
+	case RKEY_MOMENT:
+	case RKEY_MOMENT_BEFORE:
+		go_to_moment(u, key == RKEY_MOMENT);
+		break;
+	case RKEY_WALL:
+		u->wall = !u->wall;
 		break;
 	case RKEY_NEXT:
 		find(u, true);

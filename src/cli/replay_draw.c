@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/str.h"
 #include "cli/replay_ui.h"
 
 #define FRAME_MAX ((size_t)64 << 20)
@@ -16,7 +17,9 @@ static const char *const help_lines[] = {
     " g            go to a time: 1:30, 90, 50%",
     " / n N        find text, next, previous  ",
     " + -          faster, slower             ",
+    " ] [          next marker, previous      ",
     " i            cut long pauses, or not    ",
+    " w            the time of day, or not    ",
     " ?            this help                  ",
     " q            quit                       ",
 };
@@ -66,6 +69,8 @@ note(const struct ui *u, char *out, size_t size)
 		case PLAYER_WHOLE:
 			break;
 		}
+	} else if (u->hidden > 0) {
+		snprintf(out, size, "hidden text is shown reversed");
 	} else if (screen_rows(s) > rows || screen_cols(s) > cols) {
 		snprintf(out, size, "%dx%d, top left shown", screen_cols(s), screen_rows(s));
 	}
@@ -93,7 +98,7 @@ static void
 draw_status(struct ui *u)
 {
 	int row = render_rows(u->render) - 1, cols = render_cols(u->render), col;
-	char left[160], right[200], now[32], all[32], idle[40] = "";
+	char left[200], right[200], now[32], all[32], idle[40] = "", wall[CLOCK_ISO_SIZE + 2] = "";
 	bool exact;
 	int64_t total = player_total(u->player, &exact);
 
@@ -103,8 +108,12 @@ draw_status(struct ui *u)
 	replay_format_time(total, true, all, sizeof(all));
 	if (u->idle_on && u->idle > 0)
 		snprintf(idle, sizeof(idle), "  idle %.3gs", (double)u->idle / 1e9);
-	snprintf(left, sizeof(left), " %s %s / %s%s  %gx%s  ", state_word(u), now, all,
-	    exact ? "" : "+", u->speed, idle);
+	if (u->wall && player_began(u->player) > 0) {
+		clock_iso(player_began(u->player) + u->clock, wall);
+		str_copy(wall + strlen(wall), "  ", 3);
+	}
+	snprintf(left, sizeof(left), " %s %s / %s%s  %gx%s  %s", state_word(u), now, all,
+	    exact ? "" : "+", u->speed, idle, wall);
 	note(u, right, sizeof(right));
 	for (col = 0; col < cols; col++)
 		render_text(u->render, row, col, SCREEN_REVERSE, " ");
@@ -126,7 +135,7 @@ ui_draw(struct ui *u)
 	/* While a search runs the screen is not what is to be seen: the old picture stays. */
 	if (!player_busy(u->player)) {
 		render_clear(u->render);
-		render_screen(u->render, player_screen(u->player), rows);
+		u->hidden = render_screen(u->render, player_screen(u->player), rows);
 		if (u->help)
 			draw_help(u);
 	}

@@ -75,8 +75,9 @@ of_char(long c, int mods)
 	} keys[] = {{' ', RKEY_PAUSE}, {'.', RKEY_STEP}, {',', RKEY_STEP_BACK}, {'0', RKEY_HOME},
 	    {'$', RKEY_END}, {'+', RKEY_FASTER}, {'=', RKEY_FASTER}, {'>', RKEY_FASTER},
 	    {'-', RKEY_SLOWER}, {'<', RKEY_SLOWER}, {'i', RKEY_IDLE}, {'g', RKEY_GOTO},
-	    {'/', RKEY_SEARCH}, {'n', RKEY_NEXT}, {'N', RKEY_PREV}, {'?', RKEY_HELP},
-	    {'h', RKEY_HELP}, {'q', RKEY_QUIT}, {'Q', RKEY_QUIT}};
+	    {'/', RKEY_SEARCH}, {'n', RKEY_NEXT}, {'N', RKEY_PREV}, {']', RKEY_MOMENT},
+	    {'[', RKEY_MOMENT_BEFORE}, {'w', RKEY_WALL}, {'?', RKEY_HELP}, {'h', RKEY_HELP},
+	    {'q', RKEY_QUIT}, {'Q', RKEY_QUIT}};
 	size_t i;
 
 	if (mods & TERMKEY_KEYMOD_CTRL) {

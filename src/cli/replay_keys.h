@@ -22,6 +22,9 @@ enum rkey {
 	RKEY_SEARCH,
 	RKEY_NEXT,
 	RKEY_PREV,
+	RKEY_MOMENT, /* the next named one */
+	RKEY_MOMENT_BEFORE,
+	RKEY_WALL,
 	RKEY_HELP,
 	RKEY_ESCAPE,
 	RKEY_REDRAW,

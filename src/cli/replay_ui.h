@@ -27,6 +27,8 @@ struct ui {
 	char title[128];
 
 	bool playing, idle_on, help, dirty, quit;
+	bool wall;	 /* the time of day is shown */
+	int hidden;	 /* cells of the picture that the recording meant to hide */
 	int status;
 	double speed;
 	int64_t idle;

@@ -83,6 +83,8 @@ struct cast_reader *cast_open_fd(int fd, const char *name, struct err *e); /* ta
 const json_t *cast_header(const struct cast_reader *r);
 int cast_cols(const struct cast_reader *r);
 int cast_rows(const struct cast_reader *r);
+/* When it began, in nanoseconds since 1970; 0: not known. */
+int64_t cast_began(const struct cast_reader *r);
 /* 1 an event, 0 the end, -1 error.  After 0 it may be called again: a live file grows. */
 int cast_next(struct cast_reader *r, struct cast_event *ev, struct err *e);
 /* Whether the end was reached without an END event, or within a line.  A file that is not coral's

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/attr.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/str.h"
@@ -181,6 +182,18 @@ int
 cast_rows(const struct cast_reader *r)
 {
 	return r->rows;
+}
+
+int64_t
+cast_began(const struct cast_reader *r)
+{
+	const json_t *h = cast_header(r);
+	const json_t *clock = json_object_get(json_object_get(h, "coral"), "clock");
+	int64_t ns = json_int(clock, "real_ns", 0), s = json_int(h, "timestamp", 0);
+
+	if (ns <= 0 && s > 0 && s < INT64_MAX / 4 / NS_PER_S)
+		ns = s * NS_PER_S;
+	return ns > 0 && ns < INT64_MAX / 4 ? ns : 0;
 }
 
 bool

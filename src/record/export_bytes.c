@@ -8,7 +8,6 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
-#include "base/json.h"
 #include "record/export_int.h"
 #include "record/screen_filter.h"
 
@@ -29,18 +28,6 @@ export_open(const struct export *x, struct err *e)
 		return NULL;
 	}
 	return cast_open_fd(fd, x->name, e);
-}
-
-int64_t
-export_began(const struct cast_reader *r)
-{
-	const json_t *h = cast_header(r);
-	const json_t *clock = json_object_get(json_object_get(h, "coral"), "clock");
-	int64_t ns = json_int(clock, "real_ns", 0), s = json_int(h, "timestamp", 0);
-
-	if (ns <= 0 && s > 0 && s < INT64_MAX / 4 / NS_PER_S)
-		ns = s * NS_PER_S;
-	return ns > 0 && ns < INT64_MAX / 4 ? ns : 0;
 }
 
 bool
@@ -124,7 +111,7 @@ run(struct export *x, void (*put)(struct pieces *, int64_t, const unsigned char 
 	if (!q.r)
 		return -1;
 	q.cols = cast_cols(q.r) < SCREEN_COLS_MAX ? cast_cols(q.r) : SCREEN_COLS_MAX;
-	q.began = export_began(q.r);
+	q.began = cast_began(q.r);
 	if (begin)
 		begin(&q);
 	rc = all_pieces(&q, e);

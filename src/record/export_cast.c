@@ -13,6 +13,7 @@
 #include "record/cast_priv.h"
 #include "record/cast_read_priv.h"
 #include "record/export_int.h"
+#include "record/player.h"
 
 #define PIECE_MAX ((size_t)2 * CAST_CHUNK)
 #define DUMP (JSON_ENSURE_ASCII | JSON_COMPACT | JSON_ENCODE_ANY)
@@ -244,7 +245,7 @@ put_event(struct conversion *c, const struct cast_event *ev)
 		put_bytes(c, ev);
 		break;
 	case CAST_EV_CORAL:
-		if (strcmp(ev->name, "mark") != 0 && strcmp(ev->name, "seal") != 0)
+		if (!player_is_proof(ev))
 			put_line(c, ev);
 		break;
 	default:

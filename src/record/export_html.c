@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "record/export_int.h"
 #include "record/export_page.h"
+#include "record/player.h"
 
 #define STILL_NS (33 * NS_PER_MS) /* what changes within it is one frame */
 #define CHUNK_BYTES (512L << 10)  /* of frames, after which the page can start afresh */
@@ -92,7 +93,7 @@ put_facts(struct html *h)
 {
 	const json_t *header = cast_header(h->r), *coral = json_object_get(header, "coral");
 	json_t *facts = json_object();
-	int64_t began = export_began(h->r);
+	int64_t began = cast_began(h->r);
 
 	take_word(facts, "title", json_object_get(header, "title"));
 	take_word(facts, "session", json_object_get(coral, "session_id"));
@@ -142,7 +143,8 @@ take_event(struct html *h, const struct cast_event *ev)
 		mark(h, ev->t, (const char *)ev->data, ev->len);
 		return;
 	case CAST_EV_CORAL:
-		mark(h, ev->t, ev->name, strlen(ev->name));
+		if (!player_is_proof(ev))
+			mark(h, ev->t, ev->name, strlen(ev->name));
 		return;
 	default:
 		return;

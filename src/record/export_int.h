@@ -8,8 +8,6 @@
 
 /* export_bytes.c: a reader with a descriptor of its own. */
 struct cast_reader *export_open(const struct export *x, struct err *e);
-/* When it began, in nanoseconds since 1970; 0: not known. */
-int64_t export_began(const struct cast_reader *r);
 /* A session without a terminal: no driver put a carriage return before its line feeds. */
 bool export_lone_newlines(const struct cast_reader *r);
 

@@ -143,6 +143,7 @@ player_free(struct player *p)
 	screen_free(p->screen);
 	cast_close(p->reader);
 	index_fini(&p->index);
+	free(p->moments.list);
 	buf_fini(&p->find.text);
 	buf_fini(&p->ahead.screen);
 	buf_fini(&p->back.screen);
@@ -226,6 +227,7 @@ player_apply(struct player *p)
 		p->at.frame++;
 		break;
 	default:
+		moments_take(&p->moments, &p->ev);
 		break;
 	}
 	if (p->ev.t > p->at.t)

@@ -65,6 +65,15 @@ bool find_after(struct find *f, const struct screen *s);
 /* A hook of the screen. */
 void find_scrolled(void *arg, const char *text, size_t n, bool full);
 
+/* Moments with a name, as far as the file was read. */
+struct moments {
+	struct player_moment *list;
+	size_t n, room;
+	uint64_t upto;
+};
+
+void moments_take(struct moments *m, const struct cast_event *ev);
+
 /* A state put aside. */
 struct aside {
 	struct place at;
@@ -89,6 +98,7 @@ struct player {
 	int64_t last_t; /* latest time seen, or guessed */
 
 	struct index index;
+	struct moments moments;
 	struct aside ahead, back, here;
 	enum job job;
 	int64_t want_t;

@@ -114,21 +114,22 @@ same_color(const struct screen_color *a, const struct screen_color *b)
 
 /* Text in the colour of its ground is there to be missed: an auditor sees it in plain colours.
  * Blocks and shades are pictures. */
-static void
+static bool
 reveal(struct screen_cell *c)
 {
 	bool picture = c->ch[0] >= 0x2580 && c->ch[0] <= 0x259f;
 
 	if (!c->ch[0] || picture || c->fg.kind == 0 || !same_color(&c->fg, &c->bg))
-		return;
+		return false;
 	c->fg = c->bg = (struct screen_color){0};
 	c->attrs ^= SCREEN_REVERSE;
+	return true;
 }
 
-void
+int
 render_screen(struct render *r, const struct screen *s, int rows)
 {
-	int row, col, cols = screen_cols(s) < r->cols ? screen_cols(s) : r->cols;
+	int row, col, revealed = 0, cols = screen_cols(s) < r->cols ? screen_cols(s) : r->cols;
 	struct screen_cell *c;
 
 	if (rows > r->rows)
@@ -139,7 +140,7 @@ render_screen(struct render *r, const struct screen *s, int rows)
 		for (col = 0; col < cols; col++) {
 			c = want_at(r, row, col);
 			screen_cell(s, row, col, c);
-			reveal(c);
+			revealed += reveal(c);
 			/* Half a character does not fit. */
 			if ((c->width == 2 && col + 1 == r->cols) || (c->width == 0 && col == 0))
 				*c = blank;
@@ -147,6 +148,7 @@ render_screen(struct render *r, const struct screen *s, int rows)
 	}
 	if (screen_cursor(s, &row, &col) && row < rows && col < cols)
 		want_at(r, row, col)->attrs ^= SCREEN_REVERSE;
+	return revealed;
 }
 
 int

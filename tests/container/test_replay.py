@@ -132,8 +132,41 @@ def test_search_by_screen_text(coral, home, tmux):
     term = player(coral, tmux, write(home, "slow", SLOW))
     term.wait_text("mark 00")
     term.type("/", enter=False)
+    term.wait_text("^/$")
     term.type("mark 13")
     wait_for("the place", lambda: shown(term) == 13)
+    term.type("q", enter=False)
+    assert term.wait_dead() == 0
+
+
+def test_markers_time_of_day_and_hidden_text(coral, home, tmux):
+    """From marker to marker, both ways; coral's proof is none; what hides is said to be there."""
+    own = [[72.0, "c", json.dumps({"attached": {"user": "eve"}})],
+           [75.0, "c", json.dumps({"mark": {"n": 1}})], [131.0, "m", "\x1b[31mchapter"]]
+    path = write(home, "marked", sorted([*SLOW, *own, [155.0, "o", "\x1b[31;41mgone\x1b[m\r\n"]],
+                                        key=lambda e: e[0]),
+                 {"coral": {"version": 1, "clock": {"real_ns": 1795330647 * 10**9}}})
+    term = player(coral, tmux, path)
+    term.wait_text("mark 00")
+    term.type("]", enter=False)
+    term.wait_text(r"attached at 1:12\.0")
+    assert shown(term) == 7
+    term.type("]", enter=False)
+    term.wait_text(r"\\x1b\[31mchapter at 2:11\.0")
+    assert shown(term) == 13
+    term.type("]", enter=False)
+    term.wait_text("no more markers")
+    term.type("[", enter=False)
+    term.wait_text(r"attached at 1:12\.0")
+    term.type("w", enter=False)
+    term.wait_text("2026-11-22T06:58:39Z")
+    term.type("g", enter=False)
+    term.wait_text("^go to:")
+    term.type("2:36")
+    term.wait_text("hidden text is shown")
+    assert "gone" in term.screen()
+    term.type("?", enter=False)
+    term.wait_text(r"next marker, previous\s*")
     term.type("q", enter=False)
     assert term.wait_dead() == 0
 

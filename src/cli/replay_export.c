@@ -2,6 +2,7 @@
 #include "cli/replay.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -175,6 +176,24 @@ one(int fd, const struct replay_export *x, FILE *timing)
 	}
 }
 
+static FILE *
+open_timing(struct replay_output *when, char **name, const char *path, struct err *e)
+{
+	FILE *f = NULL;
+	int fd;
+
+	if (asprintf(name, "%s.timing", path) < 0)
+		*name = NULL;
+	if (*name && replay_output_open(when, *name, e) < 0)
+		return NULL;
+	fd = *name ? fcntl(when->fd, F_DUPFD_CLOEXEC, 3) : -1;
+	if (fd >= 0 && !(f = fdopen(fd, "w")))
+		close(fd);
+	if (!f)
+		err_set(e, ERR_INTERNAL, errno, "cannot write the times of %s", path);
+	return f;
+}
+
 /* Standard output becomes the file, so that every form writes to one place. */
 static int
 to_file(int fd, const struct replay_export *x, struct err *e)
@@ -185,12 +204,8 @@ to_file(int fd, const struct replay_export *x, struct err *e)
 	bool good = false;
 	int status = 1;
 
-	if (x->format->kind == REPLAY_SCRIPT) {
-		if (asprintf(&timing_path, "%s.timing", x->path) < 0)
-			timing_path = NULL;
-		if (timing_path && replay_output_open(&when, timing_path, e) == 0)
-			timing = fdopen(dup(when.fd), "w");
-	}
+	if (x->format->kind == REPLAY_SCRIPT)
+		timing = open_timing(&when, &timing_path, x->path, e);
 	if (e->code == ERR_NONE && replay_output_open(&out, x->path, e) == 0 &&
 	    dup2(out.fd, STDOUT_FILENO) >= 0) {
 		status = one(fd, x, timing);

@@ -12,7 +12,7 @@ import zlib
 import pytest
 
 from house.casts import Cast, spell
-from house.term import Pty
+from house.term import Pty, golden
 from test_record import asciinema_cat
 from test_replay import HOSTILE
 
@@ -203,6 +203,21 @@ def test_picture_of_a_moment(coral, home, tmp_path):
         [0, "o", "a b  c      d\x1b[4m  \x1b[m|"]]), tmp_path / "m.svg")) for el in row)
     assert text == "a b\u00a0\u00a0cd\u00a0\u00a0|", "blanks that would be one are hard ones"
     assert looks["turned"].get("fill") == looks["near"].get("fill") == "#0f1419"
+
+
+LOOKS = ("\x1b[1;31mred\x1b[m \x1b[44m    \x1b[m \u6d77| \u250c\u2500\u2510 \x1b[30;40mhidden\x1b[m "
+         "\x1b[4;9mboth\x1b[m\r\n"
+         "a  b <&\"'> \x1b[7mturned \x1b[m\x1b[38;5;208morange \x1b[48;2;0;95;0mgreen\x1b[m \x1b[3mitalic")
+
+
+def test_golden_picture_and_page(coral, home, tmp_path):
+    """Element by element, frame by frame: a change of either is seen in review."""
+    path = write(home, "looks", [[0.5, "o", LOOKS], [0.51, "o", "!"], [2, "r", "40x3"], [3, "o", "\x1b[2J"]],
+                 {"width": 44, "height": 4, "title": "looks", "timestamp": 1795330647})
+    golden("looks-svg", lambda: export(coral, f"{path}@1", tmp_path / "looks.svg").decode())
+    page = export(coral, path, tmp_path / "looks.html").decode()
+    data = re.findall(r"<script type=.*?</script>\n", page, re.S)
+    golden("looks-page", lambda: "".join(data).replace("[[", "[\n["))
 
 
 def dots(png):

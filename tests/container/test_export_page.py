@@ -144,7 +144,8 @@ def test_many_chunks(coral, home, tmp_path, browser):
 
 def test_looks(coral, home, tmp_path, browser):
     """Colours and cells are where they were: a picture whose pixels say so."""
-    path = write(home, "looks", [[0, "o", "\x1b[1;31mred\x1b[m \x1b[44m    \x1b[m\r\n\u6d77\u6d77|\r\nabcd|\r\n"
+    path = write(home, "looks", [[0, "o", "\x1b[1;31mred\x1b[m \x1b[44m    \x1b[m\r\n"
+                                  "\u6d77\u6d77|\r\nabcd|\r\n"
                                   "\x1b[30;40mhidden\x1b[m \x1b[4;9mboth\x1b[m"]])
     export(coral, path, tmp_path / "looks.html")
     page = Page(browser, tmp_path / "looks.html")

@@ -190,7 +190,7 @@ open_timing(struct replay_output *when, char **name, const char *path, struct er
 	if (fd >= 0 && !(f = fdopen(fd, "w")))
 		close(fd);
 	if (!f)
-		err_set(e, ERR_INTERNAL, errno, "cannot write the times of %s", path);
+		err_set(e, ERR_IO, errno, "cannot write the times of a script");
 	return f;
 }
 

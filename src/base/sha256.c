@@ -33,6 +33,20 @@ sha2_final(struct sha256 *h, unsigned char out[SHA256_SIZE])
 	return rc;
 }
 
+int
+sha2_next(struct sha256 *h, unsigned char out[SHA256_SIZE])
+{
+	unsigned n = SHA256_SIZE;
+
+	if (h->bad || EVP_DigestFinal_ex(h->ctx, out, &n) != 1 ||
+	    EVP_DigestInit_ex(h->ctx, NULL, NULL) != 1) {
+		memset(out, 0, SHA256_SIZE);
+		h->bad = true;
+		return -1;
+	}
+	return 0;
+}
+
 void
 sha2_drop(struct sha256 *h)
 {

@@ -64,7 +64,7 @@ fake_new_key(struct fake *f)
 	if (hostkey_load(&k, f->hostkey, &e) < 0)
 		return -1;
 	str_copy(f->mask, k.mask, sizeof(f->mask));
-	str_copy(f->pub, k.line, sizeof(f->pub));
+	str_copy(f->pub, k.key.line, sizeof(f->pub));
 	hostkey_fini(&k);
 	return 0;
 }

@@ -28,14 +28,14 @@ write_file(const char *text)
 static bool
 signs(const struct hostkey *k)
 {
-	unsigned char blob[HOSTKEY_BLOB + 3], sig[HOSTKEY_SIGNATURE];
+	unsigned char blob[KEYFILE_BLOB + 3], sig[HOSTKEY_SIGNATURE];
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	EVP_PKEY *key;
 	bool good;
 
-	str_unbase64(blob, k->line + 12, strlen(k->line + 12));
+	str_unbase64(blob, k->key.line + 12, strlen(k->key.line + 12));
 	key = EVP_PKEY_new_raw_public_key(
-	    EVP_PKEY_ED25519, NULL, blob + HOSTKEY_BLOB - HOSTKEY_PUBLIC, HOSTKEY_PUBLIC);
+	    EVP_PKEY_ED25519, NULL, blob + KEYFILE_BLOB - KEYFILE_PUBLIC, KEYFILE_PUBLIC);
 	good = hostkey_sign(k, hash, HOSTKEY_HASH, sig) == 0 &&
 	       EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, key) == 1 &&
 	       EVP_DigestVerify(ctx, sig, sizeof(sig), hash, HOSTKEY_HASH) == 1;
@@ -52,7 +52,7 @@ keygen_agrees(const struct hostkey *k)
 
 	snprintf(cmd, sizeof(cmd),
 	    "ssh-keygen -y -f %s | grep -qF '%s' && ssh-keygen -y -P '' -f %s >/dev/null", path,
-	    k->line, path);
+	    k->key.line, path);
 	return system(cmd) == 0;
 }
 
@@ -69,7 +69,7 @@ test_made(void)
 	ok(keygen_agrees(&k), "in ssh-keygen's format");
 	ok(signs(&k), "it signs");
 	is_int(hostkey_load(&again, path, &e), 0, "it is found again");
-	is_str(again.line, k.line, "the same");
+	is_str(again.key.line, k.key.line, "the same");
 	hostkey_fini(&again);
 	hostkey_fini(&k);
 	unlink(path);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "transport/hostkey.h"
+#include "base/keyfile.h"
 
 #include <ctype.h>
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/sha256.h"
 #include "base/str.h"
 
 #define BEGIN "-----BEGIN OPENSSH PRIVATE KEY-----"
@@ -15,7 +16,7 @@
 #define COLUMNS 70
 /* magic; "none" twice, ""; 1; the public blob; the private part, padded to 8 */
 #define PRIVATE_LEN 136
-#define WHOLE_LEN (sizeof(MAGIC) + 8 + 8 + 4 + 4 + 4 + HOSTKEY_BLOB + 4 + PRIVATE_LEN)
+#define WHOLE_LEN (sizeof(MAGIC) + 8 + 8 + 4 + 4 + 4 + KEYFILE_BLOB + 4 + PRIVATE_LEN)
 
 static unsigned char *
 put(unsigned char *at, const void *p, size_t n)
@@ -39,17 +40,17 @@ put_string(unsigned char *at, const void *p, size_t n)
 }
 
 void
-hostkey_blob(unsigned char out[HOSTKEY_BLOB], const unsigned char public[HOSTKEY_PUBLIC])
+keyfile_blob(unsigned char out[KEYFILE_BLOB], const unsigned char public[KEYFILE_PUBLIC])
 {
-	put_string(put_string(out, TYPE, TYPE_LEN), public, HOSTKEY_PUBLIC);
+	put_string(put_string(out, TYPE, TYPE_LEN), public, KEYFILE_PUBLIC);
 }
 
 static void
 build(unsigned char raw[WHOLE_LEN], const unsigned char *seed, const unsigned char *public)
 {
-	unsigned char blob[HOSTKEY_BLOB], *at = put(raw, MAGIC, sizeof(MAGIC)), *private;
+	unsigned char blob[KEYFILE_BLOB], *at = put(raw, MAGIC, sizeof(MAGIC)), *private;
 
-	hostkey_blob(blob, public);
+	keyfile_blob(blob, public);
 	at = put_string(at, "none", 4);
 	at = put_string(at, "none", 4);
 	at = put_string(at, "", 0);
@@ -60,16 +61,16 @@ build(unsigned char raw[WHOLE_LEN], const unsigned char *seed, const unsigned ch
 	at = put_u32(at, 0);
 	at = put_u32(at, 0);
 	at = put(at, blob, sizeof(blob));
-	at = put_u32(at, HOSTKEY_SEED + HOSTKEY_PUBLIC);
-	at = put(put(at, seed, HOSTKEY_SEED), public, HOSTKEY_PUBLIC);
+	at = put_u32(at, KEYFILE_SEED + KEYFILE_PUBLIC);
+	at = put(put(at, seed, KEYFILE_SEED), public, KEYFILE_PUBLIC);
 	at = put_string(at, "", 0);
 	for (unsigned char pad = 1; at < private + PRIVATE_LEN; pad++)
 		*at++ = pad;
 }
 
 int
-hostkey_text(char *out, size_t size, const unsigned char seed[HOSTKEY_SEED],
-    const unsigned char public[HOSTKEY_PUBLIC])
+keyfile_text(char *out, size_t size, const unsigned char seed[KEYFILE_SEED],
+    const unsigned char public[KEYFILE_PUBLIC])
 {
 	unsigned char raw[WHOLE_LEN];
 	char b64[4 * (WHOLE_LEN / 3 + 1) + 1], *at = out;
@@ -137,20 +138,20 @@ parse(struct rd *r, unsigned char *seed, unsigned char *public)
 	check = rd_u32(r);
 	if (rd_u32(r) != check || !is_string(r, TYPE, TYPE_LEN))
 		return -1;
-	p = take_string(r, HOSTKEY_PUBLIC);
+	p = take_string(r, KEYFILE_PUBLIC);
 	if (!p)
 		return -1;
-	memcpy(public, p, HOSTKEY_PUBLIC);
-	p = take_string(r, HOSTKEY_SEED + HOSTKEY_PUBLIC);
-	if (!p || memcmp(p + HOSTKEY_SEED, public, HOSTKEY_PUBLIC) != 0)
+	memcpy(public, p, KEYFILE_PUBLIC);
+	p = take_string(r, KEYFILE_SEED + KEYFILE_PUBLIC);
+	if (!p || memcmp(p + KEYFILE_SEED, public, KEYFILE_PUBLIC) != 0)
 		return -1;
-	memcpy(seed, p, HOSTKEY_SEED);
+	memcpy(seed, p, KEYFILE_SEED);
 	return 0;
 }
 
 int
-hostkey_untext(const char *text, size_t n, unsigned char *scratch, unsigned char seed[HOSTKEY_SEED],
-    unsigned char public[HOSTKEY_PUBLIC])
+keyfile_untext(const char *text, size_t n, unsigned char *scratch, unsigned char seed[KEYFILE_SEED],
+    unsigned char public[KEYFILE_PUBLIC])
 {
 	long len = squeeze(text, n, scratch);
 	struct rd r = {.p = scratch};
@@ -159,3 +160,48 @@ hostkey_untext(const char *text, size_t n, unsigned char *scratch, unsigned char
 	r.n = len < 0 ? (size_t)-1 : str_unbase64(scratch, (const char *)scratch, (size_t)len);
 	return r.n == (size_t)-1 ? -1 : parse(&r, seed, public);
 }
+
+void
+keyfile_line(char out[KEYFILE_LINE], const unsigned char public[KEYFILE_PUBLIC])
+{
+	unsigned char blob[KEYFILE_BLOB];
+	size_t head = TYPE_LEN + 1;
+
+	keyfile_blob(blob, public);
+	memcpy(out, TYPE " ", head);
+	str_base64(out + head, blob, sizeof(blob));
+}
+
+int
+keyfile_unline(const char *line, unsigned char public[KEYFILE_PUBLIC])
+{
+	unsigned char blob[KEYFILE_BLOB + 3], want[KEYFILE_BLOB];
+	size_t n;
+
+	if (strncmp(line, TYPE " ", TYPE_LEN + 1) != 0)
+		return -1;
+	line += TYPE_LEN + 1;
+	n = strcspn(line, " \t\r\n");
+	if (n != (KEYFILE_BLOB + 2) / 3 * 4 || str_unbase64(blob, line, n) != KEYFILE_BLOB)
+		return -1;
+	memcpy(public, blob + KEYFILE_BLOB - KEYFILE_PUBLIC, KEYFILE_PUBLIC);
+	keyfile_blob(want, public);
+	return memcmp(blob, want, sizeof(want)) == 0 ? 0 : -1;
+}
+
+void
+keyfile_print(char out[KEYFILE_PRINT], const unsigned char public[KEYFILE_PUBLIC])
+{
+	unsigned char blob[KEYFILE_BLOB], digest[SHA256_SIZE];
+	struct sha256 h;
+
+	keyfile_blob(blob, public);
+	sha2_init(&h);
+	sha2_update(&h, blob, sizeof(blob));
+	sha2_final(&h, digest);
+	memcpy(out, "SHA256:", 7);
+	str_base64(out + 7, digest, sizeof(digest));
+	out[strcspn(out, "=")] = '\0';
+}
+
+_Static_assert(sizeof(TYPE) + 4 * ((KEYFILE_BLOB + 2) / 3) + 1 <= KEYFILE_LINE, "a line fits");

@@ -206,7 +206,7 @@ broker_init(struct broker *b, const struct conf *c, struct err *e)
 	if (!b->loop)
 		return err_set(e, ERR_INTERNAL, ENOMEM, "cannot start");
 	if (prepare_dirs(c, e) < 0 || load_policy(b, e) < 0 || load_hostkey(b, e) < 0 ||
-	    tp_sandbox_init(&b->sandbox, c->runtime_dir, e) < 0)
+	    broker_evidence_load(b, e) < 0 || tp_sandbox_init(&b->sandbox, c->runtime_dir, e) < 0)
 		return -1;
 	tp_server_prepare();
 	mem_learn();
@@ -219,6 +219,7 @@ broker_fini(struct broker *b)
 	tp_sandbox_fini(&b->sandbox);
 	policy_free(b->policy);
 	hostkey_fini(&b->hostkey);
+	keyfile_fini(&b->evidence_key);
 	fd_close(&b->signal_fd);
 	fd_close(&b->lock);
 	loop_free(b->loop);

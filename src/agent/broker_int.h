@@ -78,6 +78,7 @@ struct broker {
 	struct policy *policy;
 	struct tp_sandbox sandbox;
 	struct hostkey hostkey;
+	struct keyfile evidence_key;
 	int lock, unix_sock, tcp_sock, signal_fd;
 	struct loop_src *unix_src, *tcp_src, *signal_src;
 	gid_t group; /* coral, or (gid_t)-1 */
@@ -126,6 +127,11 @@ size_t broker_limits_work(const struct broker *b, const struct policy_who *who);
 /* A new connection of theirs.  -1: not even to be told. */
 int broker_limits_enter(struct broker *b, const struct policy_who *who, bool *over);
 int broker_limits_check(struct conn *c, struct err *e); /* before each request */
+
+/* broker_evidence.c: the key that certifies those of sessions. */
+int broker_evidence_load(struct broker *b, struct err *e);
+/* Make a key for a session, into the pipe to its keeper. */
+void broker_evidence_give(const struct broker *b, const char *id, int to);
 
 /* broker_reap.c: wait for the orphans that process 1 inherited. */
 void broker_reap(struct broker *b);

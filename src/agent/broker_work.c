@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -117,10 +118,13 @@ worker_exited(void *arg, short revents)
 }
 
 static _Noreturn void
-become_keeper(struct conn *c, const char *id, const unsigned char *request, size_t n, int stream)
+become_keeper(struct conn *c, const char *id, const unsigned char *request, size_t n, int stream,
+    int evidence)
 {
 	static struct request req;
+	const int keep[] = {stream, evidence};
 	struct keeper_start s = {.stream = stream,
+	    .evidence = evidence,
 	    .conf = c->b->conf,
 	    .policy = c->b->policy,
 	    .who = c->who,
@@ -132,7 +136,7 @@ become_keeper(struct conn *c, const char *id, const unsigned char *request, size
 	struct buf b;
 	int rc;
 
-	fd_close_from(3, &stream, 1);
+	fd_close_from(3, keep, COUNT_OF(keep));
 	str_copy(s.id, id, sizeof s.id);
 	request_init(&req);
 	rc = request_decode(&req, request, n, &e);
@@ -152,7 +156,7 @@ broker_work_keeper(
 {
 	struct broker *b = c->b;
 	char id[STORE_ID_LEN + 1];
-	int pair[2], pidfd;
+	int pair[2], key[2], pidfd;
 	struct worker *w;
 	pid_t pid;
 
@@ -172,11 +176,22 @@ broker_work_keeper(
 	}
 	if (fd_socketpair(SOCK_STREAM, STREAM_BYTES, pair) < 0)
 		return err_set(e, ERR_LIMIT, errno, "cannot make a stream for the session");
+	if (pipe2(key, O_CLOEXEC) < 0) {
+		err_set(e, ERR_LIMIT, errno, "cannot make a pipe to the session");
+		close(pair[0]);
+		close(pair[1]);
+		return -1;
+	}
 	store_new_id(id);
 	pid = fork();
 	if (pid == 0)
-		become_keeper(c, id, request, n, pair[1]);
+		become_keeper(c, id, request, n, pair[1], key[0]);
 	close(pair[1]);
+	close(key[0]);
+	/* After the fork: it works already, and no other child of ours ever has this memory. */
+	if (pid > 0)
+		broker_evidence_give(b, id, key[1]);
+	close(key[1]);
 	pidfd = pid > 0 ? broker_hold_child(pid) : -1;
 	w = pidfd >= 0 ? watch(b, pid, pidfd, id, c->who.root ? "" : c->who.user) : NULL;
 	if (!w) {

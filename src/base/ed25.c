@@ -32,8 +32,8 @@ ed25_make(unsigned char seed[ED25_SEED], unsigned char public[ED25_PUBLIC])
 }
 
 int
-ed25_sign(const unsigned char seed[ED25_SEED], const void *p, size_t n,
-    unsigned char out[ED25_SIGNATURE])
+ed25_sign(
+    const unsigned char seed[ED25_SEED], const void *p, size_t n, unsigned char out[ED25_SIGNATURE])
 {
 	EVP_PKEY *key = take_seed(seed);
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();

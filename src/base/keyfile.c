@@ -165,8 +165,8 @@ keyfile_load(struct keyfile *k, const char *path, const char *what, struct err *
 	*k = (struct keyfile){.secret = new_secret(what, e)};
 	if (!k->secret)
 		return -1;
-	if (access(path, F_OK) < 0 && errno == ENOENT &&
-	    create(k->secret, path, what, &why) < 0 && why.sys != EEXIST) {
+	if (access(path, F_OK) < 0 && errno == ENOENT && create(k->secret, path, what, &why) < 0 &&
+	    why.sys != EEXIST) {
 		if (e)
 			*e = why;
 		keyfile_fini(k);

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/err.h"
+#include "record/evidence.h"
 
 enum cast_stream { CAST_STDIN, CAST_STDOUT, CAST_STDERR, CAST_STREAM_COUNT };
 
@@ -31,6 +32,9 @@ struct cast_start {
 	uint64_t bulk_cap;	/* bytes of a stream kept; beyond it digest and the last 64 KiB.  0: no cap */
 	bool digest_only;	/* --no-record: streams are counted and hashed, never stored */
 	bool tty;		/* false: split streams, bulk_cap applies */
+	/* Sign it: copied to memory that no fork inherits.  `coral` has then a "session_id".  NULL:
+	 * the recording proves nothing. */
+	const struct evidence *evidence;
 };
 struct cast_writer *cast_create(const struct cast_start *s, struct err *e);
 
@@ -49,10 +53,11 @@ int64_t cast_flush_due(const struct cast_writer *w);
 int cast_resize(struct cast_writer *w, int64_t t, int cols, int rows, struct err *e);
 /* An event of coral's own: kind ("notice", "signal", "stdin_eof", "survivors" ...) and facts (borrowed). */
 int cast_event(struct cast_writer *w, int64_t t, const char *kind, const json_t *facts, struct err *e);
-/* The end record (borrowed): exit_code, signal, cause, byte counts ...; then fsync.  The stream
- * digests and counts are added by the writer. */
+/* The end record (borrowed): exit_code, signal, cause, byte counts ...; the seal; then fsync.  The
+ * stream digests and counts are added by the writer. */
 int cast_end(struct cast_writer *w, int64_t t, json_t *result, struct err *e);
-/* fdatasync when something is unsynced and the last was a second ago or more; cheap otherwise. */
+/* A mark and fdatasync when something is unsynced and the last was a second ago or more; cheap
+ * otherwise.  A disk too full for the mark is told by who has data for it. */
 int cast_sync(struct cast_writer *w, int64_t t, bool now, struct err *e);
 /* Bytes of the file that hold whole events: cast_flush() first, for what is carried. */
 uint64_t cast_offset(const struct cast_writer *w);
@@ -61,7 +66,7 @@ uint64_t cast_count(const struct cast_writer *w, enum cast_stream st);
 void cast_digest(const struct cast_writer *w, enum cast_stream st, char hex[65]);
 void cast_free(struct cast_writer *w); /* closes; the file stays, truncated when not ended */
 
-/* Reading.  Every file is hostile: lines over 1 MiB, deep JSON and wrong types are ERR_BAD_FILE
+/* Reading.  Marks and seals are not given out: record/verify.h is for them.  Every file is hostile: lines over 1 MiB, deep JSON and wrong types are ERR_BAD_FILE
  * that names the line; a cut last line is not an error but the end, truncated. */
 enum cast_kind { CAST_EV_OUTPUT, CAST_EV_INPUT, CAST_EV_RESIZE, CAST_EV_MARKER, CAST_EV_CORAL, CAST_EV_END, CAST_EV_OTHER };
 struct cast_event {

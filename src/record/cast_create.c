@@ -27,6 +27,8 @@ header_text(const struct cast_start *s)
 	    "{sI sI}", "real_ns", (json_int_t)s->real_ns, "mono_ns", (json_int_t)s->mono_ns);
 	json_object_set_new(coral, "version", json_integer(FORMAT));
 	json_object_set_new(coral, "clock", clock);
+	if (s->evidence)
+		json_object_set_new(coral, "evidence", evidence_json(s->evidence));
 	if (s->term)
 		env = json_pack("{ss}", "TERM", s->term);
 	if (s->title) {
@@ -60,7 +62,10 @@ write_header(struct cast_writer *w, const struct cast_start *s, struct err *e)
 	memcpy(w->out, text, n);
 	w->out_len = n;
 	cast_emit_line(w);
-	return cast_commit(w, false, e);
+	if (cast_commit(w, false, e) < 0)
+		return -1;
+	/* Who, where and what is signed before anything is done. */
+	return cast_put_mark(w, s->mono_ns, e);
 }
 
 struct cast_writer *
@@ -82,15 +87,15 @@ cast_create(const struct cast_start *s, struct err *e)
 		sha2_init(&w->sha[st]);
 	w->dirfd = fcntl(s->dirfd, F_DUPFD_CLOEXEC, 3);
 	snprintf(fresh, sizeof(fresh), "%s.new", w->name);
-	w->fd = openat(s->dirfd, fresh,
-	    O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+	w->fd = openat(
+	    s->dirfd, fresh, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (w->fd < 0) {
 		err_set(e, ERR_RECORDING, errno, "cannot create the recording %s", s->name);
 		cast_free(w);
 		return NULL;
 	}
 	/* It has its name once it has its header: no killed writer leaves one that is empty. */
-	if (write_header(w, s, e) == 0) {
+	if (cast_seal_init(w, s, e) == 0 && write_header(w, s, e) == 0) {
 		if (linkat(s->dirfd, fresh, s->dirfd, w->name, 0) == 0) {
 			unlinkat(s->dirfd, fresh, 0);
 			return w;
@@ -111,6 +116,7 @@ cast_free(struct cast_writer *w)
 	fd_close(&w->fd);
 	fd_close(&w->dirfd);
 	cast_out_free(w);
+	cast_seal_wipe(w);
 	for (int st = 0; st < CAST_STREAM_COUNT; st++) {
 		free(w->ring[st].data);
 		sha2_drop(&w->sha[st]);

@@ -83,6 +83,8 @@ put_end(struct cast_writer *w, int64_t t, json_t *result, struct err *e)
 int
 cast_end(struct cast_writer *w, int64_t t, json_t *result, struct err *e)
 {
+	int rc;
+
 	if (w->ended)
 		return err_set(e, ERR_INTERNAL, 0, "the recording has ended already");
 	if (put_rest(w, t, e) < 0 || put_end(w, t, result, e) < 0) {
@@ -90,6 +92,8 @@ cast_end(struct cast_writer *w, int64_t t, json_t *result, struct err *e)
 		return -1;
 	}
 	w->ended = true;
+	rc = cast_put_seal(w, t, e);
+	cast_seal_wipe(w);
 	cast_release(w);
-	return cast_sync(w, t, true, e);
+	return rc < 0 || cast_sync(w, t, true, e) < 0 ? -1 : 0;
 }

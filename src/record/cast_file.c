@@ -18,7 +18,9 @@
 
 _Static_assert(CAST_CHUNK *CAST_ESCAPE_GROW + FRAME < CAST_LINE_MAX, "a chunk fits a line");
 _Static_assert(CAST_FACTS_MAX * 2 + FRAME < OUT_MIN, "escaped twice, facts fit the buffer");
-_Static_assert(CAST_END_MAX * 2 + 4 * FRAME < CAST_RESERVE, "the end fits the reserve");
+_Static_assert(BASE64_OF(8 * CAST_LEAVES_MAX) + FRAME < OUT_MIN, "a mark fits the buffer");
+_Static_assert(CAST_END_MAX * 2 + BASE64_OF(8 * 2 * CAST_MARK_LINES) + 8 * FRAME < CAST_RESERVE,
+    "the end and the seal fit the reserve");
 
 int
 cast_out_alloc(struct cast_writer *w, size_t header_len)
@@ -139,6 +141,7 @@ write_out(struct cast_writer *w)
 int
 cast_commit(struct cast_writer *w, bool last, struct err *e)
 {
+	struct cast_tally before = w->seal.tally;
 	int sys;
 
 	if (w->out_len == 0)
@@ -154,8 +157,14 @@ cast_commit(struct cast_writer *w, bool last, struct err *e)
 		w->out_len = 0;
 		return cast_failed(w, errno, "making room in", e);
 	}
+	if (cast_seal_take(w) < 0) {
+		w->seal.tally = before;
+		w->out_len = 0;
+		return cast_failed(w, ENOMEM, "hashing what goes to", e);
+	}
 	if (write_out(w) < 0) {
 		sys = errno;
+		w->seal.tally = before;
 		cast_rollback(w, w->size);
 		return cast_failed(w, sys, "writing", e);
 	}

@@ -152,6 +152,20 @@ advance(struct cast_reader *r, int64_t t)
 		r->t = sum;
 }
 
+/* A mark, or the seal behind the end. */
+static bool
+is_evidence(struct cast_reader *r, const unsigned char *p, size_t n)
+{
+	enum cast_line_kind kind = cast_line_kind(p, n);
+
+	if (kind == CAST_LINE_MARK)
+		return !r->ended && !r->pending;
+	if (kind != CAST_LINE_SEAL || !r->ended || r->sealed)
+		return false;
+	r->sealed = true;
+	return true;
+}
+
 int
 cast_next(struct cast_reader *r, struct cast_event *ev, struct err *e)
 {
@@ -172,6 +186,8 @@ cast_next(struct cast_reader *r, struct cast_event *ev, struct err *e)
 			return rc;
 		rc = 0;
 		if (n == 0 || (r->v3 && *p == '#'))
+			continue;
+		if (r->coral && is_evidence(r, p, n))
 			continue;
 		if (r->ended && r->coral)
 			return cast_bad(r, "something follows the end record", e);

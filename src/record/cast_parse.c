@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/attr.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "record/cast_escape.h"
@@ -203,4 +204,34 @@ cast_parse_size(const unsigned char *p, size_t n, int *cols, int *rows)
 	    take_number(&p, end, rows) < 0)
 		return -1;
 	return p == end ? 0 : -1;
+}
+
+enum cast_line_kind
+cast_line_kind(const unsigned char *line, size_t n)
+{
+	static const struct {
+		const char *text;
+		enum cast_line_kind kind;
+	} kinds[] = {{"mark\\\":{", CAST_LINE_MARK}, {"seal\\\":{", CAST_LINE_SEAL},
+	    {"end\\\":{", CAST_LINE_END}};
+	static const char head[] = ",\"c\",\"{\\\"";
+	const unsigned char *p = line, *end = line + n;
+	size_t left;
+
+	if (n == 0 || *p++ != '[')
+		return CAST_LINE_OTHER;
+	while (p < end && ((*p >= '0' && *p <= '9') || *p == '.'))
+		p++;
+	left = (size_t)(end - p);
+	if (left < sizeof(head) - 1 || memcmp(p, head, sizeof(head) - 1) != 0)
+		return CAST_LINE_OTHER;
+	p += sizeof(head) - 1;
+	left -= sizeof(head) - 1;
+	for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+		size_t len = strlen(kinds[i].text);
+
+		if (left >= len && memcmp(p, kinds[i].text, len) == 0)
+			return kinds[i].kind;
+	}
+	return CAST_LINE_OTHER;
 }

@@ -15,6 +15,9 @@ struct cast_line {
 
 /* 0, or -1 and *why, a static string.  `line` without its newline; it is overwritten. */
 int cast_parse_line(unsigned char *line, size_t n, struct cast_line *out, const char **why);
+/* What a line of a recording of ours is, by its first bytes: coral writes these in one way only. */
+enum cast_line_kind { CAST_LINE_OTHER, CAST_LINE_MARK, CAST_LINE_SEAL, CAST_LINE_END };
+enum cast_line_kind cast_line_kind(const unsigned char *line, size_t n);
 /* "80x24", each within 0..65535. */
 int cast_parse_size(const unsigned char *p, size_t n, int *cols, int *rows);
 

@@ -10,9 +10,34 @@
 #define CAST_CHUNK (64 * 1024)	       /* bytes of a stream in one event, at most */
 #define CAST_FACTS_MAX (128 * 1024)    /* of an event of coral's own, as JSON text */
 #define CAST_END_MAX (24 * 1024)       /* of the end's, so that it fits the reserve */
-#define CAST_RESERVE (64 * 1024)       /* on disk, for the end */
+#define CAST_RESERVE (96 * 1024)       /* on disk, for the end and the seal */
 #define CAST_TAIL (64 * 1024)	       /* of a stream over its cap */
 #define CAST_FLUSH_NS (50 * 1000000LL) /* how long an unfinished sequence waits */
+
+/* A mark is due after so much. */
+#define CAST_MARK_LINES 1024
+#define CAST_MARK_BYTES (4 * 1024 * 1024)
+
+/* And never covers more than so many. */
+#define CAST_LEAVES_MAX 32768
+
+/* What is in the file.  Plain data: whoever takes lines back puts the old one back. */
+struct cast_tally {
+	uint64_t lines;
+	size_t leaves;	/* of the lines since the last mark, its own the first */
+	uint64_t bytes; /* of the same lines */
+};
+
+struct cast_seal {
+	struct evidence *key; /* a page of its own; NULL: nothing is signed */
+	char session_id[32];
+	struct cast_tally tally;
+	struct sha256 hash; /* of one thing after the other */
+	unsigned char chain[SHA256_SIZE];
+	unsigned char (*leaves)[SHA256_SIZE];
+	size_t room;
+	uint64_t marks;
+};
 
 /* One stream.  Plain data: cast_data() copies it to be able to take a call back. */
 struct cast_side {
@@ -55,6 +80,7 @@ struct cast_writer {
 	struct cast_ring ring[CAST_STREAM_COUNT];
 	uint64_t count[CAST_STREAM_COUNT];
 	struct sha256 sha[CAST_STREAM_COUNT];
+	struct cast_seal seal;
 };
 
 /* cast_file.c: the file under the writer. */
@@ -87,6 +113,18 @@ int cast_put_stream(struct cast_writer *w, enum cast_stream st, int64_t t, const
     size_t n, struct err *e);
 /* What is carried, as it is. */
 void cast_put_carry(struct cast_writer *w, enum cast_stream st, int64_t t);
+
+/* cast_seal.c: 0 or -1, also without evidence. */
+int cast_seal_init(struct cast_writer *w, const struct cast_start *s, struct err *e);
+void cast_seal_wipe(struct cast_writer *w);
+/* The lines in the buffer are about to be written. */
+int cast_seal_take(struct cast_writer *w);
+/* A mark, when there is something since the last one.  The buffer must be empty. */
+int cast_put_mark(struct cast_writer *w, int64_t t, struct err *e);
+/* The same, when it is due by volume. */
+int cast_mark_due(struct cast_writer *w, int64_t t, struct err *e);
+/* The last line. */
+int cast_put_seal(struct cast_writer *w, int64_t t, struct err *e);
 
 /* cast_bulk.c */
 int cast_bulk_data(struct cast_writer *w, enum cast_stream st, int64_t t, const unsigned char *p,

@@ -214,7 +214,7 @@ cast_seek(struct cast_reader *r, uint64_t offset, uint64_t line, int64_t t, stru
 	r->line = line ? line - 1 : 0;
 	r->t = t;
 	r->at_seek = true;
-	r->eof = r->cut = r->ended = false;
+	r->eof = r->cut = r->ended = r->sealed = false;
 	return 0;
 }
 

@@ -15,7 +15,7 @@ struct cast_reader {
 	uint64_t line;	 /* number of the line given out last */
 	int64_t t;
 	bool at_seek; /* t is the time of the line that comes */
-	bool eof, cut, ended;
+	bool eof, cut, ended, sealed;
 
 	json_t *header;
 	bool v3, coral;

@@ -136,13 +136,18 @@ cast_data(
     struct cast_writer *w, enum cast_stream st, int64_t t, const void *p, size_t n, struct err *e)
 {
 	struct cast_side before = w->side[st];
-	uint64_t size = w->size;
+	struct cast_tally tally;
+	uint64_t size;
 	int rc;
 
 	if (w->ended)
 		return ended(e);
 	if (n == 0)
 		return 0;
+	if (cast_mark_due(w, t, e) < 0)
+		return -1;
+	tally = w->seal.tally;
+	size = w->size;
 	if (w->digest_only)
 		rc = 0;
 	else if (w->tty || w->bulk_cap == 0)
@@ -152,6 +157,7 @@ cast_data(
 	if (rc < 0) {
 		w->side[st] = before;
 		w->out_len = 0;
+		w->seal.tally = tally;
 		if (w->size != size)
 			cast_rollback(w, size);
 		return -1;
@@ -236,7 +242,7 @@ cast_event(struct cast_writer *w, int64_t t, const char *kind, const json_t *fac
 {
 	if (w->ended)
 		return ended(e);
-	if (cast_put_facts(w, t, kind, facts, CAST_FACTS_MAX, e) < 0)
+	if (cast_mark_due(w, t, e) < 0 || cast_put_facts(w, t, kind, facts, CAST_FACTS_MAX, e) < 0)
 		return -1;
 	return cast_commit(w, false, e);
 }
@@ -282,6 +288,7 @@ cast_sync(struct cast_writer *w, int64_t t, bool now, struct err *e)
 {
 	if (!w->unsynced || (!now && t - w->synced_at < NS_PER_S))
 		return 0;
+	(void)cast_put_mark(w, t, NULL);
 	cast_out_trim(w);
 	w->synced_at = t;
 	return sync_all(w, e);

@@ -118,6 +118,7 @@ store_show(const char *state_dir, const char *id, struct err *e)
 	if (sessdir < 0)
 		return NULL;
 	j = look(sessdir, id, &p);
+	json_object_set_new(j, "sealed", json_boolean(p.sealed));
 	put_from(j, "header", NULL);
 	if (p.header)
 		json_object_set(j, "header", p.header);

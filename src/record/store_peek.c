@@ -81,25 +81,45 @@ end_of(unsigned char *line, size_t n)
 	return end;
 }
 
+/* The line that ends at p[n - 1], or NULL: it begins before p. */
+static unsigned char *
+line_before(unsigned char *p, size_t n)
+{
+	unsigned char *nl = n > 1 ? memrchr(p, '\n', n - 1) : NULL;
+
+	return nl ? nl + 1 : NULL;
+}
+
+/* The end, and the seal behind it; false: they begin before p. */
+static bool
+peek_last(unsigned char *p, size_t n, struct store_peek *peek)
+{
+	unsigned char *line = line_before(p, n);
+
+	if (line && cast_line_kind(line, (size_t)(p + n - line)) == CAST_LINE_SEAL) {
+		peek->sealed = true;
+		n = (size_t)(line - p);
+		line = line_before(p, n);
+	}
+	if (line)
+		peek->end = end_of(line, (size_t)(p + n - 1 - line));
+	return line;
+}
+
 /* The last line, when it is whole.  A header is not an end. */
 static void
 peek_end(int fd, struct buf *b, struct store_peek *p)
 {
 	for (size_t n = FIRST_TRY; n <= CAST_LINE_MAX; n *= 4) {
 		int64_t at = p->size > (int64_t)n ? p->size - (int64_t)n : 0;
-		unsigned char *head, *nl;
+		unsigned char *head;
 
 		if (read_at(fd, at, n, b) < 0 || b->len == 0)
 			return;
 		head = b->data + b->off;
 		if (head[b->len - 1] != '\n')
 			return;
-		nl = memrchr(head, '\n', b->len - 1);
-		if (nl) {
-			p->end = end_of(nl + 1, (size_t)(head + b->len - 1 - (nl + 1)));
-			return;
-		}
-		if (at == 0)
+		if (peek_last(head, b->len, p) || at == 0)
 			return;
 	}
 }

@@ -20,9 +20,10 @@ bool store_is_live(int sessdir);
 /* What the first and the last line of a recording say. */
 struct store_peek {
 	json_t *header, *end; /* NULL when missing */
-	int64_t size;	      /* -1: it cannot be read */
-	bool absent;	      /* there is no file: the recording has not begun */
-	char why[256];	      /* "" or why the file is damaged */
+	bool sealed;   /* there is a seal behind the end: whether it is true is not looked at */
+	int64_t size;  /* -1: it cannot be read */
+	bool absent;   /* there is no file: the recording has not begun */
+	char why[256]; /* "" or why the file is damaged */
 };
 void store_peek(int sessdir, const char *id, struct store_peek *p);
 void store_peek_fini(struct store_peek *p);

@@ -14,7 +14,8 @@
 #include "transport/request.h"
 
 struct keeper_start {
-	int stream; /* to the client, by way of its transport; owned */
+	int stream;   /* to the client, by way of its transport; owned */
+	int evidence; /* a struct evidence comes out of it: what to sign the recording with; owned */
 	char id[STORE_ID_LEN + 1];
 	const struct conf *conf;
 	const struct policy *policy;

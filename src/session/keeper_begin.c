@@ -72,6 +72,20 @@ make_plan(struct keeper *k, struct err *e)
 	return 0;
 }
 
+/* The broker made it while we looked for the target. */
+static int
+take_evidence(struct keeper *k, struct evidence *ev, struct err *e)
+{
+	int from = k->start->evidence;
+	bool got = fd_read_full(from, ev, sizeof(*ev)) == sizeof(*ev);
+
+	close(from);
+	if (got)
+		return 0;
+	err_set(e, ERR_RECORDING, 0, "cannot sign a recording");
+	return err_why(e, "the agent gave no key for it");
+}
+
 static int
 open_record(struct keeper *k, struct err *e)
 {
@@ -79,10 +93,15 @@ open_record(struct keeper *k, struct err *e)
 	const char *const *argv = enter_plan_argv(k->plan);
 	char name[STORE_ID_LEN + 8], title[512];
 	struct cast_start cs;
+	struct evidence ev;
 
-	k->store_dir = store_create(k->start->conf->state_dir, k->start->id, &k->store_lock, e);
-	if (k->store_dir < 0)
+	if (take_evidence(k, &ev, e) < 0)
 		return -1;
+	k->store_dir = store_create(k->start->conf->state_dir, k->start->id, &k->store_lock, e);
+	if (k->store_dir < 0) {
+		explicit_bzero(&ev, sizeof(ev));
+		return -1;
+	}
 	snprintf(name, sizeof name, "%s.cast", k->start->id);
 	snprintf(title, sizeof title, "coral %s %s", request_verb_name(r->verb), k->target.service);
 	cs = (struct cast_start){.dirfd = k->store_dir,
@@ -96,8 +115,10 @@ open_record(struct keeper *k, struct err *e)
 	    .term = r->tty && r->term[0] ? r->term : NULL,
 	    .bulk_cap = k->rules.bulk_cap,
 	    .digest_only = !k->rules.record_output,
-	    .tty = r->tty};
+	    .tty = r->tty,
+	    .evidence = &ev};
 	k->cast = cast_create(&cs, e);
+	explicit_bzero(&ev, sizeof(ev));
 	json_decref(cs.coral);
 	return k->cast ? 0 : -1;
 }

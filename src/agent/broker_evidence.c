@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
+#include "agent/broker_int.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "record/evidence.h"
+#include "record/keys.h"
+
+int
+broker_evidence_load(struct broker *b, struct err *e)
+{
+	return keys_agent_load(b->conf->state_dir, &b->evidence_key, e);
+}
+
+/* Without it the keeper says so, and does not begin. */
+void
+broker_evidence_give(const struct broker *b, const char *id, int to)
+{
+	struct evidence ev;
+
+	if (evidence_issue(&ev, &b->evidence_key, id, clock_real()) < 0)
+		log_err("cannot make a key for the recording of session %s", id);
+	else
+		fd_write_all(to, &ev, sizeof ev); /* EPIPE: it was no session, and is gone */
+	explicit_bzero(&ev, sizeof ev);
+}

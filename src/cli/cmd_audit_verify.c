@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <fts.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/attr.h"
+#include "base/conf.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "cli/cmds.h"
+#include "cli/replay.h"
+#include "cli/verdict.h"
+#include "record/keys.h"
+#include "record/store.h"
+#include "record/verify.h"
+
+/* STATE_DIR/sessions/ID/ID.cast is three down. */
+#define DEPTH_MAX 4
+
+struct job {
+	const struct args *args;
+	struct keys_list keys;
+	json_t *rows; /* NULL: text */
+	bool list;    /* print rows as an array */
+	size_t seen;
+	int status;
+};
+
+/* 1 outweighs 3 outweighs 0. */
+static void
+count_status(struct job *j, int status)
+{
+	if (status == VERDICT_BAD || j->status == VERDICT_GOOD)
+		j->status = status;
+}
+
+static void
+failed(struct job *j, const struct err *e)
+{
+	err_print(STDERR_FILENO, e);
+	count_status(j, VERDICT_BAD);
+}
+
+/* `id`: how the session's id must begin, or NULL. */
+static void
+check(struct job *j, int fd, const char *name, const char *id)
+{
+	struct verify_result r;
+	struct verdict v;
+	struct err e = {0};
+
+	j->seen++;
+	if (verify_fd(fd, name, &r, &e) < 0) {
+		failed(j, &e);
+		return;
+	}
+	verdict_of(&v, &r, &j->keys, name, id);
+	count_status(j, v.status);
+	if (j->rows)
+		json_array_append_new(j->rows, verdict_json(&v));
+	else
+		verdict_print(&v, stdout);
+}
+
+/* The id that the name of a file in the store promises, or NULL. */
+static const char *
+promised(const char *path, char id[STORE_ID_LEN + 1])
+{
+	const char *base = strrchr(path, '/');
+
+	base = base ? base + 1 : path;
+	if (strlen(base) != STORE_ID_LEN + 5 || strcmp(base + STORE_ID_LEN, ".cast") != 0)
+		return NULL;
+	str_copy(id, base, STORE_ID_LEN + 1);
+	return store_id_valid(id) ? id : NULL;
+}
+
+static void
+check_file(struct job *j, const char *path)
+{
+	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	char shown[512], id[STORE_ID_LEN + 1];
+	struct err e = {0};
+
+	str_vis(shown, sizeof(shown), path);
+	if (fd < 0) {
+		err_set(&e, ERR_IO, errno, "cannot open the recording %s", shown);
+		failed(j, &e);
+		return;
+	}
+	check(j, fd, shown, promised(path, id));
+}
+
+static int
+by_name(const FTSENT **a, const FTSENT **b)
+{
+	return strcmp((*a)->fts_name, (*b)->fts_name);
+}
+
+static bool
+is_recording(const FTSENT *at)
+{
+	return at->fts_info == FTS_F && at->fts_namelen > 5 &&
+	       strcmp(at->fts_name + at->fts_namelen - 5, ".cast") == 0;
+}
+
+static void
+check_dir(struct job *j, const char *path)
+{
+	auto_free char *copy = strdup(path);
+	char *const top[] = {copy, NULL};
+	FTS *fts = copy ? fts_open(top, FTS_PHYSICAL | FTS_NOCHDIR, by_name) : NULL;
+	size_t before = j->seen;
+	struct err e = {0};
+	FTSENT *at;
+
+	while (fts && (at = fts_read(fts))) {
+		if (at->fts_info == FTS_D && at->fts_level >= DEPTH_MAX)
+			fts_set(fts, at, FTS_SKIP);
+		if (at->fts_info == FTS_DNR) {
+			err_set(&e, ERR_IO, at->fts_errno, "cannot read the directory %s",
+			    at->fts_path);
+			failed(j, &e);
+			before = SIZE_MAX;
+		}
+		if (is_recording(at))
+			check_file(j, at->fts_path);
+	}
+	if (fts)
+		fts_close(fts);
+	if (j->seen != before)
+		return;
+	err_set(&e, ERR_NO_SESSION, 0, "there is nothing to verify in %s", path);
+	err_why(&e, "it holds no .cast file");
+	err_hint(&e, "name STATE_DIR/sessions, or a recording");
+	failed(j, &e);
+}
+
+static void
+check_session(struct job *j, const char *spec)
+{
+	char name[300], id[STORE_ID_LEN + 1];
+	struct err e = {0};
+	auto_close int fd = replay_source(j->args, spec, name, sizeof(name), &e);
+
+	if (fd < 0) {
+		failed(j, &e);
+		return;
+	}
+	str_copy(id, spec, sizeof(id));
+	for (char *p = id; *p; p++)
+		if (*p >= 'A' && *p <= 'Z')
+			*p = (char)(*p - 'A' + 'a');
+	check(j, fd, name, id);
+}
+
+static void
+check_one(struct job *j, const char *spec)
+{
+	size_t n = strlen(spec);
+	struct stat st;
+
+	if (strcmp(spec, "-") == 0)
+		check(j, STDIN_FILENO, "(standard input)", NULL);
+	else if (stat(spec, &st) == 0 && S_ISDIR(st.st_mode)) {
+		j->list = true;
+		check_dir(j, spec);
+	} else if (strchr(spec, '/') || (n > 5 && strcmp(spec + n - 5, ".cast") == 0) ||
+		   access(spec, F_OK) == 0)
+		check_file(j, spec);
+	else
+		check_session(j, spec);
+}
+
+/* Those that are named, else the agent's own. */
+static int
+take_keys(struct job *j, struct err *e)
+{
+	const char *const *named = args_list(j->args, "key");
+	struct conf conf;
+
+	if (!named[0])
+		return cmd_settings(&conf, e) < 0 ? -1 : keys_known(conf.state_dir, &j->keys, e);
+	for (; *named; named++)
+		if (keys_take(&j->keys, *named, e) < 0)
+			return -1;
+	return 0;
+}
+
+static int
+run(const struct cmd *c, const struct args *a, int argc, char **argv, int dashdash)
+{
+	struct job j = {.args = a, .list = argc > 1};
+	struct err e;
+	bool as_json;
+
+	(void)dashdash;
+	if (cmd_format(a, &as_json, &e) < 0 || (argc < 1 && cmd_bad_words(c, argc, argv, &e) < 0) ||
+	    take_keys(&j, &e) < 0) {
+		keys_fini(&j.keys);
+		return cmd_fail(&e);
+	}
+	j.rows = as_json ? json_array() : NULL;
+	for (int i = 0; i < argc; i++)
+		check_one(&j, argv[i]);
+	if (as_json && (j.list || json_array_size(j.rows) > 0))
+		cmd_print_json(j.list ? j.rows : json_array_get(j.rows, 0));
+	json_decref(j.rows);
+	keys_fini(&j.keys);
+	return j.status;
+}
+
+static const struct opt opts[] = {
+    {"key", 0, OPT_LIST, "FILE|TEXT",
+	"a public key to trust, in place of those of the agent on this machine", COMP_FILE, NULL},
+    {"output", 'o', OPT_STR, "table|json", "how to print", COMP_WORDS, "table json"},
+    CMD_AGENT_OPTS,
+    {NULL, 0, OPT_FLAG, NULL, NULL, COMP_NONE, NULL},
+};
+
+const struct cmd cmd_audit_verify = {
+    .name = "audit verify",
+    .usage = "[flags] FILE|ID|DIR|-...",
+    .summary = "say whether recordings are authentic, and whether they are complete",
+    .examples = "coral audit verify 01jd0\ta session of this agent\n"
+		"coral audit verify --key agent.pub ./demo.cast\ta file from elsewhere\n"
+		"coral audit verify /var/lib/coral/sessions\tall of them\n"
+		"ssh host cat demo.cast | coral audit verify --key agent.pub -\tfrom a pipe\n",
+    .opts = opts,
+    .words = COMP_SESSION,
+    .run = run,
+};

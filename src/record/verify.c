@@ -13,6 +13,7 @@
 #include "record/verify_int.h"
 
 #define READ_SIZE (256 * 1024)
+#define WRONG_END "it is not how a recording ends"
 
 static int
 begin_chain(struct verify *v, const unsigned char leaf[SHA256_SIZE])
@@ -117,9 +118,27 @@ take_mark(struct verify *v, const unsigned char *line, size_t n, bool seal)
 	v->r->good_bytes = v->offset + n;
 	v->r->good_ns = mark.m.real_ns;
 	sha2_update(&v->chain, mark.m.chain, SHA256_SIZE);
-	return seal && v->after_end
-		   ? verify_bad(v, v->after_end, VERIFY_FOREIGN, "it follows the end record")
-		   : 0;
+	return seal && v->wrong_end ? verify_bad(v, v->wrong_end, VERIFY_FOREIGN, WRONG_END) : 0;
+}
+
+/* One string to its end: no line was run into it. */
+static bool
+is_whole(const unsigned char *p, size_t n)
+{
+	const unsigned char *end = p + n, *at = memmem(p, n, ",\"c\",\"", 6);
+
+	for (at = at ? at + 6 : end; at < end && *at != '"'; at++)
+		at += *at == '\\';
+	return end - at == 3 && memcmp(at, "\"]\n", 3) == 0;
+}
+
+/* The end record, and the seal behind it, are the last lines. */
+static bool
+ends_wrongly(const struct verify *v, enum cast_line_kind kind, const unsigned char *p, size_t n)
+{
+	if (v->r->ended)
+		return !v->sealed;
+	return kind == CAST_LINE_END && !is_whole(p, n);
 }
 
 static int
@@ -145,10 +164,13 @@ take_line(struct verify *v, const unsigned char *p, size_t n)
 		return verify_bad(
 		    v, v->line, VERIFY_FOREIGN, "no mark is followed by so many lines");
 	}
-	if (v->r->ended && !v->has_evidence)
-		return verify_bad(v, v->line, VERIFY_FOREIGN, "it follows the end record");
-	if (v->r->ended && !v->sealed && !v->after_end)
-		v->after_end = v->line;
+	if (ends_wrongly(v, kind, p, n)) {
+		if (!v->has_evidence)
+			return verify_bad(v, v->line, VERIFY_FOREIGN, WRONG_END);
+		/* The next mark knows better what was done. */
+		if (!v->wrong_end)
+			v->wrong_end = v->line;
+	}
 	v->r->ended |= kind == CAST_LINE_END;
 	sha2_update(&v->chain, leaf, sizeof(leaf));
 	return 0;
@@ -167,8 +189,8 @@ finish(struct verify *v, bool cut)
 		return verify_bad(v, v->line, VERIFY_FOREIGN, "it follows the seal");
 	if (v->has_evidence && r->marks == 0)
 		return verify_bad(v, 1, VERIFY_FOREIGN, "it is not the mark that must stand here");
-	if (v->after_end)
-		return verify_bad(v, v->after_end, VERIFY_FOREIGN, "it follows the end record");
+	if (v->wrong_end)
+		return verify_bad(v, v->wrong_end, VERIFY_FOREIGN, WRONG_END);
 	r->state = !v->has_evidence ? VERIFY_UNSIGNED : v->sealed ? VERIFY_SEALED : VERIFY_OPEN;
 	return 0;
 }

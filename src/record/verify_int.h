@@ -19,7 +19,7 @@ struct verify {
 	uint64_t next;			  /* the mark that must come */
 	uint64_t line, offset;		  /* of the line in hand; from 0, as everywhere here */
 	uint64_t mark_line;		  /* of the last true mark */
-	uint64_t after_end;		  /* the line behind the end record, no seal; 0: none */
+	uint64_t wrong_end; /* a line at the end, neither its record nor the seal; 0: none */
 	/* Of the lines since: at LINE % CAST_LEAVES_MAX. */
 	unsigned char (*leaves)[VERIFY_LEAF];
 	uint64_t *offsets;

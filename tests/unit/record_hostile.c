@@ -180,7 +180,7 @@ test_follow(void)
 	    "an event as it comes, exact");
 	offset = ev.offset;
 	line = ev.line;
-	is_int(line, 2, "its line is the one that tells of it");
+	is_int(line, 3, "its line is the one that tells of it");
 	is_int(cast_next(r, &ev, &e), 0, "and no more");
 	ok(cast_truncated(r), "so far it has no end");
 	cast_end(w, REC_T0, NULL, &e);

@@ -36,15 +36,28 @@ rec_cleanup(void)
 		nftw(rec_dir, rec_remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+#define REC_ID "01jd0z5s8w7k3mtq4v9x2c6b1n"
+static struct keyfile rec_agent;
+static struct evidence rec_evidence;
+
 static void
 rec_setup(void)
 {
+	char key[80];
+
 	snprintf(rec_dir, sizeof(rec_dir), "/tmp/coral-record.XXXXXX");
 	if (!mkdtemp(rec_dir) ||
 	    (rec_dirfd = open(rec_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0) {
 		printf("Bail out! no directory: %s\n", strerror(errno));
 		exit(1);
 	}
+	snprintf(key, sizeof(key), "%s/agent_key", rec_dir);
+	if (keyfile_load(&rec_agent, key, "key", NULL) < 0 ||
+	    evidence_issue(&rec_evidence, &rec_agent, REC_ID, 1700000000 * NS_PER_S) < 0) {
+		printf("Bail out! no key\n");
+		exit(1);
+	}
+	unlink(key);
 	rec_owner = getpid();
 	atexit(rec_cleanup);
 }
@@ -65,7 +78,7 @@ static __attribute__((unused)) struct cast_writer *
 rec_create(const char *name, bool tty, uint64_t bulk_cap)
 {
 	struct err e = {0};
-	json_t *coral = json_pack("{ss}", "session_id", name);
+	json_t *coral = json_pack("{ss}", "session_id", REC_ID);
 	struct cast_start s = {.dirfd = rec_dirfd,
 	    .name = name,
 	    .cols = 80,
@@ -76,7 +89,8 @@ rec_create(const char *name, bool tty, uint64_t bulk_cap)
 	    .title = "a test",
 	    .term = "xterm",
 	    .bulk_cap = bulk_cap,
-	    .tty = tty};
+	    .tty = tty,
+	    .evidence = &rec_evidence};
 	struct cast_writer *w = cast_create(&s, &e);
 
 	json_decref(coral);

@@ -74,21 +74,21 @@ def test_a_shell_that_was_left(agent, box):
     """Live, left and ended: never complete before its end, authentic all the time."""
     argv = agent.coral.argv("shell", "--pid", box.pid)
     with Pty(argv, agent.coral.env()) as term:
-        term.type("echo mar''ked\n")
+        term.send("echo mar''ked\r")
         term.expect("marked")
         path = agent.coral.newest_cast()
         wait_for("a mark", lambda: marks(path) > 1)
         code, ours = both(agent.coral, path)
         assert code == 3 and ours["authentic"] and not ours["complete"]
-        term.type("\n~d")
+        term.send("\r~d")
         term.wait()
-    assert agent.coral.live()[0]["id"] == path.stem
+    wait_for("it to be left", lambda: agent.coral.sessions()[0]["state"] == "detached")
     code, ours = both(agent.coral, path)
     assert code == 3 and ours["authentic"]
     done = agent.coral.run("audit verify", path.stem)
     assert done.code == 3 and "no seal: it was cut, or the session goes on" in done.text
     agent.coral.run("kill", path.stem)
-    wait_for("the end", lambda: not agent.coral.live())
+    wait_for("the end", lambda: agent.coral.sessions()[0]["state"] == "ended")
     assert both(agent.coral, path)[0] == 0
     assert Cast(path).own("detached")
 

@@ -3,9 +3,9 @@
 """coral beside its peers, measured in one run and interleaved: `make bench`.
 
 Latency of one exec (whole process), echo through a terminal, coming back to a held session and
-holding it, bulk each way, finding a target among 10,000 processes.  Medians, and the ratio to a
-named peer: ratios within a tenth of each other are equal.  CORAL_BENCH_N sets the rounds (default
-40).  Ends what it started."""
+holding it, bulk each way, finding a target among 10,000 processes, verifying a recording of 10 GiB
+(CORAL_BENCH_VERIFY_GIB).  Medians, and the ratio to a named peer: ratios within a tenth of each
+other are equal.  CORAL_BENCH_N sets the rounds (default 40).  Ends what it started."""
 import contextlib
 import os
 import pathlib
@@ -24,11 +24,12 @@ import lasting
 from house.containers import Docker, Runc
 from house.coral import Agent, Key, free_port
 from house.term import Pty
-from house.util import LIB, run, stop, unmount_below, wait_for
+from house.util import CORAL, LIB, run, stop, unmount_below, wait_for
 
 BIN = pathlib.Path(os.environ.get("CORAL_BENCH_BIN", TOP / "build/release/bench"))
 ROUNDS = int(os.environ.get("CORAL_BENCH_N", "40"))
 BULK = 256 << 20
+VERIFY_GIB = int(os.environ.get("CORAL_BENCH_VERIFY_GIB", "10"))
 
 
 class Sshd:
@@ -246,6 +247,25 @@ def bench_find(base):
                "the same, and every cgroup file": got["cgroup"]}, "the floor: what holds the names")
 
 
+def bench_verify(base):
+    """A large recording, verified and only hashed; both from the page cache, as far as it holds it."""
+    top = base / "verify"
+    for gib, piece in ((VERIFY_GIB, 4096), (1, 65536), (1, 256)):
+        top.mkdir()
+        run([BIN / "big_cast", top, gib << 10, piece], timeout=1800)
+        rates = {}
+        for what, argv in (("sha256sum", ["sha256sum"]),
+                           ("coral audit verify (floor 0.7)",
+                            [CORAL, "audit", "verify", "--key", top / "key.pub"])):
+            start = time.monotonic()
+            run([*argv, top / "big.cast"], timeout=1800)
+            size = (top / "big.cast").stat().st_size
+            rates[what] = size / 1e6 / (time.monotonic() - start)
+        table(f"Verifying a recording of {gib} GiB, events of {piece} bytes", "MB/s", rates,
+              "sha256sum", smaller=False)
+        shutil.rmtree(top)
+
+
 def main():
     base = pathlib.Path(tempfile.mkdtemp(prefix="coralbench-"))
     roots = {"full": base / "full", "busybox": base / "full"}
@@ -267,6 +287,7 @@ def main():
         lasting.main_of(base, box, agent, sshd, by_tcp(agent, sshd), ROUNDS, table)
         bench_bulk(base, box, agent, sshd)
         bench_find(base)
+        bench_verify(base)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "base/ed25.h"
 
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -31,11 +34,28 @@ ed25_make(unsigned char seed[ED25_SEED], unsigned char public[ED25_PUBLIC])
 	return ed25_public(seed, public);
 }
 
-int
-ed25_sign(
-    const unsigned char seed[ED25_SEED], const void *p, size_t n, unsigned char out[ED25_SIGNATURE])
+static EVP_PKEY *
+take_pair(const unsigned char *seed, const unsigned char *public)
 {
-	EVP_PKEY *key = take_seed(seed);
+	OSSL_PARAM parts[] = {OSSL_PARAM_construct_octet_string(
+				  OSSL_PKEY_PARAM_PRIV_KEY, (void *)(uintptr_t)seed, ED25_SEED),
+	    OSSL_PARAM_construct_octet_string(
+		OSSL_PKEY_PARAM_PUB_KEY, (void *)(uintptr_t) public, ED25_PUBLIC),
+	    OSSL_PARAM_construct_end()};
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_id(EVP_PKEY_ED25519, NULL);
+	EVP_PKEY *key = NULL;
+
+	if (ctx && EVP_PKEY_fromdata_init(ctx) == 1)
+		EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_KEYPAIR, parts);
+	EVP_PKEY_CTX_free(ctx);
+	return key;
+}
+
+int
+ed25_sign(const unsigned char seed[ED25_SEED], const unsigned char public[ED25_PUBLIC],
+    const void *p, size_t n, unsigned char out[ED25_SIGNATURE])
+{
+	EVP_PKEY *key = take_pair(seed, public);
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	size_t len = ED25_SIGNATURE;
 	int rc = -1;

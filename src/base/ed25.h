@@ -12,8 +12,10 @@
 /* A fresh secret and its public key. */
 int ed25_make(unsigned char seed[ED25_SEED], unsigned char public[ED25_PUBLIC]);
 int ed25_public(const unsigned char seed[ED25_SEED], unsigned char public[ED25_PUBLIC]);
-int ed25_sign(const unsigned char seed[ED25_SEED], const void *p, size_t n,
-    unsigned char out[ED25_SIGNATURE]);
+/* `public` must be the seed's own: it is not derived again, which takes as long as to sign, and a
+ * signature with another's would give the secret away. */
+int ed25_sign(const unsigned char seed[ED25_SEED], const unsigned char public[ED25_PUBLIC],
+    const void *p, size_t n, unsigned char out[ED25_SIGNATURE]);
 int ed25_verify(const unsigned char public[ED25_PUBLIC], const void *p, size_t n,
     const unsigned char sig[ED25_SIGNATURE]);
 

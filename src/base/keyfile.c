@@ -51,7 +51,7 @@ keyfile_fini(struct keyfile *k)
 int
 keyfile_sign(const struct keyfile *k, const void *p, size_t n, unsigned char out[ED25_SIGNATURE])
 {
-	return ed25_sign(k->secret->seed, p, n, out);
+	return ed25_sign(k->secret->seed, k->public, p, n, out);
 }
 
 static int

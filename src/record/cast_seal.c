@@ -165,7 +165,8 @@ put_signature(struct cast_writer *w, struct evidence_mark *m)
 
 	sha2_update(&seal->hash, w->out, w->out_len);
 	if (sha2_next(&seal->hash, m->line) < 0 ||
-	    ed25_sign(seal->key->seed, text, evidence_mark_text(text, m), sig) < 0)
+	    ed25_sign(seal->key->seed, seal->key->session_key, text, evidence_mark_text(text, m),
+		sig) < 0)
 		return -1;
 	w->out_len += str_base64((char *)w->out + w->out_len, sig, sizeof(sig));
 	w->out_len += (size_t)snprintf((char *)w->out + w->out_len, 8, "\\\"}}\"]");

@@ -43,7 +43,7 @@ look(const uint8_t *p, size_t n)
 static void
 sign(uint8_t *line, size_t n, const char *id)
 {
-	unsigned char seed[ED25_SEED], sig[ED25_SIGNATURE];
+	unsigned char seed[ED25_SEED], public[ED25_PUBLIC], sig[ED25_SIGNATURE];
 	char text[EVIDENCE_TEXT_MAX], b64[4 * (ED25_SIGNATURE / 3 + 1) + 1];
 	struct verify_mark m;
 	struct sha256 h;
@@ -56,7 +56,8 @@ sign(uint8_t *line, size_t n, const char *id)
 	sha2_update(&h, line, m.signed_len);
 	sha2_final(&h, m.m.line);
 	m.m.session_id = id;
-	if (ed25_sign(seed, text, evidence_mark_text(text, &m.m), sig) < 0)
+	if (ed25_public(seed, public) < 0 ||
+	    ed25_sign(seed, public, text, evidence_mark_text(text, &m.m), sig) < 0)
 		abort();
 	memcpy(line + m.signed_len, b64, str_base64(b64, sig, sizeof(sig)));
 	if (n != m.signed_len + strlen(b64) + BEHIND)

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <sys/mount.h>
 
+#include "record/verify.h"
+
 /* A file system of our own that is soon full; ours alone, so nothing is left behind. */
 static void
 mount_small(const char *size)
@@ -39,6 +41,18 @@ fill_up(void)
 	while (write(fd, block, sizeof(block)) > 0)
 		;
 	close(fd);
+}
+
+/* With its seal, and nothing in it that was taken back. */
+static void
+is_sealed(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct verify_result r = {.state = VERIFY_BAD};
+
+	verify_fd(fd, path, &r, NULL);
+	close(fd);
+	ok(r.state == VERIFY_SEALED, "authentic and complete: %s", r.why);
 }
 
 static void
@@ -87,6 +101,7 @@ test_full(const char *what, size_t piece)
 		   json_object_get(json_object_get(s.end, "streams"), "stdout"), "sha256")),
 	    before, "with their digest");
 	rec_forget(&s);
+	is_sealed(rec_path("full.cast"));
 	unmount_small();
 }
 
@@ -116,6 +131,7 @@ test_recovers(void)
 	    "and the file reads well");
 	rec_forget(&s);
 	cast_free(w);
+	is_sealed(rec_path("full.cast"));
 	unmount_small();
 }
 
@@ -149,6 +165,7 @@ test_bulk(void)
 		   s.stream[CAST_STDERR].len,
 	    sizeof(block), "with the number of bytes");
 	rec_forget(&s);
+	is_sealed(rec_path("full.cast"));
 	unmount_small();
 }
 

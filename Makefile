@@ -10,7 +10,7 @@ BUILD ?= build/$(if $(filter 1,$(DEV)),dev,release)
 Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(2)')
 
-ROOMS := base pty target transport record session agent cli
+ROOMS := base pty target transport record audit session agent cli
 SRCS := $(foreach r,$(ROOMS),$(sort $(wildcard src/$(r)/*.c)))
 OBJS := $(SRCS:src/%.c=$(BUILD)/%.o)
 LIB := $(BUILD)/libcoral.a

@@ -8,10 +8,10 @@ bad=0
 allowed() { # FROM -> the rooms it may include, itself included
 	case $1 in
 	base) echo base ;;
-	pty | target | transport | record) echo "base $1" ;;
-	session) echo "base pty target transport record session" ;;
-	agent) echo "base pty target transport record session agent" ;;
-	cli) echo "base pty target transport record session agent cli" ;;
+	pty | target | transport | record | audit) echo "base $1" ;;
+	session) echo "base pty target transport record audit session" ;;
+	agent) echo "base pty target transport record audit session agent" ;;
+	cli) echo "base pty target transport record audit session agent cli" ;;
 	*) echo "$1" ;;
 	esac
 }

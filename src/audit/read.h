@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CORAL_AUDIT_READ_H
+#define CORAL_AUDIT_READ_H
+
+/*
+ * The records of a log in order, from the oldest file on, and whether their
+ * chain holds.  Constant memory; every file is hostile.
+ */
+#include <jansson.h>
+#include <stdint.h>
+#include "audit/record.h"
+
+struct audit_entry {
+	const char *text; /* the line, without its newline; not terminated */
+	size_t len;
+	const char *file; /* its name in the directory */
+	uint64_t line;
+	bool good; /* its hash is right, and it follows the one before */
+	char hash[AUDIT_HASH_SIZE];
+};
+
+struct audit_reader;
+/* DIR as of now; audit_next() sees what is appended later. */
+struct audit_reader *audit_read_open(const char *dir, struct err *e);
+/* 1 a line, 0 the end for now, -1 error.  `x` is borrowed until the next call.  A last line without
+ * its newline is none yet. */
+int audit_next(struct audit_reader *r, struct audit_entry *x, struct err *e);
+void audit_read_close(struct audit_reader *r); /* accepts NULL */
+
+/* Of what was read so far. */
+struct audit_verdict {
+	uint64_t files, records, bad;
+	bool begins; /* the first record is the first of its log */
+	bool torn;   /* bytes without a newline at the end */
+	char head[AUDIT_HASH_SIZE];
+	/* of the first that is bad */
+	char bad_file[40], why[96];
+	uint64_t bad_line;
+};
+void audit_verdict(const struct audit_reader *r, struct audit_verdict *v);
+
+#endif

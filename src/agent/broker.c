@@ -199,6 +199,7 @@ broker_init(struct broker *b, const struct conf *c, struct err *e)
 	    .unix_sock = -1,
 	    .tcp_sock = -1,
 	    .signal_fd = -1,
+	    .audit = {.pidfd = -1, .listener = -1},
 	    .group = (gid_t)-1};
 	prctl(PR_SET_DUMPABLE, 0);
 	raise_files();
@@ -247,9 +248,12 @@ broker_serve(const struct conf *c, struct err *e)
 	    (c->listen[0] && check_keys(&b, e) < 0) || take_lock(&b, e) < 0)
 		return -1;
 	b.group = broker_coral_group();
+	if (broker_audit_start(&b, e) < 0)
+		return -1;
 	broker_work_adopt(&b);
 	if (broker_listen_unix(&b, e) < 0 || (c->listen[0] && broker_listen_tcp(&b, e) < 0)) {
 		broker_unlisten(&b);
+		broker_audit_stop(&b);
 		return -1;
 	}
 	broker_work_scout(&b);
@@ -260,6 +264,7 @@ broker_serve(const struct conf *c, struct err *e)
 	/* Elsewhere they go on without us, and the next agent needs the lock now. */
 	if (is_containers_first())
 		let_keepers_finish(&b);
+	broker_audit_stop(&b);
 	broker_fini(&b);
 	return 0;
 }

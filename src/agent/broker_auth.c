@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/broker_int.h"
 #include "base/log.h"
+#include "base/sha256.h"
 #include "base/str.h"
 #include "transport/userauth.h"
 
@@ -82,6 +84,21 @@ lookup_key(struct conn *c, const struct offered *key, struct policy_who *who)
 	return found;
 }
 
+/* "ssh-ed25519 SHA256:...", as ssh-keygen -l shows it, for the audit log. */
+static void
+remember_refused(struct conn *c, const struct offered *key)
+{
+	unsigned char raw[SHA256_SIZE];
+	char text[48];
+	struct sha256 h;
+
+	sha2_init(&h);
+	sha2_update(&h, key->blob, key->len);
+	sha2_final(&h, raw);
+	text[str_base64(text, raw, sizeof raw) - 1] = '\0'; /* without its padding */
+	snprintf(c->refused, sizeof c->refused, "%.40s SHA256:%s", key->type, text);
+}
+
 /* Every key that is not allowed is a try, as with sshd(8): nobody tries out a list of them. */
 static int
 refuse(struct conn *c)
@@ -101,7 +118,10 @@ broker_auth_key(struct conn *c, struct rd *r)
 
 	if (read_key(r, &key) < 0)
 		return -1;
-	return lookup_key(c, &key, &who) ? broker_reply(c, PM_YES, NULL, 0) : refuse(c);
+	if (lookup_key(c, &key, &who))
+		return broker_reply(c, PM_YES, NULL, 0);
+	remember_refused(c, &key);
+	return refuse(c);
 }
 
 /* Of this connection, by a listed key, and good: in that order, so that libcrypto meets no key
@@ -159,8 +179,10 @@ broker_auth_verify(struct conn *c, struct rd *r)
 
 	if (!sig)
 		return -1;
-	if (!proven(c, sig, n, r))
+	if (!proven(c, sig, n, r)) {
+		str_copy(c->refused, "by a signature that proves no listed key", sizeof c->refused);
 		return refuse(c);
+	}
 	if (broker_limits_enter(c->b, &c->who, &c->over) < 0) {
 		broker_conn_end(c, "its user has too many");
 		return 0;

@@ -52,6 +52,7 @@ struct conn {
 	struct loop_src *pid_src, *monitor_src;
 	struct loop_timer t_login, t_silence;
 	int tries, asked;
+	char refused[96]; /* the last key that was */
 	bool has_id;
 	unsigned char id[HOSTKEY_HASH]; /* of the session: the first hash that was signed */
 	size_t sessions, given;
@@ -72,6 +73,18 @@ struct worker {
 	enum work kind;
 };
 
+/* The process that writes the audit log. */
+struct broker_audit {
+	struct tp_sandbox sandbox;
+	char dir[512];
+	pid_t pid; /* 0: none now */
+	int pidfd, listener;
+	struct loop_src *src;
+	struct loop_timer t_again;
+	int64_t second; /* refusals are told singly up to a number a second */
+	unsigned told, untold;
+};
+
 struct broker {
 	struct loop *loop;
 	const struct conf *conf;
@@ -79,6 +92,7 @@ struct broker {
 	struct tp_sandbox sandbox;
 	struct hostkey hostkey;
 	struct keyfile evidence_key;
+	struct broker_audit audit;
 	int lock, unix_sock, tcp_sock, signal_fd;
 	struct loop_src *unix_src, *tcp_src, *signal_src;
 	gid_t group; /* coral, or (gid_t)-1 */
@@ -132,6 +146,14 @@ int broker_limits_check(struct conn *c, struct err *e); /* before each request *
 int broker_evidence_load(struct broker *b, struct err *e);
 /* Make a key for a session, into the pipe to its keeper. */
 void broker_evidence_give(const struct broker *b, const char *id, int to);
+
+/* broker_audit.c: start the writer; agent.start is in the log then. */
+int broker_audit_start(struct broker *b, struct err *e);
+void broker_audit_stop(struct broker *b);
+/* Somebody was not let in.  `user` may be NULL. */
+void broker_audit_refused(struct broker *b, const char *user, const char *peer, const char *why);
+/* An unauthenticated connection that had tries refused is over. */
+void broker_audit_conn(const struct conn *c);
 
 /* broker_reap.c: wait for the orphans that process 1 inherited. */
 void broker_reap(struct broker *b);

@@ -35,6 +35,8 @@ accept_unix(void *arg, short revents)
 		return;
 	if (b->conn_count >= BROKER_CONNS || broker_who(b, sock, &who, &e) < 0) {
 		log_warn("refused a connection on the unix socket: %s", e.what);
+		if (e.code == ERR_AUTH)
+			broker_audit_refused(b, who.user, "unix", e.what);
 		close(sock);
 		return;
 	}

@@ -12,6 +12,8 @@
 static bool
 is_ours(const struct broker *b, pid_t pid)
 {
+	if (pid == b->audit.pid)
+		return true;
 	for (const struct worker *w = b->workers; w; w = w->next)
 		if (w->pid == pid)
 			return true;

@@ -167,7 +167,11 @@ broker_work_keeper(
 		return err_why(
 		    e, "%zu on this connection, %zu in all", c->sessions, b->worker_count);
 	}
-	if (broker_auth_still(c, e) < 0 || broker_limits_check(c, e) < 0)
+	if (broker_auth_still(c, e) < 0) {
+		broker_audit_refused(b, c->who.user, c->peer, e->why);
+		return -1;
+	}
+	if (broker_limits_check(c, e) < 0)
 		return -1;
 	if (c->given + c->sessions >= BROKER_GIVEN) {
 		err_set(e, ERR_LIMIT, EUSERS, "this connection takes no more requests");

@@ -8,7 +8,7 @@
 
 #define AUDIT_NAME_SIZE 32
 /* Blocks are there for so much more than was written: ends, removals and stops always fit. */
-#define AUDIT_RESERVE (256 * 1024)
+#define AUDIT_RESERVE (128 * 1024)
 
 struct audit_log {
 	char path[512]; /* of the directory, for messages */

@@ -122,6 +122,7 @@ keeper_session(const struct keeper_start *s)
 		keeper_clients_bury(&k);
 	}
 	keeper_door_close(&k);
+	keeper_audit_fini(&k);
 	return k.exit_code;
 }
 

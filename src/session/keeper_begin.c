@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "pty/pty.h"
 #include "session/live.h"
+#include "session/audited.h"
 #include "session/header.h"
 #include "session/keeper_int.h"
 
@@ -42,8 +43,14 @@ ask_policy(struct keeper *k, struct err *e)
 	    .pod = k->target.pod,
 	    .container = k->target.container,
 	    .host = strcmp(k->target.runtime, "process") == 0};
+	json_t *target;
 
-	return policy_check(k->start->policy, &k->start->who, &what, &k->rules, e);
+	if (policy_check(k->start->policy, &k->start->who, &what, &k->rules, e) == 0)
+		return 0;
+	target = tgt_to_json(&k->target);
+	session_audit_denied(k->start, NULL, target, e);
+	json_decref(target);
+	return -1;
 }
 
 static int
@@ -177,14 +184,17 @@ open_pipes(struct keeper *k, int stdio[3], struct err *e)
 	return 0;
 }
 
+/* Both are there before anything is made.  The log's writer works while the note is written. */
 static int
 put_live_note(void *arg, const struct enter_tree *t, struct err *e)
 {
 	struct keeper *k = arg;
-
 	const struct policy_who *w = &k->start->who;
 
-	return session_live_note(k->start->conf, k->start->id, w->root ? "" : w->user, t, e);
+	if (keeper_audit_begin(k, e) < 0 ||
+	    session_live_note(k->start->conf, k->start->id, w->root ? "" : w->user, t, e) < 0)
+		return -1;
+	return keeper_audit_begun(k, e);
 }
 
 static int
@@ -212,8 +222,9 @@ spawn(struct keeper *k, struct err *e)
 }
 
 static void
-undo(struct keeper *k)
+undo(struct keeper *k, const struct err *why)
 {
+	keeper_audit_undo(k, why);
 	cast_free(k->cast);
 	k->cast = NULL;
 	/* Else it stays for the clean-up: something of the entry could not be ended yet. */
@@ -273,7 +284,7 @@ keeper_begin(struct keeper *k, struct err *e)
 	keeper_guard_say(k->guard, "opening its terminal");
 	if (open_record(k, e) < 0 || spawn(k, e) < 0) {
 		keeper_guard_stop(k->guard);
-		undo(k);
+		undo(k, e);
 		return -1;
 	}
 	return 0;

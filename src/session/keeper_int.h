@@ -10,6 +10,7 @@
 #include "record/cast.h"
 #include "session/control.h"
 #include "session/keeper.h"
+#include "session/keeper_audit.h"
 #include "session/keeper_door.h"
 #include "session/keeper_guard.h"
 #include "session/painter.h"
@@ -201,6 +202,7 @@ struct keeper {
 	struct keeper_guard *guard;
 
 	struct keeper_door door;
+	struct keeper_audit audit;
 	bool frozen;	    /* no input is taken, no output read */
 	int64_t last_typed; /* clock_mono; 0 never */
 };

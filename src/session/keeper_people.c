@@ -66,6 +66,7 @@ keeper_note_client(const struct keeper_client *c, const char *kind, const char *
 		json_object_set_new(facts, "why", json_string(why));
 	cast_event(c->k->cast, clock_mono(), kind, facts, NULL);
 	json_decref(facts);
+	keeper_audit_left(c, kind, why);
 }
 
 static bool

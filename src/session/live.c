@@ -17,6 +17,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "record/store.h"
+#include "session/audited.h"
 #include "target/proc.h"
 
 #define NOTE_MAX (64 * 1024)
@@ -292,6 +293,8 @@ session_cleanup(const struct conf *c, const char *id, struct err *e)
 		return 0;
 	if (rc == 0 && alive)
 		rc = end_tree(c, &tree, e);
+	if (rc == 0)
+		session_audit_truncated(c, id);
 	if (rc == 0)
 		session_live_drop(c, id);
 	return rc;

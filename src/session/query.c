@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "record/store.h"
+#include "session/audited.h"
 #include "session/query_int.h"
 #include "target/target.h"
 #include "transport/frame.h"
@@ -136,6 +137,18 @@ answer_show(const struct keeper_start *s, json_t *shown, struct err *e)
 	return query_send_json(s->stream, shown, e);
 }
 
+/* What the log has not must not be done, and what was done must be in the log. */
+static int
+answer_remove(const struct keeper_start *s, const char *id, const json_t *shown, struct err *e)
+{
+	if (session_audit_query(s, "session.remove", id, shown, e) < 0)
+		return -1;
+	if (store_remove(s->conf->state_dir, id, e) == 0)
+		return query_send_json(s->stream, json_pack("{s:s}", "removed", id), e);
+	session_audit_failed(s, "session.remove", id, shown, e);
+	return -1;
+}
+
 static int
 answer_one(const struct keeper_start *s, struct err *e)
 {
@@ -159,14 +172,16 @@ answer_one(const struct keeper_start *s, struct err *e)
 	rc = policy_check(s->policy, &s->who, &what, &rules, e);
 	if (rc == 0 && s->req->verb == REQ_SHOW)
 		return answer_show(s, shown, e);
-	json_decref(shown);
 	if (rc < 0)
-		return -1;
-	if (s->req->verb == REQ_READ)
-		return answer_read(s, id, e);
-	if (store_remove(dir, id, e) < 0)
-		return -1;
-	return query_send_json(s->stream, json_pack("{s:s}", "removed", id), e);
+		session_audit_denied(s, id, NULL, e);
+	else if (s->req->verb == REQ_REMOVE)
+		rc = answer_remove(s, id, shown, e);
+	else
+		rc = session_audit_query(s, "session.read", id, shown, e);
+	json_decref(shown);
+	if (rc < 0 || s->req->verb == REQ_REMOVE)
+		return rc;
+	return answer_read(s, id, e);
 }
 
 static int

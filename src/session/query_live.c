@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,6 +8,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "session/audited.h"
 #include "session/control.h"
 #include "session/query_int.h"
 
@@ -143,6 +145,16 @@ do_live(const struct keeper_start *s, const char *id, bool moderates, struct err
 	}
 }
 
+/* "session.attach" and so on: before it is done, and whether or not it succeeds. */
+static int
+audit(const struct keeper_start *s, const char *id, const json_t *shown, struct err *e)
+{
+	char event[32];
+
+	snprintf(event, sizeof event, "session.%s", request_verb_name(s->req->verb));
+	return session_audit_query(s, event, id, shown, e);
+}
+
 int
 query_live(const struct keeper_start *s, struct err *e)
 {
@@ -159,12 +171,16 @@ query_live(const struct keeper_start *s, struct err *e)
 	if (!shown)
 		return -1;
 	rc = query_check(s, s->req->verb, shown, e);
+	if (rc < 0)
+		session_audit_denied(s, id, NULL, e);
 	/* A connection that is taken up again may be owed the end of its session, for which its
 	 * keeper waits unless it is told not to. */
 	if (rc == 0 && !is_live(shown) && !s->req->token[0] && v.verb != REQ_KILL)
 		rc = say_ended(id, shown, e);
 	if (rc == 0 && (v.verb == REQ_FREEZE || v.verb == REQ_THAW))
 		moderates = query_moderates(s, shown);
+	if (rc == 0)
+		rc = audit(s, id, shown, e);
 	json_decref(shown);
 	return rc < 0 ? -1 : do_live(s, id, moderates, e);
 }

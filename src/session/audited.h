@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CORAL_SESSION_AUDITED_H
+#define CORAL_SESSION_AUDITED_H
+
+/*
+ * What a request leaves in the audit log: coral-audit-log(5).  Where a record
+ * cannot be written, what it would tell of does not happen.
+ */
+#include <jansson.h>
+#include "audit/send.h"
+#include "session/keeper.h"
+
+/* Who asked for what, and where it runs.  New reference. */
+json_t *session_audit_record(const struct keeper_start *s, const char *event);
+/* `target` as tgt_to_json() has it; borrowed. */
+void session_audit_target(json_t *rec, const json_t *target);
+/* The policy said no.  What it said stands in `why`. */
+void session_audit_denied(
+    const struct keeper_start *s, const char *session_id, const json_t *target, const struct err *why);
+/* Of a session that there is; `shown` is store_show()'s object.  -1: it must not be done. */
+int session_audit_query(const struct keeper_start *s, const char *event, const char *session_id,
+    const json_t *shown, struct err *e);
+/* It was allowed and told, and then it failed. */
+void session_audit_failed(const struct keeper_start *s, const char *event, const char *session_id,
+    const json_t *shown, const struct err *why);
+/* Its keeper died, and what it left is ended. */
+void session_audit_truncated(const struct conf *c, const char *session_id);
+
+#endif

@@ -25,6 +25,8 @@ const struct cmd *const cmd_table[] = {
     &cmd_sessions_thaw,
     &cmd_kill,
     &cmd_replay,
+    &cmd_audit_ls,
+    &cmd_audit_show,
     &cmd_audit_verify,
     &cmd_keys_create,
     &cmd_keys_list,

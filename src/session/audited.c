@@ -72,8 +72,8 @@ about(const struct keeper_start *s, const char *event, const char *session_id, c
 
 /* It is denied all the same. */
 void
-session_audit_denied(
-    const struct keeper_start *s, const char *session_id, const json_t *target, const struct err *why)
+session_audit_denied(const struct keeper_start *s, const char *session_id, const json_t *target,
+    const struct err *why)
 {
 	json_t *rec = about(s, "denied", session_id, target);
 	struct err e = {0};

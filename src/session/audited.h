@@ -15,8 +15,8 @@ json_t *session_audit_record(const struct keeper_start *s, const char *event);
 /* `target` as tgt_to_json() has it; borrowed. */
 void session_audit_target(json_t *rec, const json_t *target);
 /* The policy said no.  What it said stands in `why`. */
-void session_audit_denied(
-    const struct keeper_start *s, const char *session_id, const json_t *target, const struct err *why);
+void session_audit_denied(const struct keeper_start *s, const char *session_id,
+    const json_t *target, const struct err *why);
 /* Of a session that there is; `shown` is store_show()'s object.  -1: it must not be done. */
 int session_audit_query(const struct keeper_start *s, const char *event, const char *session_id,
     const json_t *shown, struct err *e);

@@ -81,8 +81,8 @@ send_end(struct keeper *k)
 
 	json_object_set_new(k->audit.rec, "event", json_string("session.end"));
 	json_object_del(k->audit.rec, "decision");
-	if (audit_call_begin(
-		&k->audit.ended, k->start->conf->state_dir, k->audit.rec, true, &e) < 0)
+	if (audit_call_begin(&k->audit.ended, k->start->conf->state_dir, k->audit.rec, true, &e) <
+	    0)
 		log_error_of(&e, "writing the audit log");
 }
 
@@ -150,9 +150,8 @@ keeper_audit_left(const struct keeper_client *c, const char *kind, const char *w
 	json_t *rec;
 	struct err e = {0};
 
-	if (!k->audit.rec ||
-	    (strcmp(kind, "detached") != 0 && strcmp(kind, "left") != 0 &&
-		strcmp(kind, "taken_over") != 0))
+	if (!k->audit.rec || (strcmp(kind, "detached") != 0 && strcmp(kind, "left") != 0 &&
+				 strcmp(kind, "taken_over") != 0))
 		return;
 	rec = json_copy(k->audit.rec);
 	json_object_set_new(rec, "event", json_string("session.detach"));
@@ -161,9 +160,10 @@ keeper_audit_left(const struct keeper_client *c, const char *kind, const char *w
 	audit_set_text(rec, "user_id", c->user);
 	audit_set_text(rec, "actor", c->peer);
 	audit_set_text(rec, "mode", keeper_role_name(c->role));
-	audit_set_text(rec, "error", why && strcmp(why, "lost") == 0	 ? "the connection was lost"
-				     : strcmp(kind, "taken_over") == 0 ? "somebody took it over"
-								       : NULL);
+	audit_set_text(rec, "error",
+	    why && strcmp(why, "lost") == 0   ? "the connection was lost"
+	    : strcmp(kind, "taken_over") == 0 ? "somebody took it over"
+					      : NULL);
 	/* A session does not wait for this. */
 	if (audit_tell(k->start->conf->state_dir, rec) < 0 &&
 	    audit_put(k->start->conf->state_dir, rec, true, &e) < 0)

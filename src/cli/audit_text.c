@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cli/audit_text.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "cli/when.h"
+
+#define FIELD_MAX 256
+
+static int
+take_time(const struct args *a, const char *name, char out[AUDIT_TIME_SIZE], struct err *e)
+{
+	const char *text = args_str(a, name);
+	int64_t t;
+
+	if (!text)
+		return 0;
+	if (when_parse(text, name, clock_real(), &t, e) < 0)
+		return -1;
+	audit_time(t, out);
+	return 0;
+}
+
+/* As journalctl(1): a pattern without capital letters finds them too. */
+static bool
+has_capitals(const char *s)
+{
+	while (*s && !isupper((unsigned char)*s))
+		s++;
+	return *s;
+}
+
+static int
+take_pattern(struct audit_want *w, const char *pattern, struct err *e)
+{
+	int flags = REG_EXTENDED | REG_NOSUB | (pattern && has_capitals(pattern) ? 0 : REG_ICASE);
+	char why[128];
+	int rc;
+
+	if (!pattern)
+		return 0;
+	rc = regcomp(&w->pattern, pattern, flags);
+	w->grep = rc == 0;
+	if (rc == 0)
+		return 0;
+	regerror(rc, &w->pattern, why, sizeof why);
+	err_set(e, ERR_USAGE, 0, "\"%s\" is no pattern", pattern);
+	err_why(e, "%s", why);
+	return err_hint(e, "it is an extended regular expression, as in grep -E");
+}
+
+int
+audit_want_init(struct audit_want *w, const struct args *a, struct err *e)
+{
+	*w = (struct audit_want){.user = args_str(a, "user")};
+	if (take_time(a, "since", w->since, e) < 0 || take_time(a, "until", w->until, e) < 0)
+		return -1;
+	return take_pattern(w, args_str(a, "grep"), e);
+}
+
+void
+audit_want_fini(struct audit_want *w)
+{
+	if (w->grep)
+		regfree(&w->pattern);
+	w->grep = false;
+}
+
+static const char *
+text_or(const json_t *rec, const char *key, const char *other)
+{
+	const char *s = json_str(rec, key);
+
+	return s && *s ? s : other;
+}
+
+static void put(char *out, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+static void
+put(char *out, const char *fmt, ...)
+{
+	size_t n = strlen(out);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(out + n, AUDIT_TEXT_MAX - n, fmt, ap);
+	va_end(ap);
+}
+
+/* What was said from outside, harmless. */
+static void
+put_vis(char *out, const char *fmt, const char *s)
+{
+	char vis[AUDIT_TEXT_MAX];
+
+	str_vis(vis, sizeof vis, s);
+	put(out, "%s", fmt);
+	put(out, "%s", vis);
+}
+
+static void
+put_command(char *out, const json_t *list)
+{
+	const char *argv[65];
+	char line[AUDIT_TEXT_MAX / 2];
+	size_t n = 0;
+
+	for (size_t i = 0; i < json_array_size(list) && n + 1 < COUNT_OF(argv); i++)
+		if (json_is_string(json_array_get(list, i)))
+			argv[n++] = json_string_value(json_array_get(list, i));
+	argv[n] = NULL;
+	if (n == 0)
+		return;
+	str_quote_argv(line, sizeof line, argv);
+	put(out, ": %s", line);
+}
+
+static void
+put_result(char *out, const json_t *rec)
+{
+	const json_t *code = json_object_get(rec, "exit_code"),
+		     *ms = json_object_get(rec, "duration_ms");
+
+	if (json_is_integer(code))
+		put(out, ", exit %lld", (long long)json_integer_value(code));
+	if (json_str(rec, "signal"))
+		put_vis(out, ", signal ", json_str(rec, "signal"));
+	if (json_is_integer(ms))
+		put(out, ", %.3f s", (double)json_integer_value(ms) / 1000);
+}
+
+static const char *
+target_of(const json_t *rec)
+{
+	const char *keys[] = {"service_name", "container_name", "pod", "container_id"};
+
+	for (size_t i = 0; i < COUNT_OF(keys); i++)
+		if (json_str(rec, keys[i]))
+			return json_str(rec, keys[i]);
+	return NULL;
+}
+
+static void
+make_text(const json_t *rec, char text[AUDIT_TEXT_MAX])
+{
+	char stamp[AUDIT_TIME_SIZE], field[FIELD_MAX];
+	const char *decision = json_str(rec, "decision"), *target = target_of(rec);
+
+	str_vis(stamp, sizeof stamp, text_or(rec, "timestamp", "-"));
+	text[0] = '\0';
+	put(text, "%.23sZ", stamp);
+	str_vis(field, sizeof field, text_or(rec, "event", "-"));
+	put(text, "  %-17s", field);
+	str_vis(field, sizeof field, text_or(rec, "user_id", "-"));
+	put(text, "  %-8s", field);
+	str_vis(field, sizeof field, text_or(rec, "session_id", "-"));
+	put(text, "  %-26s", field);
+	if (json_str(rec, "mode"))
+		put_vis(text, "  ", json_str(rec, "mode"));
+	else if (json_str(rec, "actor"))
+		put_vis(text, "  ", json_str(rec, "actor"));
+	if (target)
+		put_vis(text, " in ", target);
+	put_result(text, rec);
+	put_command(text, json_object_get(rec, "command"));
+	if (decision && strcmp(decision, "allow") != 0)
+		put_vis(text, " -- ", decision);
+	if (json_str(rec, "error"))
+		put_vis(text, decision && strcmp(decision, "allow") != 0 ? ": " : " -- ",
+		    json_str(rec, "error"));
+}
+
+static bool
+found(const struct audit_want *w, const struct audit_entry *x, const char *text)
+{
+	regmatch_t whole = {0, (regoff_t)x->len};
+
+	if (!w->grep)
+		return true;
+	return regexec(&w->pattern, text, 0, NULL, 0) == 0 ||
+	       regexec(&w->pattern, x->text, 1, &whole, REG_STARTEND) == 0;
+}
+
+json_t *
+audit_want_take(const struct audit_want *w, const struct audit_entry *x, char text[AUDIT_TEXT_MAX])
+{
+	json_t *rec = json_parse(x->text, x->len, NULL);
+	const char *t = json_str(rec, "timestamp");
+
+	/* Of one form and in UTC: their order is that of their letters. */
+	if (!rec || (w->since[0] && (!t || strcmp(t, w->since) < 0)) ||
+	    (w->until[0] && (!t || strcmp(t, w->until) > 0)) ||
+	    (w->user && !str_glob(w->user, text_or(rec, "user_id", "")))) {
+		json_decref(rec);
+		return NULL;
+	}
+	make_text(rec, text);
+	if (found(w, x, text))
+		return rec;
+	json_decref(rec);
+	return NULL;
+}

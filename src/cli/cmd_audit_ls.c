@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cli/cmds.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include "audit/send.h"
+#include "base/conf.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "cli/audit_text.h"
+
+#define LINES_MAX 100000
+
+/* What is printed; with --lines the last of them are held back until all are read. */
+struct listing {
+	struct audit_want want;
+	struct audit_reader *r;
+	const char *session; /* a prefix of its id; NULL all */
+	bool as_json, whole; /* whole: every key on a line of its own */
+	size_t keep, at, shown;
+	char **kept;
+};
+
+static void
+print_value(const char *key, const json_t *v)
+{
+	char text[AUDIT_LINE_MAX], vis[AUDIT_LINE_MAX];
+	auto_free char *other = NULL;
+	const char *argv[512];
+	size_t i, n = 0;
+	json_t *s;
+
+	if (json_is_array(v)) {
+		json_array_foreach(v, i, s) if (json_is_string(s) && n + 1 < COUNT_OF(argv))
+		    argv[n++] = json_string_value(s);
+		argv[n] = NULL;
+		str_quote_argv(text, sizeof text, argv);
+		printf("%s: %s\n", key, n ? text : "-");
+		return;
+	}
+	if (!json_is_string(v))
+		other = json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT);
+	str_vis(vis, sizeof vis, json_is_string(v) ? json_string_value(v) : other ? other : "?");
+	printf("%s: %s\n", key, vis);
+}
+
+static void
+print_whole(const struct listing *l, const json_t *rec)
+{
+	const char *key;
+	char name[128];
+	json_t *v;
+
+	if (l->shown > 0)
+		putchar('\n');
+	json_object_foreach((json_t *)(uintptr_t)rec, key, v)
+	{
+		if (json_is_null(v))
+			continue;
+		str_vis(name, sizeof name, key);
+		print_value(name, v);
+	}
+}
+
+static bool
+is_of(const struct listing *l, const json_t *rec)
+{
+	const char *id = json_str(rec, "session_id");
+
+	return !l->session || (id && strncmp(id, l->session, strlen(l->session)) == 0);
+}
+
+static void
+print(struct listing *l, const struct audit_entry *x, const json_t *rec, const char *text)
+{
+	char *line;
+
+	if (l->keep > 0) {
+		line = l->as_json ? strndup(x->text, x->len) : strdup(text);
+		free(l->kept[l->at % l->keep]);
+		l->kept[l->at++ % l->keep] = line;
+		return;
+	}
+	if (l->as_json)
+		printf("%.*s\n", (int)x->len, x->text);
+	else if (l->whole)
+		print_whole(l, rec);
+	else
+		puts(text);
+	l->shown++;
+}
+
+static void
+print_kept(struct listing *l)
+{
+	for (size_t i = l->at > l->keep ? l->at - l->keep : 0; i < l->at; i++)
+		if (l->kept[i % l->keep]) {
+			puts(l->kept[i % l->keep]);
+			l->shown++;
+		}
+	l->keep = 0;
+}
+
+static int
+read_all(struct listing *l, struct err *e)
+{
+	char text[AUDIT_TEXT_MAX];
+	struct audit_entry x;
+	json_t *rec;
+	int rc;
+
+	while ((rc = audit_next(l->r, &x, e)) == 1) {
+		rec = audit_want_take(&l->want, &x, text);
+		if (rec && is_of(l, rec))
+			print(l, &x, rec, text);
+		json_decref(rec);
+	}
+	if (rc == 0 && l->keep > 0)
+		print_kept(l);
+	return rc;
+}
+
+/* Until it is killed. */
+static int
+follow(struct listing *l, int changes, struct err *e)
+{
+	char events[4096];
+
+	for (;;) {
+		if (read_all(l, e) < 0)
+			return -1;
+		if (fflush(stdout) == EOF)
+			return 0;
+		if (read(changes, events, sizeof events) < 0 && errno != EINTR)
+			return err_set(e, ERR_IO, errno, "cannot watch the audit log");
+	}
+}
+
+/* Watched before it is read: nothing is missed between. */
+static int
+list(struct listing *l, const char *dir, bool following, struct err *e)
+{
+	auto_close int changes = -1;
+
+	l->r = audit_read_open(dir, e);
+	if (!l->r)
+		return -1;
+	if (!following)
+		return read_all(l, e);
+	changes = inotify_init1(IN_CLOEXEC);
+	if (changes < 0 || inotify_add_watch(changes, dir, IN_MODIFY | IN_MOVED_FROM) < 0)
+		return err_set(e, ERR_IO, errno, "cannot watch the audit log");
+	return follow(l, changes, e);
+}
+
+/* What cannot be trusted is listed all the same, and said. */
+static int
+say_bad(const struct listing *l)
+{
+	struct audit_verdict v;
+
+	audit_verdict(l->r, &v);
+	if (v.bad == 0)
+		return 0;
+	fprintf(stderr,
+	    "coral: %llu %s of the audit log not as written; the first is line %llu of %s: %s\n",
+	    (unsigned long long)v.bad, v.bad == 1 ? "record is" : "records are",
+	    (unsigned long long)v.bad_line, v.bad_file, v.why);
+	return 1;
+}
+
+static int
+run(struct listing *l, const struct args *a, bool following)
+{
+	struct err e = {0};
+	struct conf conf;
+	char dir[512];
+	int rc = -1;
+
+	if (cmd_format(a, &l->as_json, &e) == 0 && audit_want_init(&l->want, a, &e) == 0 &&
+	    cmd_settings(&conf, &e) == 0 && audit_dir(conf.state_dir, dir, sizeof dir, &e) == 0)
+		rc = list(l, dir, following, &e);
+	if (rc == 0)
+		rc = say_bad(l);
+	else
+		rc = cmd_fail(&e);
+	audit_read_close(l->r);
+	audit_want_fini(&l->want);
+	return rc;
+}
+
+static int
+run_ls(const struct cmd *c, const struct args *a, int argc, char **argv, int dashdash)
+{
+	long long lines = args_int(a, "lines", 0);
+	struct listing l = {.keep = lines < LINES_MAX ? (size_t)lines : LINES_MAX};
+	struct err e = {0};
+	int rc;
+
+	(void)dashdash;
+	if (argc > 0) {
+		cmd_bad_words(c, argc, argv, &e);
+		err_hint(&e, "coral audit show ID has those of one session");
+		return cmd_fail(&e);
+	}
+	l.kept = calloc(l.keep + 1, sizeof *l.kept);
+	if (!l.kept)
+		l.keep = 0;
+	rc = run(&l, a, args_flag(a, "follow"));
+	for (size_t i = 0; l.kept && i < (size_t)lines && i < LINES_MAX; i++)
+		free(l.kept[i]);
+	free(l.kept);
+	return rc;
+}
+
+static int
+run_show(const struct cmd *c, const struct args *a, int argc, char **argv, int dashdash)
+{
+	struct listing l = {.whole = true, .session = argv[0]};
+	struct err e = {0};
+	int rc;
+
+	(void)dashdash;
+	if (argc != 1)
+		return cmd_bad_words(c, argc, argv, &e), cmd_fail(&e);
+	if (strlen(argv[0]) < 4) {
+		err_set(&e, ERR_USAGE, 0, "\"%s\" is too short", argv[0]);
+		err_why(&e, "a prefix of a session's id has at least 4 characters");
+		return cmd_fail(&e);
+	}
+	rc = run(&l, a, false);
+	if (rc != 0 || l.shown > 0)
+		return rc;
+	err_set(&e, ERR_NO_SESSION, 0, "the audit log has no session %.80s", argv[0]);
+	err_why(&e, "no record has an id that begins so");
+	err_hint(&e, "coral audit ls");
+	return cmd_fail(&e);
+}
+
+#define OUTPUT                                                                                     \
+	{                                                                                          \
+		"output", 'o', OPT_STR, "table|json", "how to print; json: the lines as they are", \
+		    COMP_WORDS, "table json"                                                       \
+	}
+static const struct opt ls_opts[] = {
+    {"since", 0, OPT_STR, "TIME", "from then on: 2026-11-22, \"2026-11-22 10:30\", yesterday, 2h",
+	COMP_NONE, NULL},
+    {"until", 0, OPT_STR, "TIME", "until then", COMP_NONE, NULL},
+    {"user", 'u', OPT_STR, "USER", "what this user did; * and ? stand for others", COMP_NONE, NULL},
+    {"grep", 'g', OPT_STR, "PATTERN", "what matches this extended regular expression", COMP_NONE,
+	NULL},
+    {"follow", 'f', OPT_FLAG, NULL, "go on as records are written", COMP_NONE, NULL},
+    {"lines", 0, OPT_INT, "N", "the last N alone", COMP_NONE, NULL},
+    OUTPUT,
+    {NULL, 0, OPT_FLAG, NULL, NULL, COMP_NONE, NULL},
+};
+static const struct opt show_opts[] = {
+    OUTPUT,
+    {NULL, 0, OPT_FLAG, NULL, NULL, COMP_NONE, NULL},
+};
+
+const struct cmd cmd_audit_ls = {
+    .name = "audit ls",
+    .usage = "[flags]",
+    .summary = "list the records of the audit log, the oldest first",
+    .examples = "coral audit ls --since yesterday -u alice\twhat she did\n"
+		"coral audit ls -g deny --lines 20\tthe last that were denied\n"
+		"coral audit ls -f -o json\tfor another program, as it happens\n",
+    .opts = ls_opts,
+    .run = run_ls,
+};
+const struct cmd cmd_audit_show = {
+    .name = "audit show",
+    .usage = "[flags] ID",
+    .summary = "show every record of one session",
+    .examples = "coral audit show 01jd0\ta prefix of the id will do\n",
+    .opts = show_opts,
+    .words = COMP_SESSION,
+    .run = run_show,
+};

@@ -49,7 +49,8 @@ audit_log_open(const char *dir, struct err *e)
 	buf_init(&l->line, 2 * AUDIT_LINE_MAX);
 	l->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (l->dir >= 0)
-		l->lock = openat(l->dir, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+		l->lock =
+		    openat(l->dir, "audit.lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (l->lock >= 0)
 		return l;
 	audit_failed(l, errno, "opening the lock", e);
@@ -97,7 +98,8 @@ take_lock(struct audit_log *l, struct err *e)
 	return 0;
 }
 
-/* Blocks for the next records too; a file system that cannot is used as it is. */
+/* Blocks for the next records too.  What cannot be had for another reason than a lack of room, the
+ * record itself may not need. */
 static int
 allocate(struct audit_log *l, size_t more)
 {
@@ -113,7 +115,7 @@ allocate(struct audit_log *l, size_t more)
 		}
 		if (errno == EINTR)
 			continue;
-		if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG || errno == EIO)
+		if (errno == ENOSPC || errno == EDQUOT || errno == EIO)
 			return -1;
 		l->no_alloc = true;
 		return 0;

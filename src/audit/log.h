@@ -6,7 +6,7 @@
  * The files of the audit log: DIR/audit.jsonl, and what it was before it grew
  * too large, DIR/audit-00000001.jsonl and on.  The chain goes on from one to
  * the next.  Any number of processes may append: each takes the lock
- * (DIR/lock, flock(2)) for a record, and looks whether the end is where it left
+ * (DIR/audit.lock, flock(2)) for a record, and looks whether the end is where it left
  * it.
  */
 #include <jansson.h>

@@ -30,9 +30,20 @@ take(const char **s, char c)
 	return true;
 }
 
+/* Of a second, to the nanosecond. */
+static int64_t
+take_fraction(const char **s)
+{
+	int64_t ns = 0, unit = NS_PER_S / 10;
+
+	for (; **s >= '0' && **s <= '9'; (*s)++, unit /= 10)
+		ns += unit * (**s - '0');
+	return ns;
+}
+
 /* "HH:MM[:SS[.digits]]" */
 static bool
-take_clock(const char **s, struct tm *tm)
+take_clock(const char **s, struct tm *tm, int64_t *ns)
 {
 	tm->tm_hour = digits(s, 2);
 	if (tm->tm_hour < 0 || tm->tm_hour > 23 || !take(s, ':'))
@@ -46,7 +57,7 @@ take_clock(const char **s, struct tm *tm)
 	if (tm->tm_sec < 0 || tm->tm_sec > 60)
 		return false;
 	if (take(s, '.'))
-		*s += strspn(*s, "0123456789");
+		*ns = take_fraction(s);
 	return true;
 }
 
@@ -77,20 +88,21 @@ parse_date(const char *s, const struct tm *today, int64_t *out)
 	    .tm_mon = today->tm_mon,
 	    .tm_mday = today->tm_mday,
 	    .tm_isdst = -1};
+	int64_t ns = 0;
 	bool dated = strlen(s) >= 10 && s[4] == '-', utc;
 	time_t t;
 
 	if (dated && !take_date(&s, &tm))
 		return false;
-	if (!dated && !take_clock(&s, &tm))
+	if (!dated && !take_clock(&s, &tm, &ns))
 		return false;
-	if (dated && (*s == ' ' || *s == 'T') && (s++, !take_clock(&s, &tm)))
+	if (dated && (*s == ' ' || *s == 'T') && (s++, !take_clock(&s, &tm, &ns)))
 		return false;
 	utc = take(&s, 'Z');
 	if (*s || (utc && !dated))
 		return false;
 	t = utc ? timegm(&tm) : mktime(&tm);
-	*out = (int64_t)t * NS_PER_S;
+	*out = (int64_t)t * NS_PER_S + ns;
 	return true;
 }
 

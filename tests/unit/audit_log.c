@@ -156,7 +156,7 @@ test_chain(void)
 	chmod(rec_path("chain/audit.jsonl"), 0666);
 	is_int(aud_fill(path, 0, 6, 1), -1, "a file that anybody may write is not gone on with");
 	unlink(rec_path("chain/audit.jsonl"));
-	(void)!symlink("lock", rec_path("chain/audit.jsonl"));
+	(void)!symlink("audit.lock", rec_path("chain/audit.jsonl"));
 	is_int(aud_fill(path, 0, 6, 1), -1, "nor is a link");
 }
 

@@ -19,19 +19,23 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/mem.h"
 
 #define SOCK_FILE "writer.sock"
 #define BACKLOG 1024
 #define CALLERS_MAX 40
 #define SAY_NS (2 * NS_PER_S)
 #define SYNC_NS (NS_PER_S / 5)
+#define IDLE_NS (2 * NS_PER_S)
+
+static char said[4 * AUDIT_LINE_MAX];
 
 struct server {
 	struct loop *loop;
 	struct audit_log *log;
 	int listener;
 	size_t callers;
-	struct loop_timer t_sync;
+	struct loop_timer t_sync, t_idle;
 };
 
 struct caller {
@@ -97,6 +101,15 @@ sync_now(void *arg)
 		log_error_of(&e, "writing the audit log");
 }
 
+/* It waits for most of its life. */
+static void
+idle(void *arg)
+{
+	(void)arg;
+	mem_forget(said, sizeof said);
+	mem_trim();
+}
+
 static void
 caller_free(struct caller *c)
 {
@@ -132,6 +145,7 @@ put(struct server *s, const char *p, size_t n, struct err *e)
 	json_decref(rec);
 	if (rc == 0 && s->t_sync.at == 0)
 		loop_timer_set(s->loop, &s->t_sync, SYNC_NS, sync_now, s);
+	loop_timer_set(s->loop, &s->t_idle, IDLE_NS, idle, s);
 	return rc;
 }
 
@@ -139,7 +153,6 @@ put(struct server *s, const char *p, size_t n, struct err *e)
 static bool
 hear(struct server *s, int fd)
 {
-	static char said[4 * AUDIT_LINE_MAX];
 	struct err e = {0};
 	ssize_t n = recv(fd, said, sizeof said, MSG_DONTWAIT | MSG_TRUNC);
 

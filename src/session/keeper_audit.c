@@ -44,6 +44,9 @@ keeper_audit_begin(struct keeper *k, struct err *e)
 {
 	struct keeper_audit *a = &k->audit;
 
+	/* The entry is tried again in another cgroup, and is one session all the same. */
+	if (a->rec)
+		return 0;
 	a->rec = record(k);
 	if (audit_call_begin(&a->begun, k->start->conf->state_dir, a->rec, false, e) == 0)
 		return 0;

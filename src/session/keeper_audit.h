@@ -16,7 +16,7 @@ struct keeper_audit {
 	struct loop_timer t_sync;
 };
 
-/* Sends session.start. */
+/* Sends session.start, once. */
 int keeper_audit_begin(struct keeper *k, struct err *e);
 /* It is in the log now; -1: the command must not run. */
 int keeper_audit_begun(struct keeper *k, struct err *e);

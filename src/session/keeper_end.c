@@ -304,6 +304,7 @@ keeper_maybe_finish(struct keeper *k)
 	loop_timer_clear(k->loop, &k->t_block);
 	keeper_events_over(k);
 	k->result = seal(k);
+	/* While its note is there: who dies now is found, and told as truncated. */
 	keeper_audit_end(k, k->result);
 	/* Nobody comes to what has ended, but who was there and may lose what is under way. */
 	if (!keeper_owner_returns(k))

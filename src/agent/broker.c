@@ -199,7 +199,7 @@ broker_init(struct broker *b, const struct conf *c, struct err *e)
 	    .unix_sock = -1,
 	    .tcp_sock = -1,
 	    .signal_fd = -1,
-	    .audit = {.pidfd = -1, .listener = -1},
+	    .audit = {.pidfd = -1, .listener = -1, .out = -1},
 	    .group = (gid_t)-1};
 	prctl(PR_SET_DUMPABLE, 0);
 	raise_files();
@@ -248,7 +248,7 @@ broker_serve(const struct conf *c, struct err *e)
 	    (c->listen[0] && check_keys(&b, e) < 0) || take_lock(&b, e) < 0)
 		return -1;
 	b.group = broker_coral_group();
-	if (broker_audit_start(&b, e) < 0)
+	if (broker_audit_start(&b, is_containers_first(), e) < 0)
 		return -1;
 	broker_work_adopt(&b);
 	if (broker_listen_unix(&b, e) < 0 || (c->listen[0] && broker_listen_tcp(&b, e) < 0)) {

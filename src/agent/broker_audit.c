@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The process that writes the audit log, and what the broker itself has to tell. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,8 +53,8 @@ become_writer(const struct broker *b)
 
 	prctl(PR_SET_NAME, "coral-audit");
 	log_open("audit", LOG_LV_WARN);
-	if (tp_sandbox_enter(&a->sandbox, a->listener, -1, FILES_MAX, &e) < 0 ||
-	    audit_serve(a->listener, a->sandbox.enabled ? "/" : a->dir, &e) < 0)
+	if (tp_sandbox_enter(&a->sandbox, a->listener, a->out, FILES_MAX, &e) < 0 ||
+	    audit_serve(a->listener, a->out, a->sandbox.enabled ? "/" : a->dir, &e) < 0)
 		log_error_of(&e, "writing the audit log");
 	_exit(1);
 }
@@ -127,15 +128,18 @@ tell_agent(const struct broker *b, const char *event, struct err *e)
 }
 
 int
-broker_audit_start(struct broker *b, struct err *e)
+broker_audit_start(struct broker *b, bool in_container, struct err *e)
 {
 	struct broker_audit *a = &b->audit;
+	const char *out = b->conf->audit_stdout;
 
 	if (audit_dir(b->conf->state_dir, a->dir, sizeof a->dir, e) < 0 || make_sandbox(b, e) < 0)
 		return -1;
 	a->listener = audit_listen(a->dir, e);
 	if (a->listener < 0)
 		return -1;
+	if (strcmp(out, "true") == 0 || (in_container && strcmp(out, "auto") == 0))
+		a->out = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
 	start(b);
 	return tell_agent(b, "agent.start", e);
 }
@@ -153,6 +157,7 @@ broker_audit_stop(struct broker *b)
 	loop_timer_clear(b->loop, &a->t_again);
 	/* Keepers that stay write the log themselves. */
 	fd_close(&a->listener);
+	fd_close(&a->out);
 	if (a->pid > 0) {
 		pidfd_send_signal(a->pidfd, SIGKILL, NULL, 0);
 		waitpid(a->pid, NULL, 0);

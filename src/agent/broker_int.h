@@ -79,6 +79,7 @@ struct broker_audit {
 	char dir[512];
 	pid_t pid; /* 0: none now */
 	int pidfd, listener;
+	int out; /* a copy of standard output, or -1 */
 	struct loop_src *src;
 	struct loop_timer t_again;
 	int64_t second; /* refusals are told singly up to a number a second */
@@ -148,7 +149,7 @@ int broker_evidence_load(struct broker *b, struct err *e);
 void broker_evidence_give(const struct broker *b, const char *id, int to);
 
 /* broker_audit.c: start the writer; agent.start is in the log then. */
-int broker_audit_start(struct broker *b, struct err *e);
+int broker_audit_start(struct broker *b, bool in_container, struct err *e);
 void broker_audit_stop(struct broker *b);
 /* Somebody was not let in.  `user` may be NULL. */
 void broker_audit_refused(struct broker *b, const char *user, const char *peer, const char *why);

@@ -14,6 +14,7 @@
 
 #include "audit/log.h"
 #include "audit/record.h"
+#include "audit/serve_int.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/json.h"
@@ -35,6 +36,7 @@ struct server {
 	struct audit_log *log;
 	int listener;
 	size_t callers;
+	struct audit_out out;
 	struct loop_timer t_sync, t_idle;
 };
 
@@ -143,6 +145,8 @@ put(struct server *s, const char *p, size_t n, struct err *e)
 	else if (e->code == ERR_NONE)
 		err_set(e, ERR_PROTOCOL, 0, "coral-audit was sent what is no record");
 	json_decref(rec);
+	if (rc == 0)
+		audit_out_put(&s->out, audit_log_last(s->log));
 	if (rc == 0 && s->t_sync.at == 0)
 		loop_timer_set(s->loop, &s->t_sync, SYNC_NS, sync_now, s);
 	loop_timer_set(s->loop, &s->t_idle, IDLE_NS, idle, s);
@@ -223,7 +227,7 @@ accept_caller(void *arg, short revents)
 }
 
 int
-audit_serve(int listener, const char *dir, struct err *e)
+audit_serve(int listener, int out, const char *dir, struct err *e)
 {
 	static struct server s;
 
@@ -233,6 +237,7 @@ audit_serve(int listener, const char *dir, struct err *e)
 	s.log = audit_log_open(dir, e);
 	if (!s.log)
 		return -1;
+	audit_out_init(&s.out, s.loop, out);
 	loop_add(s.loop, listener, has_room, accept_caller, &s);
 	loop_run(s.loop);
 	return 0;

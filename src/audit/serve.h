@@ -20,7 +20,8 @@ void audit_sock_name(int dir, struct sockaddr_un *a);
 int audit_listen(const char *dir, struct err *e);
 /* Every system call of audit_serve(); how many there are. */
 const int *audit_calls(size_t *n);
-/* Serves until SIGKILL; `dir` as this process sees it.  Returns only when it cannot begin. */
-int audit_serve(int listener, const char *dir, struct err *e);
+/* Serves until SIGKILL; `dir` as this process sees it.  Each line goes to `out` as well, -1 to
+ * none. Returns only when it cannot begin. */
+int audit_serve(int listener, int out, const char *dir, struct err *e);
 
 #endif

@@ -31,6 +31,7 @@ const struct conf_key conf_keys[] = {
     ROW("agent.authorized_keys", authorized_keys, NULL, "who may connect over TCP"),
     ROW("agent.proc_root", proc_root, NULL, "the procfs in which to find targets"),
     ROW("agent.environment", environment, NULL, "what the targets belong to: production, staging"),
+    ROW("audit.stdout", audit_stdout, NULL, "auto, true or false: records on standard output too"),
     {0},
 };
 
@@ -68,14 +69,15 @@ find_key(const char *name)
 static int
 unknown_key(const char *name, const char *file, struct err *e)
 {
-	const char *names[COUNT_OF(conf_keys) + 1];
+	const char *names[COUNT_OF(conf_keys) + 2];
 	const char *near;
 	char within[136];
 	size_t n = 0;
 
 	for (const struct conf_key *k = conf_keys; k->name; k++)
 		names[n++] = k->name;
-	names[n++] = "agent"; /* the section itself may be misspelt */
+	names[n++] = "agent"; /* the sections themselves may be misspelt */
+	names[n++] = "audit";
 	names[n] = NULL;
 	near = str_nearest(name, names);
 	/* "listen" and "lisen": the section was forgotten. */
@@ -104,22 +106,28 @@ apply(struct conf *c, const json_t *map, const char *prefix, const char *file, s
 	json_object_foreach((json_t *)map, name, v)
 	{
 		char full[128], number[32];
+		bool yes_no;
 		const struct conf_key *k;
 
 		snprintf(full, sizeof full, "%s%s", prefix, name);
-		if (strcmp(full, "agent") == 0) {
+		if (strcmp(full, "agent") == 0 || strcmp(full, "audit") == 0) {
 			if (!json_is_object(v) && !json_is_null(v))
 				return wrong_kind(full, "a mapping", file, e);
-			if (apply(c, v, "agent.", file, e) < 0)
+			if (apply(c, v, full[1] == 'g' ? "agent." : "audit.", file, e) < 0)
 				return -1;
 			continue;
 		}
 		k = find_key(full);
 		if (!k)
 			return unknown_key(full, file, e);
-		if (!json_is_string(v) && !json_is_integer(v))
+		yes_no = k->offset == offsetof(struct conf, audit_stdout) && json_is_boolean(v);
+		if (!json_is_string(v) && !json_is_integer(v) && !yes_no)
 			return wrong_kind(full, "a text", file, e);
-		snprintf(number, sizeof number, "%" JSON_INTEGER_FORMAT, json_integer_value(v));
+		if (yes_no)
+			snprintf(number, sizeof number, json_is_true(v) ? "true" : "false");
+		else
+			snprintf(
+			    number, sizeof number, "%" JSON_INTEGER_FORMAT, json_integer_value(v));
 		if (assign(c, k, json_is_string(v) ? json_string_value(v) : number, file, e) < 0)
 			return -1;
 	}
@@ -268,14 +276,19 @@ default_socket(struct conf *c, bool place_given, struct err *e)
 }
 
 static int
-check_color(const struct conf *c, const char *file, struct err *e)
+check_words(const struct conf *c, const char *file, struct err *e)
 {
-	static const char *const words[] = {"auto", "always", "never", NULL};
+	static const char *const colors[] = {"auto", "always", "never", NULL};
+	static const char *const outs[] = {"auto", "true", "false", NULL};
+	size_t i = 0, k = 0;
 
-	for (size_t i = 0; words[i]; i++)
-		if (strcmp(c->color, words[i]) == 0)
-			return 0;
-	return wrong_kind("color", "auto, always or never", file, e);
+	while (colors[i] && strcmp(c->color, colors[i]) != 0)
+		i++;
+	if (!colors[i])
+		return wrong_kind("color", "auto, always or never", file, e);
+	while (outs[k] && strcmp(c->audit_stdout, outs[k]) != 0)
+		k++;
+	return outs[k] ? 0 : wrong_kind("audit.stdout", "auto, true or false", file, e);
 }
 
 static int
@@ -300,8 +313,9 @@ conf_load(struct conf *c, struct err *e)
 	str_copy(c->proc_root, "/proc", sizeof c->proc_root);
 	str_copy(c->color, "auto", sizeof c->color);
 	str_copy(c->share, "60s", sizeof c->share);
+	str_copy(c->audit_stdout, "auto", sizeof c->audit_stdout);
 	if (choose_file(c, path, sizeof path, &named, e) < 0 || read_file(c, path, named, e) < 0 ||
-	    check_color(c, path, e) < 0 || check_share(c, path, e) < 0 ||
+	    check_words(c, path, e) < 0 || check_share(c, path, e) < 0 ||
 	    from_environment(c, e) < 0 || check_share(c, "CORAL_SHARE", e) < 0 ||
 	    default_socket(c, strcmp(runtime_dir, c->runtime_dir) != 0, e) < 0)
 		return -1;

@@ -26,6 +26,7 @@ struct conf {
 	char environment[128];	   /* agent.environment: what this agent's targets belong to */
 	char share[24];		   /* CORAL_SHARE: how long a connection is kept for others; 0, no */
 	char color[16];		   /* auto, always, never */
+	char audit_stdout[8];	   /* auto, true, false */
 	int64_t share_ns;	   /* the same; 0: not shared */
 	char warning[256];	   /* an unknown CORAL_* variable: for the caller to print; "" none */
 };

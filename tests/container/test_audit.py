@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The audit log: who did what is in it before it happens, and nothing happens that is not in it."""
+import fcntl
 import hashlib
 import json
 import os
@@ -202,6 +203,43 @@ def test_the_writer_is_confined(agent):
         where = os.readlink(f"/proc/{pid}/fd/{fd}")
         assert where.startswith((str(log_dir(agent.coral)), "socket:", "/dev/null",
                                  str(agent.log_path))), where
+
+
+def test_on_standard_output(make_agent, box):
+    """The very lines, when it is asked for; a reader that stops reading holds up nobody."""
+    agent = make_agent(start=False)
+    agent.coral.config.write_text("audit: {stdout: true}\n")
+    agent.start()
+    assert agent.coral.run("exec", "--pid", box.pid, "--", "echo", "hi").code == 0
+    one(agent.coral, "session.end")
+    lines = (log_dir(agent.coral) / "audit.jsonl").read_text().splitlines()
+    assert len(lines) == 3
+    wait_for("the same lines", lambda: [
+        x for x in agent.log().splitlines() if x.startswith('{"session_id"')] == lines)
+
+
+def test_not_on_standard_output(agent, box):
+    assert agent.coral.run("exec", "--pid", box.pid, "--", "echo", "hi").code == 0
+    one(agent.coral, "session.end")
+    assert "session_id" not in agent.log()
+
+
+def test_standard_output_that_nobody_reads(make_agent, box):
+    agent = make_agent(start=False)
+    agent.coral.config.write_text("audit: {stdout: 'true'}\n")
+    os.mkfifo(agent.home / "out")
+    reader = os.open(agent.home / "out", os.O_RDONLY | os.O_NONBLOCK)
+    fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, 4096)
+    agent.prefix = ["sh", "-c", f'exec "$@" >{agent.home}/out', "sh"]
+    try:
+        agent.start()
+        for _ in range(12):
+            assert agent.coral.run("exec", "--pid", box.pid, "--", "true").code == 0
+        wait_for("their ends", lambda: len(events(agent.coral, "session.end")) == 12)
+        assert os.read(reader, 20).startswith(b'{"session_id":null')
+        agent.term()
+    finally:
+        os.close(reader)
 
 
 def test_a_writer_that_dies(agent, box):

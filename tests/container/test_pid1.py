@@ -122,6 +122,9 @@ def test_sigterm(pod, app, manners):
     assert end["cause"] == "agent_stopped" and end["signal"] in (None, "KILL")
     assert "sh" in [s["comm"] for s in end["survivors_killed"]]
     assert not os.listdir(pod.coral.home / "run" / "live")
+    # Who is the first of a container tells on standard output who did what.
+    log = (pod.bundle / "log").read_text()
+    assert [log.count(f'"event":"{e}"') for e in ("agent.start", "session.start")] == [1, 1]
     assert not any(os.path.exists(g) for g in groups), "a session's cgroup is left"
 
 

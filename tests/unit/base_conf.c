@@ -75,6 +75,7 @@ test_defaults(void)
 	is_str(c.config_dir, dir, "config_dir");
 	is_str(c.proc_root, "/proc", "proc_root");
 	is_str(c.color, "auto", "color");
+	is_str(c.audit_stdout, "auto", "audit.stdout");
 	is_int(c.share_ns, 60 * NS_PER_S, "share");
 	is_str(c.service, "", "service");
 	is_str(c.warning, "", "no warning");
@@ -84,7 +85,7 @@ static void
 test_order(void)
 {
 	put_file("service: from-file\nstate_dir: /file/state\nruntime_dir: /file/run\n"
-		 "color: never\nshare: no\n"
+		 "color: never\nshare: no\naudit: {stdout: true}\n"
 		 "agent:\n  address: file:1\n  listen: 127.0.0.1:7022\n  environment: 7\n");
 	is_int(load(), 0, "the file");
 	is_str(c.service, "from-file", "service");
@@ -94,6 +95,7 @@ test_order(void)
 	is_str(c.listen, "127.0.0.1:7022", "agent.listen");
 	is_str(c.environment, "7", "a number is text");
 	is_int(c.share_ns, 0, "share: no");
+	is_str(c.audit_stdout, "true", "audit.stdout");
 	setenv("CORAL_SHARE", "10m", 1);
 	setenv("SERVICE_NAME", "sidecar", 1);
 	setenv("CORAL_STATE_DIR", "/env/state", 1);
@@ -157,6 +159,10 @@ test_wrong(void)
 	refused_file("service:\n", "service is not a text", "coral.yaml(5)");
 	refused_file("- x\n", "the file is not a mapping", "coral.yaml(5)");
 	refused_file("color: blue\n", "color is not auto, always or never", "coral.yaml(5)");
+	refused_file(
+	    "audit: {stdout: maybe}\n", "audit.stdout is not auto, true or false", "coral.yaml(5)");
+	refused_file(
+	    "audit: {stdin: no}\n", "unknown configuration key \"audit.stdin\"", "audit.stdout");
 	refused_file(
 	    "share: often\n", "share is not a duration such as 60s, or no", "coral.yaml(5)");
 	put_file("a: [\n");

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "session/control.h"
+#include "session/audited.h"
 #include "session/live.h"
 #include "session/keeper.h"
 #include "target/target.h"
@@ -236,6 +237,7 @@ become_scout(const struct conf *c)
 	}
 	if (!done)
 		log_error_of(&e, "looking for containers ahead of the first request");
+	session_audit_find_truncated(c);
 	_exit(0);
 }
 

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "session/audited.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include "audit/record.h"
+#include "base/attr.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/redact.h"
@@ -119,20 +122,23 @@ session_audit_failed(const struct keeper_start *s, const char *event, const char
 	json_decref(rec);
 }
 
-void
-session_audit_truncated(const struct conf *c, const char *session_id)
+/* A file beside the recording says that it was told; who makes it tells. */
+static bool
+claim(const char *path)
 {
-	json_t *shown = store_show(c->state_dir, session_id, NULL);
+	auto_close int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	return fd >= 0;
+}
+
+static int
+tell_truncated(const struct conf *c, const char *session_id, const json_t *shown)
+{
 	const json_t *header = header_of(shown);
-	const char *state = json_str(shown, "state");
 	json_t *rec;
 	struct err e = {0};
+	int rc;
 
-	/* What is not there was discarded: it did not begin. */
-	if (!state || strcmp(state, "ended") == 0) {
-		json_decref(shown);
-		return;
-	}
 	rec = audit_record_new("session.truncated");
 	audit_set_text(rec, "session_id", session_id);
 	audit_set_text(rec, "user_id", json_str(shown, "user"));
@@ -142,8 +148,41 @@ session_audit_truncated(const struct conf *c, const char *session_id)
 	if (json_object_get(header, "command"))
 		audit_set_list(rec, "command", json_object_get(header, "command"));
 	audit_set_text(rec, "error", "its keeper died: its recording has no end");
-	if (audit_put(c->state_dir, rec, true, &e) < 0)
+	rc = audit_put(c->state_dir, rec, true, &e);
+	if (rc < 0)
 		log_error_of(&e, "writing the audit log");
 	json_decref(rec);
+	return rc;
+}
+
+void
+session_audit_truncated(const struct conf *c, const char *session_id)
+{
+	json_t *shown = store_show(c->state_dir, session_id, NULL);
+	const char *state = json_str(shown, "state");
+	char path[512];
+
+	/* What is not there was discarded: it did not begin. */
+	if (state && strcmp(state, "ended") != 0 && strcmp(state, "live") != 0 &&
+	    (size_t)snprintf(path, sizeof path, "%s/sessions/%s/told", c->state_dir, session_id) <
+		sizeof path &&
+	    claim(path) && tell_truncated(c, session_id, shown) < 0)
+		unlink(path);
 	json_decref(shown);
+}
+
+void
+session_audit_find_truncated(const struct conf *c)
+{
+	json_t *all = store_list(c->state_dir, NULL, NULL, NULL), *row;
+	size_t i;
+
+	json_array_foreach(all, i, row)
+	{
+		const char *id = json_str(row, "id"), *state = json_str(row, "state");
+
+		if (id && state && strcmp(state, "truncated") == 0)
+			session_audit_truncated(c, id);
+	}
+	json_decref(all);
 }

@@ -23,7 +23,9 @@ int session_audit_query(const struct keeper_start *s, const char *event, const c
 /* It was allowed and told, and then it failed. */
 void session_audit_failed(const struct keeper_start *s, const char *event, const char *session_id,
     const json_t *shown, const struct err *why);
-/* Its keeper died, and what it left is ended. */
+/* Its keeper died, and what it left is ended.  Told once, whoever finds it. */
 void session_audit_truncated(const struct conf *c, const char *session_id);
+/* Those whose notes went with the machine, too.  Reads a little of every recording. */
+void session_audit_find_truncated(const struct conf *c);
 
 #endif

@@ -56,10 +56,19 @@ def one(coral, name, **facts):
     return found[0]
 
 
+def comm(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
+def children(agent, name):
+    return [p for p in children_of(agent.proc.pid) if comm(p) == name]
+
+
 def writer_of(agent):
-    found = [p for p in children_of(agent.proc.pid)
-             if pathlib.Path(f"/proc/{p}/comm").read_text() == "coral-audit\n"]
-    return found[0] if found else None
+    return next(iter(children(agent, "coral-audit")), None)
 
 
 def test_a_session(either, box):
@@ -309,8 +318,7 @@ def test_a_broker_that_dies(agent, box):
     proc, sid, _ = begin(agent, box, "echo up; read x; exit 5")
     agent.kill()
     wait_for("the writer to end", lambda: not [
-        p for p in agent.relatives() if pathlib.Path(
-            f"/proc/{p}/comm").read_text() == "coral-audit\n"])
+        p for p in agent.relatives() if comm(p) == "coral-audit"])
     proc.stdin.write(b"\n")
     proc.stdin.flush()
     assert finish(proc) == 5
@@ -336,6 +344,27 @@ def test_a_keeper_that_dies(agent, box, restart):
     one(agent.coral, "session.truncated", session_id=sid, user_id="root", mode="exec",
         container_pid=box.pid, command=["bash", "-c", "echo up; exec sleep 1000"])
     assert not events(agent.coral, "session.end")
+
+
+def test_a_machine_that_dies(agent, box):
+    """What ran went with its notes: the next agent finds recordings without an end, once."""
+    assert agent.coral.run("exec", "--pid", box.pid, "--", "true").code == 0
+    proc, sid, _ = begin(agent, box, "echo up; exec sleep 1000")
+    agent.kill()
+    os.kill(agent.keepers()[sid], signal.SIGKILL)
+    proc.communicate(timeout=20)
+    (agent.home / "run/live" / f"{sid}.json").unlink()
+    for pid in set(box.processes()) - {box.pid}:
+        os.kill(pid, signal.SIGKILL)
+    for group in box.cgroup_dirs():
+        wait_for("its end", lambda g=group: not (pathlib.Path(g) / "cgroup.procs").read_text())
+        os.rmdir(group)
+    for _ in range(2):
+        agent.start()
+        wait_for("the scout", lambda: children(agent, "coral-scout"))
+        wait_for("its end", lambda: not children(agent, "coral-scout"), 30)
+        one(agent.coral, "session.truncated", session_id=sid, container_pid=box.pid)
+        agent.term()
 
 
 def test_many_at_once(agent, box):

@@ -12,7 +12,7 @@ int query_send_json(int stream, json_t *j, struct err *e);
 /* query_see.c: for whom there is which session. */
 struct query_viewer {
 	const struct keeper_start *s;
-	enum request_verb verb; /* beside one's own, those where this is allowed */
+	enum request_verb verb; /* beside what is listed, those where this is allowed */
 	bool all;		/* has the right `audit` */
 };
 struct query_viewer query_viewer(const struct keeper_start *s, enum request_verb verb);

@@ -113,8 +113,9 @@ query_sees(void *viewer, const json_t *shown)
 
 	if (v->all || is_own(v->s, shown))
 		return true;
-	if (v->verb != REQ_SESSIONS)
-		return allowed(v->s, v->verb, shown);
+	if (v->verb != REQ_SESSIONS && allowed(v->s, v->verb, shown))
+		return true;
+	/* What a listing shows is there for every verb: one that is not allowed is told why. */
 	for (size_t i = 0; state && strcmp(state, "live") == 0 && i < COUNT_OF(any); i++)
 		if (allowed(v->s, any[i], shown))
 			return true;

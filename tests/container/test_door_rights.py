@@ -149,7 +149,7 @@ def test_a_moderator(theirs, box, home):
         return tcp(agent, "bob", home, bob.key, box, *words)
 
     assert [s["id"] for s in run("sessions", "-o", "json").json()] == [sid]
-    assert "no session" in error(ask(bob, "watch", sid))[0]
+    assert 'bob lacks the right "watch"' in error(ask(bob, "watch", sid))[0]
     assert ask(bob, "freeze", sid)[-1][0] == FR_END
     shown = next(s for s in agent.coral.sessions() if s["id"] == sid)
     assert (shown["frozen"], shown["frozen_by"]) == (True, "bob")

@@ -33,7 +33,7 @@ say_cause(const char *cause, struct err *e)
 	static const struct {
 		const char *cause, *text;
 	} known[] = {
-	    {"disconnected", "nobody was attached any more"},
+	    {"disconnected", "nobody was attached any more, or its owner hung up"},
 	    {"timeout", "its time was over"},
 	    {"recording", "it could not be recorded any more"},
 	    {"oom", "its container had no memory left"},

@@ -370,6 +370,18 @@ def test_nobody_comes_back(strict):
         assert done.code == 125 and re.search(when, done.errtext), done
 
 
+def test_hung_up_by_its_owner(strict):
+    """Somebody was attached until ~. ended it: nobody is told that it was for want of people."""
+    agent, one = strict("defaults: {disconnect: {exec: detach}}\n")
+    sid = only(agent)
+    one.send("~.")
+    assert one.wait() == 129
+    wait_for("the session to end", lambda: not agent.keepers())
+    done = agent.coral.run("kill", sid)
+    three_parts(done, "has ended", f"coral replay {sid}")
+    assert "or its owner hung up" in done.errtext, done
+
+
 def fill(coral):
     with open(coral.state / "filler", "wb", buffering=0) as f, contextlib.suppress(OSError):
         while f.write(b"x" * 4096):

@@ -86,6 +86,20 @@ cmd_agent_from(struct cmd_agent *to, const struct conf *c, const struct args *a)
 	};
 }
 
+/* What only looks may be asked twice: the connection may be lost with another command. */
+static bool
+ask_again(
+    struct client_where *w, const struct tp_client *c, enum request_verb verb, const struct err *e)
+{
+	bool looks = verb == REQ_PS || verb == REQ_SESSIONS || verb == REQ_SHOW;
+	bool shared = tp_client_shared(c);
+
+	if (!looks || !shared || w->fresh || e->code != ERR_TRANSPORT)
+		return client_connect_again(w, shared, e);
+	w->fresh = true;
+	return true;
+}
+
 json_t *
 cmd_ask(const struct args *a, const struct request *r, struct err *e)
 {
@@ -102,7 +116,7 @@ cmd_ask(const struct args *a, const struct request *r, struct err *e)
 		c = client_connect(&agent.where, e);
 		if (c)
 			j = client_query_json(c, r, e);
-		again = c && !j && client_connect_again(&agent.where, tp_client_shared(c), e);
+		again = c && !j && ask_again(&agent.where, c, r->verb, e);
 		tp_client_free(c);
 	} while (again);
 	return j;

@@ -46,6 +46,7 @@ def guest(agent, person, echo, second):  # noqa: F811
     def come(verb):
         one = person(verb, only(agent), who=Other())
         echo.expect("looks on" if verb == "watch" else "joined")
+        one.expect("up")  # before that a lost connection is a failure
         return one
 
     return come

@@ -119,6 +119,21 @@ def test_master_killed_under_a_command(way, box):
     quiet(agent.coral.run("exec", *flags, "--pid", box.pid, "--", "true"))
 
 
+def test_a_look_over_a_connection_that_is_lost(agent, box):
+    """It is taken again over one of its own: nobody sees what happened to another's."""
+    assert agent.coral.run("exec", "--pid", box.pid, "--", "true").code == 0
+    one_master(agent.home)
+    transport = agent.transports()[0]
+    os.kill(transport, signal.SIGSTOP)
+    proc = agent.coral.popen("sessions", "ls")
+    wait_for("the question to be asked", lambda: any(
+        os.readlink(f"/proc/{proc.pid}/fd/{fd}").startswith("socket:")
+        for fd in os.listdir(f"/proc/{proc.pid}/fd") if int(fd) > 2))
+    os.kill(transport, signal.SIGKILL)
+    out, err = proc.communicate(timeout=20)
+    assert (proc.returncode, err) == (0, b"") and b"exec" in out
+
+
 def test_restarted_agent(way, box):
     agent, flags = way
     quiet(agent.coral.run("exec", *flags, "--pid", box.pid, "--", "true"))

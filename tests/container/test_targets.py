@@ -159,6 +159,7 @@ def test_replicas_of_a_compose_service(docker, coral):
         assert where(coral, "-c", box.id[:12]) == mnt(box)
 
 
+@pytest.mark.host
 def test_from_within_a_container_that_sees_the_host(docker, make_box, coral):
     """Neither the agent nor a child of it, nor any process of the host; the others are there."""
     other = make_box("other", kind="busybox")

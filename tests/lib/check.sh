@@ -114,26 +114,31 @@ run_kernels() { # those that need root under Debian's own kernel, with the layou
 	tap kernels tests/kernels/v1.sh tests/kernels/v2.sh
 }
 
-# containers PART MARKS: in a pid namespace of its own, where each part sees its own containers
-# alone.  bash is its process 1, since it waits for orphans.
+# containers PART MARKS COMMAND...
 containers() {
-	CORAL_TEST_LOGS="$PWD/$logs/failed" CORAL_TEST_PART=$1 timeout 1500 \
-		unshare --pid --fork --kill-child --mount --mount-proc \
-		bash -c 'tests/lib/pytest.sh "$@"; exit $?' - -q -m "$2" --durations=15 \
-		--junitxml="$PWD/$logs/container.$1.xml" </dev/null >"$logs/container.$1.log" 2>&1
+	local part=$1 marks=$2
+	shift 2
+	CORAL_TEST_LOGS="$PWD/$logs/failed" CORAL_TEST_PART=$part timeout 1500 "$@" \
+		bash -c 'tests/lib/pytest.sh "$@"; exit $?' - -q -m "$marks" --durations=15 \
+		--junitxml="$PWD/$logs/container.$part.xml" </dev/null >"$logs/container.$part.log" 2>&1
 }
 
-run_container() { # those that mostly wait are run beside the others
+# Those that mostly wait are run beside the others, each part in a pid namespace where it sees its
+# own containers alone (bash is process 1 there: it waits for orphans).
+run_container() {
 	build container all hostile || return
 	local ok=0 bad=0 skip=0 rc pid log xml word
+	local alone=(unshare --pid --fork --kill-child --mount --mount-proc)
 	rm -rf "$logs"/failed "$logs"/container.*.xml
 	mkdir -p "$logs/failed"
-	containers slow slow &
+	containers slow 'slow and not host' "${alone[@]}" &
 	pid=$!
-	containers quick 'not slow'
+	containers quick 'not slow and not host' "${alone[@]}"
 	set -- quick $?
 	wait $pid
 	set -- "$@" slow $?
+	containers host host
+	set -- "$@" host $?
 	while [ $# -gt 0 ]; do
 		rc=$2 log=$logs/container.$1.log xml=$logs/container.$1.xml
 		shift 2

@@ -27,6 +27,7 @@ const struct cmd *const cmd_table[] = {
     &cmd_replay,
     &cmd_audit_ls,
     &cmd_audit_show,
+    &cmd_audit_grep,
     &cmd_audit_verify,
     &cmd_keys_create,
     &cmd_keys_list,

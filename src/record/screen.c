@@ -38,7 +38,10 @@ on_damage(VTermRect rect, void *arg)
 {
 	struct screen *s = arg;
 
-	(void)rect;
+	if (rect.start_row < s->dirty_from)
+		s->dirty_from = rect.start_row;
+	if (rect.end_row > s->dirty_to)
+		s->dirty_to = rect.end_row;
 	s->changes++;
 	return 1;
 }
@@ -209,6 +212,7 @@ screen_new(int rows, int cols)
 	vterm_screen_set_damage_merge(s->vts, VTERM_DAMAGE_SCREEN);
 	vterm_screen_reset(s->vts, 1);
 	s->flags.cursor_shown = true;
+	s->dirty_to = SCREEN_ROWS_MAX;
 	return s;
 }
 
@@ -323,6 +327,8 @@ screen_resize(struct screen *s, int rows, int cols)
 	    clamp(pos.col, 0, cols - 1) + 1);
 	vterm_input_write(s->vt, seq, (size_t)len);
 	vterm_screen_flush_damage(s->vts);
+	s->dirty_from = 0;
+	s->dirty_to = SCREEN_ROWS_MAX;
 	s->changes++;
 }
 
@@ -430,4 +436,16 @@ uint64_t
 screen_changes(const struct screen *s)
 {
 	return s->changes;
+}
+
+bool
+screen_dirty(struct screen *s, int *from, int *to)
+{
+	int rows = screen_rows(s);
+
+	*from = s->dirty_from < rows ? s->dirty_from : rows;
+	*to = s->dirty_to < rows ? s->dirty_to : rows;
+	s->dirty_from = SCREEN_ROWS_MAX;
+	s->dirty_to = 0;
+	return *from < *to;
 }

@@ -77,6 +77,9 @@ void screen_set_hooks(struct screen *s, const struct screen_hooks *h); /* NULL: 
 /* Grows whenever cells may have changed. */
 uint64_t screen_changes(const struct screen *s);
 
+/* The rows [*from, *to) that may have changed since this was asked last; false: none. */
+bool screen_dirty(struct screen *s, int *from, int *to);
+
 /* The whole state, to be restored into this same screen only.  -1: out is full. */
 int screen_save(const struct screen *s, struct buf *out);
 int screen_restore(struct screen *s, const void *p, size_t n); /* -1: not from this screen */

@@ -52,6 +52,8 @@ screen_restore(struct screen *s, const void *p, size_t n)
 	memcpy(s->arena.base, (const unsigned char *)p + sizeof(h), h.used);
 	s->arena.used = h.used;
 	s->flags = h.flags;
+	s->dirty_from = 0;
+	s->dirty_to = SCREEN_ROWS_MAX;
 	s->changes++;
 	return 0;
 }

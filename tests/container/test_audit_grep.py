@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""coral audit grep: what was on a screen is found, in whatever pieces it came, and can be seen."""
+import json
+import re
+import shlex
+
+from house.casts import spell
+from house.escapes import offences
+from house.term import Pty
+from house.util import wait_for
+from test_policy import reef, tcp  # noqa: F401
+
+
+def grep(coral, *words):
+    done = coral.run("audit grep", "-o", "json", *words)
+    assert done.code in (0, 1), done
+    return [json.loads(line) for line in done.text.splitlines()]
+
+
+def test_a_shell_with_vi(agent, box, tmux):
+    """Colours in a word, an editor, and what was gone before the end; each hit can be looked at."""
+    term = tmux(agent.coral.argv("shell", "--pid", box.pid), agent.coral.env())
+    term.wait_text(r"[#$] ?$")
+    term.type(r"printf 'a se\033[31mcr\033[0met%s\n' -word")
+    term.wait_text("a secret-word")
+    term.type("vi /tmp/of-vi")
+    term.wait_text("^~")
+    term.type("iin the edit", enter=False)
+    term.type("or", enter=False)
+    term.wait_text("in the editor")
+    term.keys("Escape")
+    term.type(":q!")
+    term.wait_text(r"[#$] ?$")
+    term.type("clear; exit")
+    wait_for("the end", lambda: agent.coral.sessions()[0]["state"] == "ended")
+    sid = agent.coral.sessions()[0]["id"]
+
+    hits = grep(agent.coral, "a secret-word")
+    assert [(h["session_id"], h["line"], h["user"]) for h in hits] == [
+        (sid, "a secret-word", "root")]
+    hits += grep(agent.coral, "-E", "^in the [a-z]+$", sid)
+    assert hits[-1]["line"] == "in the editor" and len(hits) == 2
+    assert not grep(agent.coral, "A SECRET-word") and grep(agent.coral, "-i", "A SECRET-word")
+    for hit in hits:
+        words = shlex.split(hit["replay"])
+        assert words[:2] == ["coral", "replay"] and words[2].startswith(sid + "@")
+        player = tmux(agent.coral.argv("replay", *words[2:]), agent.coral.env())
+        player.type(" ", enter=False)
+        player.wait_text(re.escape(hit["line"][:9]))
+        player.type("q", enter=False)
+        assert player.wait_dead() == 0
+
+
+def test_without_a_terminal_and_filters(agent, box):
+    for word in ("first", "second"):
+        assert agent.coral.run("exec", "--pid", box.pid, "--", "sh", "-c",
+                               f"echo {word} needle; echo other needle >&2").code == 0
+    found = agent.coral.run("audit grep", "needle")
+    assert found.code == 0
+    lines = found.text.splitlines()
+    assert [x.split("  ")[-1] for x in lines if "other" not in x] == [
+        "first needle", "second needle"]
+    assert len(lines) == 4
+    last = grep(agent.coral, "--lines", 1, "needle")
+    assert [h["session_id"] for h in last] == [agent.coral.sessions()[0]["id"]]
+    assert len(grep(agent.coral, "-u", "ro*", "--since", "1h", "needle")) == 4
+    for none in (("-u", "alice"), ("-s", "no-such"), ("--until", "1h"), ("--since", "2999-01-01")):
+        assert grep(agent.coral, *none, "needle") == []
+    assert agent.coral.run("audit grep", "nowhere").code == 1
+    wrong = agent.coral.run("audit grep", "-E", "(a)\\1")
+    assert wrong.code == 2 and "refers back" in wrong.errtext
+
+
+def test_hostile_and_damaged_files(coral, home):
+    """Nothing of a recording reaches the terminal raw, and a bad file does not hide the next."""
+    evil = "needle \x1b]0;evil\x07\x9b6n\u202e\x1b[31mend\r\n"
+    good, bad = home / "a b.cast", home / "bad.cast"
+    good.write_text(spell({"coral": {"user": {"name": "\x1b[31mx\u202e"},
+                                     "session_id": "$(x)"}}, [[0.5, "o", evil]], b"")
+                    if isinstance(spell(None, [], b""), str) else "")
+    if not good.read_text():
+        good.write_bytes(spell({"coral": {"user": {"name": "\x1b[31mx\u202e"},
+                                          "session_id": "$(x)"}}, [[0.5, "o", evil]], b""))
+    bad.write_bytes(b'{"version":2,"width":80,"height":24}\n[1,"o","needle one"]\nnonsense\n')
+    with Pty(coral.argv("audit grep", "needle", bad, good), coral.env()) as term:
+        assert term.wait() == 1
+        seen = term.seen
+    assert not offences(seen.replace(b"\r\n", b"")), seen
+    assert b"needle one" in seen and b"needle end" in seen and b"line 3" in seen
+    hit = grep(coral, "needle", good)[0]
+    assert shlex.split(hit["replay"])[2] == f"{good}@0.5"

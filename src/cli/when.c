@@ -67,7 +67,8 @@ take_date(const char **s, struct tm *tm)
 	static const int days[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 	int year = digits(s, 4), month, day;
 
-	if (year < 1970 || !take(s, '-'))
+	/* Nanoseconds since 1970 end in 2262. */
+	if (year < 1970 || year > 2261 || !take(s, '-'))
 		return false;
 	month = digits(s, 2);
 	if (month < 1 || month > 12 || !take(s, '-'))

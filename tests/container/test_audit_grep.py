@@ -8,7 +8,6 @@ from house.casts import spell
 from house.escapes import offences
 from house.term import Pty
 from house.util import wait_for
-from test_policy import reef, tcp  # noqa: F401
 
 
 def grep(coral, *words):
@@ -64,8 +63,8 @@ def test_without_a_terminal_and_filters(agent, box):
     last = grep(agent.coral, "--lines", 1, "needle")
     assert [h["session_id"] for h in last] == [agent.coral.sessions()[0]["id"]]
     assert len(grep(agent.coral, "-u", "ro*", "--since", "1h", "needle")) == 4
-    for none in (("-u", "alice"), ("-s", "no-such"), ("--until", "1h"), ("--since", "2999-01-01")):
-        assert grep(agent.coral, *none, "needle") == []
+    for none in (("-u", "alice"), ("-s", "no-such"), ("--until", "1h"), ("--since", "2200-01-01")):
+        assert (none, grep(agent.coral, *none, "needle")) == (none, [])
     assert agent.coral.run("audit grep", "nowhere").code == 1
     wrong = agent.coral.run("audit grep", "-E", "(a)\\1")
     assert wrong.code == 2 and "refers back" in wrong.errtext
@@ -75,17 +74,13 @@ def test_hostile_and_damaged_files(coral, home):
     """Nothing of a recording reaches the terminal raw, and a bad file does not hide the next."""
     evil = "needle \x1b]0;evil\x07\x9b6n\u202e\x1b[31mend\r\n"
     good, bad = home / "a b.cast", home / "bad.cast"
-    good.write_text(spell({"coral": {"user": {"name": "\x1b[31mx\u202e"},
-                                     "session_id": "$(x)"}}, [[0.5, "o", evil]], b"")
-                    if isinstance(spell(None, [], b""), str) else "")
-    if not good.read_text():
-        good.write_bytes(spell({"coral": {"user": {"name": "\x1b[31mx\u202e"},
-                                          "session_id": "$(x)"}}, [[0.5, "o", evil]], b""))
+    header = {"coral": {"user": {"name": "\x1b[31mx\u202e"}, "session_id": "$(x)"}}
+    good.write_bytes(spell(header, [[0.5, "o", evil]]))
     bad.write_bytes(b'{"version":2,"width":80,"height":24}\n[1,"o","needle one"]\nnonsense\n')
     with Pty(coral.argv("audit grep", "needle", bad, good), coral.env()) as term:
         assert term.wait() == 1
         seen = term.seen
     assert not offences(seen.replace(b"\r\n", b"")), seen
-    assert b"needle one" in seen and b"needle end" in seen and b"line 3" in seen
+    assert b"needle one" in seen and b"needle 6nend" in seen and b"line 3" in seen
     hit = grep(coral, "needle", good)[0]
     assert shlex.split(hit["replay"])[2] == f"{good}@0.5"

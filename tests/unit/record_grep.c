@@ -234,7 +234,7 @@ test_hostile(void)
 	hostile("a match without an end", 500, 1000, "aaaaaaaaaa", "a+", true);
 	hostile("a sequence without an end", 500, 1000, "\\u001b]0;secret;", "secret", false);
 	hostile("wipes", 24, 80, "a\\u001b[2J", "a", false);
-	hostile("a match in every row", 500, 1000, "a\\r\\n", "a", false);
+	hostile("a match in every row", 50, 80, "a\\r\\n", "a", false);
 	hostile("screens back and forth", 24, 80, "a\\u001b[?1049h\\u001b[Ha\\u001b[?1049l", "a",
 	    false);
 }

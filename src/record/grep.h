@@ -29,7 +29,7 @@ struct grep_hit {
 };
 
 struct grep_want {
-	/* Whether a line matches, and where: its first place. */
+	/* Whether a line matches, and where: its first place.  line[n] is a NUL. */
 	bool (*match)(void *arg, const char *line, size_t n, size_t *from, size_t *to);
 	/* In the order of their times; -1 to stop. */
 	int (*found)(void *arg, const struct grep_hit *h);

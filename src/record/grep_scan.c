@@ -8,14 +8,26 @@
 /* Cells read for wipes within one event: one that wipes more often would take hours. */
 #define WIPE_CELLS (4 << 20)
 
+/* With a NUL behind it: for who matches. */
+static void
+set_text(struct grep_scan *s, struct buf *from, struct grep_line *l)
+{
+	l->p = from->len ? buf_cstr(from) : "";
+	l->n = from->len;
+	if (l->p)
+		return;
+	s->failed = true;
+	l->p = "";
+	l->n = 0;
+}
+
 /* What leaves at the top, once it is whole. */
 static void
 leave(struct grep_scan *s)
 {
-	struct grep_line l = {.p = s->leaving.len ? (const char *)buf_head(&s->leaving) : "",
-	    .n = s->leaving.len,
-	    .row = 0};
+	struct grep_line l = {.row = 0};
 
+	set_text(s, &s->leaving, &l);
 	if (s->want->match(s->want->arg, l.p, l.n, &l.from, &l.to))
 		hits_leave(s->hits, s, &l, s->t);
 }
@@ -78,10 +90,8 @@ matches(struct grep_scan *s, int row, int *next, struct grep_line *l)
 	size_t own;
 
 	*next = join(s, row, &own);
-	*l = (struct grep_line){.p = s->line.len ? (const char *)buf_head(&s->line) : "",
-	    .n = s->line.len,
-	    .row = row,
-	    .alt = s->alt};
+	*l = (struct grep_line){.row = row, .alt = s->alt};
+	set_text(s, &s->line, l);
 	if (!s->want->match(s->want->arg, l->p, l->n, &l->from, &l->to) ||
 	    (l->from >= own && own > 0) || (own == 0 && l->n > 0))
 		return false;

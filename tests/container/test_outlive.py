@@ -168,6 +168,26 @@ def test_shell_painter(agent, box):
     none_left(agent, box, sid)
 
 
+@pytest.mark.slow
+def test_shell_painter_hangs(agent, box):
+    """Nobody waits for it longer than half a minute, and those who come then are told."""
+    term, sid = shell(agent, box)
+    with Pty(agent.coral.argv("watch", sid), agent.coral.env()) as looker:
+        looker.expect(PAINTED)
+        stopped = wait_for("a painter", lambda: painter_of(agent, sid))
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        os.kill(term.proc.pid, signal.SIGKILL)
+        term.close()
+        with Pty(agent.coral.argv("attach", sid), agent.coral.env()) as term:
+            term.expect(r"the screen cannot be shown again", timeout=60)
+            knows(term)
+            wait_for("it to be ended", lambda: not any(alive(pid) for pid in stopped))
+            term.send("exit\r")
+            assert term.wait() == 0
+    none_left(agent, box, sid)
+
+
 @pytest.mark.parametrize("signo", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "stopped"])
 def test_shell_broker(agent, box, signo):
     """It goes on; the new broker finds it, also for who comes later."""

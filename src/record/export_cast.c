@@ -93,9 +93,12 @@ same_version(struct export *x, struct cast_reader *r, struct err *e)
 			return -1;
 		got = cast_next(r, &ev, e);
 	} while (got == 1 && !ferror(x->out));
+	/* Marks and the seal come behind the last event, and are none. */
+	if (got < 0 || copy(&v, x, r, e) < 0)
+		return -1;
 	if (v.within)
 		putc_unlocked('\n', x->out);
-	return got < 0 ? -1 : 0;
+	return 0;
 }
 
 static json_t *

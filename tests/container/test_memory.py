@@ -5,7 +5,7 @@ import pathlib
 
 import pytest
 
-from house.coral import children_of
+from house.coral import children_of, status_of
 from house.term import Pty
 from house.util import wait_for
 
@@ -30,8 +30,11 @@ def small(what, limit, *pids):
 
 
 def test_agent_that_waits(agent):
-    wait_for("the scout to end", lambda: not children_of(agent.proc.pid), 60)
-    small("the agent", AGENT_KIB, agent.proc.pid)
+    def children():
+        return {pid: status_of(pid)["Name"].strip() for pid in children_of(agent.proc.pid)}
+
+    wait_for("the scout to end", lambda: list(children().values()) == ["coral-audit"], 60)
+    small("the agent", AGENT_KIB, agent.proc.pid, *children())
 
 
 def test_held_shell(agent, box):

@@ -159,10 +159,13 @@ class Seen:
             return parse(term.seen.decode())
 
     def terminals(self):
-        """On a terminal: (engine, coral)."""
-        return (self.on_terminal(self.argv(True), self.env or os.environ),
-                self.on_terminal(self.coral.argv("exec", "--pid", self.container.pid, "-t", "--"),
-                                 self.coral.env()))
+        """On a terminal: (engine, coral), one after the other: each finds the first one free."""
+        pts = f"/proc/{self.container.pid}/root/dev/pts"
+        before = sorted(os.listdir(pts))
+        theirs = self.on_terminal(self.argv(True), self.env or os.environ)
+        wait_for("the engine's terminal to go", lambda: sorted(os.listdir(pts)) == before)
+        return theirs, self.on_terminal(
+            self.coral.argv("exec", "--pid", self.container.pid, "-t", "--"), self.coral.env())
 
 
 def differences(theirs, ours):

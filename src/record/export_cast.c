@@ -57,11 +57,11 @@ put_byte(struct verbatim *v, unsigned char c, bool v3, FILE *out)
 		putc_unlocked(c < 0x20 ? ' ' : c, out);
 }
 
-/* As far as the reader has come. */
+/* As far as the reader has come; a stump at the end is nothing. */
 static int
 copy(struct verbatim *v, struct export *x, const struct cast_reader *r, struct err *e)
 {
-	uint64_t end = r->offset + r->taken;
+	uint64_t end = r->offset + (r->cut ? 0 : r->taken);
 	unsigned char block[16384];
 	ssize_t n, i;
 

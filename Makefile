@@ -16,7 +16,7 @@ OBJS := $(SRCS:src/%.c=$(BUILD)/%.o)
 LIB := $(BUILD)/libcoral.a
 MAIN := $(BUILD)/cli/main.o
 
-PKGS := libssh libcrypto jansson yaml-0.1 vterm termkey readline libseccomp zlib
+PKGS := libssh libcrypto jansson yaml-0.1 vterm termkey readline libseccomp zlib libzstd libsodium
 CPPFLAGS += -D_GNU_SOURCE -Isrc -DCORAL_VERSION='"$(VERSION)"' -DLIBSSH_STATIC
 CFLAGS ?= -O2
 CFLAGS += -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
@@ -26,7 +26,7 @@ CFLAGS += -fstack-protector-strong -fno-strict-aliasing
 LDFLAGS += -Wl,--wrap=pki_sign_data,--wrap=ssh_pki_signature_verify
 LDFLAGS += -Wl,--wrap=ssh_pki_import_signature_blob,--wrap=ssh_pki_import_pubkey_blob
 LDLIBS = -Wl,--start-group $(LIB) -l:libssh.a -lcrypto -lz -ljansson -lyaml -lvterm -ltermkey -lunibilium \
-  -lreadline -ltinfo -lseccomp -Wl,--end-group -lpthread -ldl
+  -lreadline -ltinfo -lseccomp -lzstd -lsodium -Wl,--end-group -lpthread -ldl -lm
 ifeq ($(DEV),1)
 CFLAGS += -Werror -O1 -g -fsanitize=address,undefined -fno-omit-frame-pointer
 LDFLAGS += -fsanitize=address,undefined

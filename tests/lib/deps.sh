@@ -5,7 +5,8 @@ set -euo pipefail
 
 build=(gcc libc6-dev make pkg-config libssh-dev libvterm-dev libtermkey-dev libunibilium-dev
 	libjansson-dev libreadline-dev libncurses-dev libyaml-dev libssl-dev libseccomp-dev
-	zlib1g-dev libzstd-dev psf-unifont runc busybox-static procps util-linux)
+	zlib1g-dev libzstd-dev libsqlite3-dev libsodium-dev psf-unifont runc
+	busybox-static procps util-linux)
 tests=(tmux asciinema docker.io containerd podman catatonit conmon mandoc openssh-server
 	openssh-client openssl python3 python3-pytest vim-tiny less bash-completion zsh fish iproute2
 	ncurses-base ncurses-bin perl shellcheck cppcheck clang-14 clang-tidy-14 clang-format-14

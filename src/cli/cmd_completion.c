@@ -4,18 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The scripts as they are installed, taken in by the assembler (paths from the top of the tree). */
-#define EMBED(name, path)                                                                          \
-	__asm__(".section .rodata\n"                                                               \
-		".global " #name "\n" #name ":\n"                                                  \
-		".incbin \"" path "\"\n"                                                           \
-		".byte 0\n"                                                                        \
-		".text\n");                                                                        \
-	extern const char name[] __attribute__((visibility("hidden")))
+#include "base/incbin.h"
 
-EMBED(completion_bash, "completions/coral.bash");
-EMBED(completion_zsh, "completions/_coral");
-EMBED(completion_fish, "completions/coral.fish");
+/* The scripts as they are installed. */
+INCBIN(completion_bash, "completions/coral.bash");
+INCBIN(completion_zsh, "completions/_coral");
+INCBIN(completion_fish, "completions/coral.fish");
 
 static int
 run_completion(const struct cmd *c, const struct args *a, int argc, char **argv, int dashdash)

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "base/incbin.h"
+
 /*
  * GNU Unifont's console font as Debian's psf-unifont has it (GPL version 2 or later), gzipped:
  * PSF 1, 512 glyphs of 8 x 16, Latin 1, arrows, mathematics, lines and blocks.
@@ -18,14 +20,7 @@
 #define TABLE_SEQUENCE 0xfffe
 #define TABLE_END 0xffff
 
-__asm__(".section .rodata\n"
-	".global export_font_gz\nexport_font_gz:\n"
-	".incbin \"" FONT_PATH "\"\n"
-	".global export_font_gz_end\nexport_font_gz_end:\n"
-	".byte 0\n"
-	".text\n");
-extern const unsigned char export_font_gz[] __attribute__((visibility("hidden")));
-extern const unsigned char export_font_gz_end[] __attribute__((visibility("hidden")));
+INCBIN(export_font_gz, FONT_PATH);
 
 struct export_font {
 	unsigned char data[FONT_MAX];

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/incbin.h"
 #include "base/json.h"
 #include "base/sha256.h"
 #include "base/str.h"
@@ -17,18 +18,10 @@
 #define CHUNK_BYTES (512L << 10)  /* of frames, after which the page can start afresh */
 #define MARKERS_MAX 1000
 
-/* The page's own parts, taken in by the assembler (paths from the top of the tree). */
-#define EMBED(name, path)                                                                          \
-	__asm__(".section .rodata\n"                                                               \
-		".global " #name "\n" #name ":\n"                                                  \
-		".incbin \"" path "\"\n"                                                           \
-		".byte 0\n"                                                                        \
-		".text\n");                                                                        \
-	extern const char name[] __attribute__((visibility("hidden")))
-
-EMBED(export_page_css, "src/record/export_page.css");
-EMBED(export_page_body, "src/record/export_page.html");
-EMBED(export_page_js, "src/record/export_page.js");
+/* The page's own parts. */
+INCBIN(export_page_css, "src/record/export_page.css");
+INCBIN(export_page_body, "src/record/export_page.html");
+INCBIN(export_page_js, "src/record/export_page.js");
 
 struct html {
 	struct export *x;

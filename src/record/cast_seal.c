@@ -67,14 +67,6 @@ grow(struct cast_seal *seal)
 }
 
 static int
-begin_chain(struct cast_seal *seal, const unsigned char leaf[SHA256_SIZE])
-{
-	sha2_update(&seal->hash, EVIDENCE_CHAIN_DOMAIN, sizeof(EVIDENCE_CHAIN_DOMAIN) - 1);
-	sha2_update(&seal->hash, leaf, SHA256_SIZE);
-	return sha2_next(&seal->hash, seal->chain);
-}
-
-static int
 take_line(struct cast_seal *seal, const unsigned char *p, size_t n)
 {
 	struct cast_tally *tally = &seal->tally;
@@ -87,7 +79,7 @@ take_line(struct cast_seal *seal, const unsigned char *p, size_t n)
 	tally->bytes += n;
 	/* The first line is the header: the chain begins with it. */
 	if (tally->lines++ == 0)
-		return begin_chain(seal, seal->leaves[0]);
+		return evidence_begin_chain(&seal->hash, seal->leaves[0], seal->chain);
 	tally->leaves++;
 	return 0;
 }

@@ -91,6 +91,17 @@ evidence_parse(struct evidence *ev, const json_t *coral, const char **why)
 	return ed25_verify(ev->agent_key, text, key_text(text, ev, id), ev->certificate);
 }
 
+int
+evidence_begin_chain(
+    struct sha256 *hash, const unsigned char leaf[SHA256_SIZE], unsigned char chain[SHA256_SIZE])
+{
+	static const char domain[] = "coral recording 1\n";
+
+	sha2_update(hash, domain, sizeof(domain) - 1);
+	sha2_update(hash, leaf, SHA256_SIZE);
+	return sha2_next(hash, chain);
+}
+
 size_t
 evidence_mark_text(char out[EVIDENCE_TEXT_MAX], const struct evidence_mark *m)
 {

@@ -10,10 +10,10 @@
 #include <jansson.h>
 #include <stdint.h>
 #include "base/keyfile.h"
+#include "base/sha256.h"
 
 #define EVIDENCE_MARK_DOMAIN "coral mark 1"
 #define EVIDENCE_SEAL_DOMAIN "coral seal 1"
-#define EVIDENCE_CHAIN_DOMAIN "coral recording 1\n"
 #define EVIDENCE_KEY_DOMAIN "coral recording key 1"
 
 /* Plain data: it goes through a pipe.  Wipe it. */
@@ -39,10 +39,14 @@ int evidence_parse(struct evidence *ev, const json_t *coral, const char **why);
 struct evidence_mark {
 	const char *domain, *session_id;
 	uint64_t n, lines, bytes; /* lines and bytes before it in the file */
-	unsigned char chain[32];
+	unsigned char chain[SHA256_SIZE];
 	int64_t real_ns;
-	unsigned char line[32]; /* digest of its line up to the signature */
+	unsigned char line[SHA256_SIZE]; /* digest of its line up to the signature */
 };
+/* The chain as it begins, with the leaf of the header.  `hash` is between two digests, and so after
+ * it.  0 or -1. */
+int evidence_begin_chain(
+    struct sha256 *hash, const unsigned char leaf[SHA256_SIZE], unsigned char chain[SHA256_SIZE]);
 size_t evidence_mark_text(char out[EVIDENCE_TEXT_MAX], const struct evidence_mark *m);
 
 #endif

@@ -16,14 +16,6 @@
 #define WRONG_END "it is not how a recording ends"
 
 static int
-begin_chain(struct verify *v, const unsigned char leaf[SHA256_SIZE])
-{
-	sha2_update(&v->hash, EVIDENCE_CHAIN_DOMAIN, sizeof(EVIDENCE_CHAIN_DOMAIN) - 1);
-	sha2_update(&v->hash, leaf, SHA256_SIZE);
-	return sha2_next(&v->hash, v->begin);
-}
-
-static int
 take_header(struct verify *v, const unsigned char *p, size_t n)
 {
 	json_t *header = json_parse((const char *)p, n - 1, NULL);
@@ -154,7 +146,8 @@ take_line(struct verify *v, const unsigned char *p, size_t n)
 	memcpy(v->leaves[at], leaf, VERIFY_LEAF);
 	v->offsets[at] = v->offset;
 	if (v->line == 0)
-		return begin_chain(v, leaf) < 0 ? -1 : take_header(v, p, n);
+		return evidence_begin_chain(&v->hash, leaf, v->begin) < 0 ? -1
+									  : take_header(v, p, n);
 	if (v->sealed)
 		return verify_extra(v, v->line, "it follows the seal");
 	if (kind == CAST_LINE_MARK || kind == CAST_LINE_SEAL) {

@@ -247,10 +247,6 @@ put_event(struct conversion *c, const struct cast_event *ev)
 	case CAST_EV_INPUT:
 		put_bytes(c, ev);
 		break;
-	case CAST_EV_CORAL:
-		if (!player_is_proof(ev))
-			put_line(c, ev);
-		break;
 	default:
 		if (ev->code)
 			put_line(c, ev);

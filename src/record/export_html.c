@@ -136,8 +136,7 @@ take_event(struct html *h, const struct cast_event *ev)
 		mark(h, ev->t, (const char *)ev->data, ev->len);
 		return;
 	case CAST_EV_CORAL:
-		if (!player_is_proof(ev))
-			mark(h, ev->t, ev->name, strlen(ev->name));
+		mark(h, ev->t, ev->name, strlen(ev->name));
 		return;
 	default:
 		return;

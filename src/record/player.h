@@ -41,7 +41,7 @@ enum player_end { PLAYER_WHOLE, PLAYER_TRUNCATED, PLAYER_DAMAGED };
 /* How the file ends, as far as is known by now; *e (may be NULL) says what is damaged. */
 enum player_end player_ending(const struct player *p, struct err *e);
 
-/* A marker, or an event of coral's own that is not for its proof alone. */
+/* A marker, or an event of coral's own. */
 struct player_moment {
 	int64_t t;
 	char label[64]; /* harmless */
@@ -49,7 +49,6 @@ struct player_moment {
 /* The first later than t, or the last before it, of the first 4096 in what was read so far; NULL:
  * none. */
 const struct player_moment *player_moment(const struct player *p, int64_t t, bool after);
-bool player_is_proof(const struct cast_event *ev);
 /* Nanoseconds since 1970, or 0: not known. */
 int64_t player_began(const struct player *p);
 

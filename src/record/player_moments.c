@@ -8,13 +8,6 @@
 #define MOMENTS_MAX 4096
 #define MOMENTS_FIRST 64
 
-bool
-player_is_proof(const struct cast_event *ev)
-{
-	return ev->kind == CAST_EV_CORAL &&
-	       (strcmp(ev->name, "mark") == 0 || strcmp(ev->name, "seal") == 0);
-}
-
 /* Whatever is read was read from the front on: what lies behind `upto` is in the list. */
 void
 moments_take(struct moments *m, const struct cast_event *ev)
@@ -22,8 +15,8 @@ moments_take(struct moments *m, const struct cast_event *ev)
 	struct player_moment *list, *one;
 	size_t room;
 
-	if ((ev->kind != CAST_EV_MARKER && ev->kind != CAST_EV_CORAL) || player_is_proof(ev) ||
-	    ev->offset < m->upto || m->n >= MOMENTS_MAX)
+	if ((ev->kind != CAST_EV_MARKER && ev->kind != CAST_EV_CORAL) || ev->offset < m->upto ||
+	    m->n >= MOMENTS_MAX)
 		return;
 	if (m->n == m->room) {
 		room = m->room ? 2 * m->room : MOMENTS_FIRST;

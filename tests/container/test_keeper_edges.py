@@ -47,7 +47,7 @@ def ended_alone(begin, go, net_agent, facts):  # noqa: F811
     return start
 
 
-LIMITS = """roles:
+TWO = """roles:
   - name: developer
     permissions:
       - commands: [exec]
@@ -55,20 +55,9 @@ users:
   - {name: alice, role: developer}
   - {name: bob, role: developer}
 defaults:
-  limits: {sessions: 2, connections: 4}
 """
-
-
-AUDIT = """roles:
-  - name: developer
-    permissions:
-      - commands: [exec]
-users:
-  - {name: alice, role: developer}
-  - {name: bob, role: developer}
-defaults:
-  mode: audit
-"""
+LIMITS = TWO + "  limits: {sessions: 2, connections: 4}\n"
+AUDIT = TWO + "  mode: audit\n"
 
 
 @pytest.fixture

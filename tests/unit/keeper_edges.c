@@ -116,6 +116,31 @@ read_input(char last, size_t *of_last)
 	return n;
 }
 
+/* A joiner has the keyboard, and the owner has typed all that is taken. */
+static struct keeper_client *
+setup_two(int *owner, int *peer)
+{
+	struct keeper_client *c;
+
+	req.tty = true;
+	setup(owner);
+	open_input();
+	c = add(KEEPER_JOINED, peer);
+	type(*owner, 'a', FRAME_CREDIT);
+	keeper_give_keyboard(&k, c);
+	return c;
+}
+
+static void
+teardown_two(int owner, int peer)
+{
+	close(owner);
+	close(peer);
+	close(stdin_read);
+	teardown();
+	req.tty = false;
+}
+
 static void
 input_nobody_reads(void)
 {
@@ -123,12 +148,7 @@ input_nobody_reads(void)
 	int owner, peer;
 	size_t of_b;
 
-	req.tty = true;
-	setup(&owner);
-	open_input();
-	c = add(KEEPER_JOINED, &peer);
-	type(owner, 'a', FRAME_CREDIT);
-	keeper_give_keyboard(&k, c);
+	c = setup_two(&owner, &peer);
 	hear(peer, FR_NOTICE, NULL);
 	type(peer, 'b', FRAME_CREDIT);
 	say(peer, FR_PING, 1);
@@ -143,11 +163,7 @@ input_nobody_reads(void)
 	is_int((long)read_input('b', &of_b), 2 * FRAME_CREDIT, "the command gets all of both");
 	is_int((long)of_b, FRAME_CREDIT, "each byte once");
 	ok(k.input_eof && k.input < 0, "and then the end");
-	close(owner);
-	close(peer);
-	close(stdin_read);
-	teardown();
-	req.tty = false;
+	teardown_two(owner, peer);
 }
 
 static void
@@ -157,12 +173,7 @@ leaves_behind_input(void)
 	int owner, peer;
 	size_t of_b;
 
-	req.tty = true;
-	setup(&owner);
-	open_input();
-	c = add(KEEPER_JOINED, &peer);
-	type(owner, 'a', FRAME_CREDIT);
-	keeper_give_keyboard(&k, c);
+	c = setup_two(&owner, &peer);
 	type(peer, 'b', FRAME_CREDIT);
 	say(peer, FR_DETACH, 1);
 	loop_turn(k.loop, 0);
@@ -171,11 +182,7 @@ leaves_behind_input(void)
 	type(owner, 'b', 0);
 	read_input('b', &of_b);
 	is_int((long)of_b < FRAME_CREDIT, 1, "what the command had no room for went with it");
-	close(owner);
-	close(peer);
-	close(stdin_read);
-	teardown();
-	req.tty = false;
+	teardown_two(owner, peer);
 }
 
 /* A repaint that is to begin when the connection is lost would stand behind what comes then. */

@@ -21,6 +21,7 @@
 #define FILES_WANTED (2 * BROKER_CONNS + BROKER_SESSIONS + 64)
 /* In a container the agent's end is the container's, and every keeper's with it. */
 #define FAREWELL_NS (20 * NS_PER_S)
+#define QUIET_NS (3 * NS_PER_S)
 
 /* Pid 1, or in a pod that shares its pid namespace the process whose parent is outside of it. */
 static bool
@@ -226,6 +227,19 @@ broker_fini(struct broker *b)
 	loop_free(b->loop);
 }
 
+static void
+give_back(void *arg)
+{
+	(void)arg;
+	mem_trim();
+}
+
+void
+broker_stir(struct broker *b)
+{
+	loop_timer_set(b->loop, &b->t_quiet, QUIET_NS, give_back, b);
+}
+
 /* In a container: wait for the keepers to seal what they hold.  Else they go on without us, as do
  * the transports, and the next agent finds them. */
 static void
@@ -258,7 +272,7 @@ broker_serve(const struct conf *c, struct err *e)
 	}
 	broker_work_scout(&b);
 	/* Most of what starting took is never needed again. */
-	mem_trim();
+	give_back(&b);
 	while (!b.stopping)
 		loop_turn(b.loop, -1);
 	/* Elsewhere they go on without us, and the next agent needs the lock now. */

@@ -41,6 +41,7 @@ transport_exited(void *arg, short revents)
 	loop_timer_clear(c->b->loop, &c->t_silence);
 	waitpid(c->pid, NULL, 0);
 	broker_audit_conn(c);
+	broker_stir(c->b);
 	fd_close(&c->pidfd);
 	fd_close(&c->monitor);
 	unlink_conn(c);

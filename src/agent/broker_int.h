@@ -101,8 +101,11 @@ struct broker {
 	struct conn *conns;
 	struct worker *workers;
 	size_t conn_count, unauthed, worker_count;
-	struct loop_timer t_reap;
+	struct loop_timer t_reap, t_quiet;
 };
+
+/* broker.c: somebody came or went; after a while without, memory is given back. */
+void broker_stir(struct broker *b);
 
 /* broker_listen.c */
 int broker_listen_unix(struct broker *b, struct err *e);

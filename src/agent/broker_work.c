@@ -109,6 +109,7 @@ worker_exited(void *arg, short revents)
 		at = &(*at)->next;
 	*at = w->next;
 	b->worker_count--;
+	broker_stir(b);
 	loop_del(&w->src);
 	fd_close(&w->pidfd);
 	if (status != 0 && !gave && w->kind == WORK_KEEPER) {

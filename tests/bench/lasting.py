@@ -169,6 +169,12 @@ def of_agent(agent):
     return sum(pss(pid, "coral", "memfd:coral") for pid in pids)
 
 
+def at_rest(agent):
+    """The same, when what is not needed was given back: some seconds after the last that happened."""
+    time.sleep(5)
+    return of_agent(agent)
+
+
 def nobody_there(agent):
     return (not agent.transports() and
             all(s["state"] != "live" for s in agent.coral.sessions()))
@@ -178,20 +184,20 @@ def of_coral(box, agent, count):
     """MiB that each of so many shells adds: attached, left, attached to once and left."""
     # The process that writes the audit log stays.
     wait_for("the agent to be idle", lambda: len(children_of(agent.proc.pid)) == 1, 90)
-    idle, got = of_agent(agent), {}
+    idle, got = at_rest(agent), {}
     held = [Held(agent, box) for _ in range(count)]
     try:
         for one in held:
             one.run("seq 2000; echo the-last''-one", LAST)
-        got["coral, attached"] = (of_agent(agent) - idle) / 1024 / count
+        got["coral, attached"] = (at_rest(agent) - idle) / 1024 / count
         for one in held:
             one.term.close()
         wait_for("all to be detached", lambda: nobody_there(agent), 90)
-        got["coral, detached"] = (of_agent(agent) - idle) / 1024 / count
+        got["coral, detached"] = (at_rest(agent) - idle) / 1024 / count
         for one in held:
             until(one.attach(), agent.coral.env(), LAST.encode())
         wait_for("all to be detached again", lambda: nobody_there(agent), 90)
-        got["coral, attached to and left"] = (of_agent(agent) - idle) / 1024 / count
+        got["coral, attached to and left"] = (at_rest(agent) - idle) / 1024 / count
     finally:
         end_sessions(agent)
         for one in held:

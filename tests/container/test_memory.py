@@ -9,7 +9,7 @@ from house.coral import children_of, status_of
 from house.term import Pty
 from house.util import wait_for
 
-AGENT_KIB = 4096
+AGENT_KIB = 2048
 SHELL_KIB = 1536
 BURST = "head -c 3000000 /dev/zero | tr '\\0' x; echo; echo over-$((1 + 1))\n"
 
@@ -29,12 +29,18 @@ def small(what, limit, *pids):
     wait_for(f"{what} within {limit} KiB", lambda: sum(map(pss, pids)) <= limit, 30)
 
 
-def test_agent_that_waits(agent):
+def test_agent_that_waits(agent, box):
+    """Also after it worked."""
     def children():
         return {pid: status_of(pid)["Name"].strip() for pid in children_of(agent.proc.pid)}
 
     wait_for("the scout to end", lambda: list(children().values()) == ["coral-audit"], 60)
     small("the agent", AGENT_KIB, agent.proc.pid, *children())
+    for _ in range(3):
+        done = agent.coral.run("exec", "--pid", box.pid, "true", prefix=["env", "CORAL_SHARE=0"])
+        assert done.code == 0
+    wait_for("the sessions to be over", lambda: list(children().values()) == ["coral-audit"], 60)
+    small("the agent after work", AGENT_KIB, agent.proc.pid, *children())
 
 
 def test_held_shell(agent, box):

@@ -202,7 +202,7 @@ store_remove(const char *state_dir, const char *id, struct err *e)
 	if (store_is_live(sessdir)) {
 		err_set(e, ERR_LIMIT, 0, "cannot remove session %s", id);
 		err_why(e, "it is still running");
-		return err_hint(e, "wait until it has ended");
+		return err_hint(e, "coral kill %s; or wait until it has ended", id);
 	}
 	return remove_session(state_dir, sessdir, id, e);
 }

@@ -63,6 +63,13 @@ nothing_listens(const char *path, const struct err *dial, struct err *e)
 		err_hint(e, "ask for membership of the group coral; or --agent-addr HOST:PORT");
 		return;
 	}
+	/* Root comes here only for a socket of its choice. */
+	if (geteuid() == 0) {
+		err_why(e, "%s", dial->why);
+		err_hint(
+		    e, "coral agent start --socket %s; or name no agent: root needs none", path);
+		return;
+	}
 	err_why(e, "%s; and only root can enter containers without an agent (you are uid %u)",
 	    dial->why, (unsigned)geteuid());
 	err_hint(

@@ -73,7 +73,7 @@ promised(const char *path, char id[STORE_ID_LEN + 1])
 	const char *base = strrchr(path, '/');
 
 	base = base ? base + 1 : path;
-	if (strlen(base) != STORE_ID_LEN + 5 || strcmp(base + STORE_ID_LEN, ".cast") != 0)
+	if (!store_named_cast(base) || strcspn(base, ".") != STORE_ID_LEN)
 		return NULL;
 	str_copy(id, base, STORE_ID_LEN + 1);
 	return store_id_valid(id) ? id : NULL;
@@ -104,8 +104,7 @@ by_name(const FTSENT **a, const FTSENT **b)
 static bool
 is_recording(const FTSENT *at)
 {
-	return at->fts_info == FTS_F && at->fts_namelen > 5 &&
-	       strcmp(at->fts_name + at->fts_namelen - 5, ".cast") == 0;
+	return at->fts_info == FTS_F && store_named_cast(at->fts_name);
 }
 
 static void
@@ -135,7 +134,7 @@ check_dir(struct job *j, const char *path)
 	if (j->seen != before)
 		return;
 	err_set(&e, ERR_NO_SESSION, 0, "there is nothing to verify in %s", path);
-	err_why(&e, "it holds no .cast file");
+	err_why(&e, "it holds no .cast or .cast.zst file");
 	err_hint(&e, "name STATE_DIR/sessions, or a recording");
 	failed(j, &e);
 }
@@ -161,7 +160,6 @@ check_session(struct job *j, const char *spec)
 static void
 check_one(struct job *j, const char *spec)
 {
-	size_t n = strlen(spec);
 	struct stat st;
 
 	if (strcmp(spec, "-") == 0)
@@ -169,8 +167,7 @@ check_one(struct job *j, const char *spec)
 	else if (stat(spec, &st) == 0 && S_ISDIR(st.st_mode)) {
 		j->list = true;
 		check_dir(j, spec);
-	} else if (strchr(spec, '/') || (n > 5 && strcmp(spec + n - 5, ".cast") == 0) ||
-		   access(spec, F_OK) == 0)
+	} else if (strchr(spec, '/') || store_named_cast(spec) || access(spec, F_OK) == 0)
 		check_file(j, spec);
 	else
 		check_session(j, spec);

@@ -158,11 +158,9 @@ from_session(const struct args *a, const char *id, const char *name, struct err 
 int
 replay_source(const struct args *a, const char *spec, char *name, size_t size, struct err *e)
 {
-	size_t n = strlen(spec);
-
 	str_vis(name, size, spec);
-	if (strchr(spec, '/') || strcmp(spec, "-") == 0 ||
-	    (n > 5 && strcmp(spec + n - 5, ".cast") == 0) || access(spec, F_OK) == 0)
+	if (strchr(spec, '/') || strcmp(spec, "-") == 0 || store_named_cast(spec) ||
+	    access(spec, F_OK) == 0)
 		return open_file(spec, name, e);
 	return from_session(a, spec, name, e);
 }

@@ -79,13 +79,15 @@ struct cast_event {
 	int cols, rows;	       /* RESIZE */
 	const char *name;      /* CORAL: its kind */
 	const json_t *facts;   /* CORAL, END; borrowed until the next call */
-	uint64_t offset;       /* of its line in the file */
+	uint64_t offset;       /* of its line in the recording: source.h */
 	uint64_t line;
 };
 struct cast_reader;
 struct cast_reader *cast_open(const char *path, struct err *e); /* v2 and v3, "-": stdin */
 struct cast_reader *cast_open_fd(int fd, const char *name, struct err *e); /* takes fd */
 const json_t *cast_header(const struct cast_reader *r);
+/* Bytes of the whole recording as it is now; -1: not known. */
+int64_t cast_size(const struct cast_reader *r);
 int cast_cols(const struct cast_reader *r);
 int cast_rows(const struct cast_reader *r);
 /* When it began, in nanoseconds since 1970; 0: not known. */
@@ -95,7 +97,7 @@ int cast_next(struct cast_reader *r, struct cast_event *ev, struct err *e);
 /* Whether the end was reached without an END event, or within a line.  A file that is not coral's
  * needs no END. */
 bool cast_truncated(const struct cast_reader *r);
-/* Go on from a line's offset (as in cast_event) with the given line number; for regular files. */
+/* Go on from a line's offset (as in cast_event) with the given line number; not of a pipe. */
 int cast_seek(struct cast_reader *r, uint64_t offset, uint64_t line, int64_t t, struct err *e);
 void cast_close(struct cast_reader *r);
 

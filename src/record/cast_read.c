@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -29,17 +28,15 @@ cast_bad(struct cast_reader *r, const char *why, struct err *e)
 static int
 fill(struct cast_reader *r, struct err *e)
 {
-	for (;;) {
-		ssize_t n = buf_read_fd(&r->in, r->fd, READ_SIZE);
-		struct pollfd p = {.fd = r->fd, .events = POLLIN};
+	unsigned char *tail = buf_tail(&r->in, READ_SIZE);
+	ssize_t n;
 
-		if (n >= 0)
-			return n > 0;
-		if (errno == EAGAIN)
-			poll(&p, 1, -1);
-		else if (errno != EINTR)
-			return err_set(e, ERR_IO, errno, "cannot read the recording %s", r->name);
-	}
+	if (!tail)
+		return err_set(e, ERR_INTERNAL, ENOMEM, "cannot read the recording %s", r->name);
+	n = source_read(r->src, tail, READ_SIZE, e);
+	if (n > 0)
+		buf_added(&r->in, (size_t)n);
+	return n > 0 ? 1 : (int)n;
 }
 
 /* Let go of the line given out last. */
@@ -133,16 +130,17 @@ read_header(struct cast_reader *r, struct err *e)
 struct cast_reader *
 cast_open_fd(int fd, const char *name, struct err *e)
 {
-	struct cast_reader *r = calloc(1, sizeof(*r));
-	off_t at = lseek(fd, 0, SEEK_CUR);
+	struct source *src = source_open_fd(fd, name, e);
+	struct cast_reader *r = src ? calloc(1, sizeof(*r)) : NULL;
 
 	if (!r) {
-		err_set(e, ERR_INTERNAL, ENOMEM, "cannot read a recording");
-		close(fd);
+		if (src)
+			err_set(e, ERR_INTERNAL, ENOMEM, "cannot read a recording");
+		source_close(src);
 		return NULL;
 	}
-	r->fd = fd;
-	r->offset = at < 0 ? 0 : (uint64_t)at;
+	r->src = src;
+	r->offset = source_at(src);
 	str_vis(r->name, sizeof(r->name), name);
 	buf_init(&r->in, CAST_LINE_MAX + READ_SIZE);
 	if (read_header(r, e) < 0) {
@@ -170,6 +168,12 @@ const json_t *
 cast_header(const struct cast_reader *r)
 {
 	return r->header;
+}
+
+int64_t
+cast_size(const struct cast_reader *r)
+{
+	return source_size(r->src);
 }
 
 int
@@ -205,8 +209,8 @@ cast_truncated(const struct cast_reader *r)
 int
 cast_seek(struct cast_reader *r, uint64_t offset, uint64_t line, int64_t t, struct err *e)
 {
-	if (lseek(r->fd, (off_t)offset, SEEK_SET) < 0)
-		return err_set(e, ERR_IO, errno, "cannot seek in the recording %s", r->name);
+	if (source_seek(r->src, offset, e) < 0)
+		return -1;
 	buf_clear(&r->in);
 	cast_forget_next(r);
 	r->taken = r->searched = 0;
@@ -233,7 +237,7 @@ cast_close(struct cast_reader *r)
 {
 	if (!r)
 		return;
-	close(r->fd);
+	source_close(r->src);
 	cast_forget_next(r);
 	json_decref(r->facts);
 	json_decref(r->header);

@@ -4,14 +4,15 @@
 
 #include "base/buf.h"
 #include "record/cast.h"
+#include "record/source.h"
 
 struct cast_reader {
-	int fd;
+	struct source *src;
 	char name[256];
 	struct buf in;
 	size_t taken;	 /* bytes of the line given out last, still at the head */
 	size_t searched; /* bytes at the head known to hold no newline */
-	uint64_t offset; /* of the head, in the file */
+	uint64_t offset; /* of the head, in the recording */
 	uint64_t line;	 /* number of the line given out last */
 	int64_t t;
 	bool at_seek; /* t is the time of the line that comes */

@@ -18,16 +18,28 @@
  * what stands. */
 #define GIVE_BACK "\x1b[!p\x1b[0m\x1b[?25h\x1b(B\x0f"
 
-struct cast_reader *
-export_open(const struct export *x, struct err *e)
+static int
+copy_of(const struct export *x, struct err *e)
 {
 	int fd = fcntl(x->fd, F_DUPFD_CLOEXEC, 3);
 
-	if (fd < 0) {
-		err_set(e, ERR_IO, errno, "cannot read the recording %s", x->name);
-		return NULL;
-	}
-	return cast_open_fd(fd, x->name, e);
+	return fd < 0 ? err_set(e, ERR_IO, errno, "cannot read the recording %s", x->name) : fd;
+}
+
+struct cast_reader *
+export_open(const struct export *x, struct err *e)
+{
+	int fd = copy_of(x, e);
+
+	return fd < 0 ? NULL : cast_open_fd(fd, x->name, e);
+}
+
+struct source *
+export_source(const struct export *x, struct err *e)
+{
+	int fd = copy_of(x, e);
+
+	return fd < 0 ? NULL : source_open_fd(fd, x->name, e);
 }
 
 bool

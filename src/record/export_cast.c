@@ -59,7 +59,8 @@ put_byte(struct verbatim *v, unsigned char c, bool v3, FILE *out)
 
 /* As far as the reader has come; a stump at the end is nothing. */
 static int
-copy(struct verbatim *v, struct export *x, const struct cast_reader *r, struct err *e)
+copy(struct verbatim *v, struct source *from, struct export *x, const struct cast_reader *r,
+    struct err *e)
 {
 	uint64_t end = r->offset + (r->cut ? 0 : r->taken);
 	unsigned char block[16384];
@@ -68,12 +69,11 @@ copy(struct verbatim *v, struct export *x, const struct cast_reader *r, struct e
 	while (v->at < end && !ferror(x->out)) {
 		size_t want = end - v->at < sizeof(block) ? end - v->at : sizeof(block);
 
-		n = pread(x->fd, block, want, (off_t)v->at);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return err_set(
-			    e, ERR_IO, n < 0 ? errno : 0, "cannot read the recording %s", x->name);
+		n = source_read(from, block, want, e);
+		if (n == 0)
+			return err_set(e, ERR_IO, 0, "cannot read the recording %s", x->name);
+		if (n < 0)
+			return -1;
 		for (i = 0; i < n; i++)
 			put_byte(v, block[i], r->v3, x->out);
 		v->at += (uint64_t)n;
@@ -82,23 +82,33 @@ copy(struct verbatim *v, struct export *x, const struct cast_reader *r, struct e
 }
 
 static int
-same_version(struct export *x, struct cast_reader *r, struct err *e)
+same_lines(struct export *x, struct source *from, struct cast_reader *r, struct err *e)
 {
 	struct verbatim v = {0};
 	struct cast_event ev;
 	int got;
 
 	do {
-		if (copy(&v, x, r, e) < 0)
+		if (copy(&v, from, x, r, e) < 0)
 			return -1;
 		got = cast_next(r, &ev, e);
 	} while (got == 1 && !ferror(x->out));
 	/* Marks and the seal come behind the last event, and are none. */
-	if (got < 0 || copy(&v, x, r, e) < 0)
+	if (got < 0 || copy(&v, from, x, r, e) < 0)
 		return -1;
 	if (v.within)
 		putc_unlocked('\n', x->out);
 	return 0;
+}
+
+static int
+same_version(struct export *x, struct cast_reader *r, struct err *e)
+{
+	struct source *from = export_source(x, e);
+	int rc = from ? same_lines(x, from, r, e) : -1;
+
+	source_close(from);
+	return rc;
 }
 
 static json_t *

@@ -5,9 +5,12 @@
 /* What the forms of a recording share. */
 #include "record/cast.h"
 #include "record/export.h"
+#include "record/source.h"
 
 /* export_bytes.c: a reader with a descriptor of its own. */
 struct cast_reader *export_open(const struct export *x, struct err *e);
+/* Its bytes, apart from any reader. */
+struct source *export_source(const struct export *x, struct err *e);
 /* A session without a terminal: no driver put a carriage return before its line feeds. */
 bool export_lone_newlines(const struct cast_reader *r);
 

@@ -3,10 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -16,14 +14,14 @@
 #define TAIL_BYTES 65536
 #define LAST_TIME (INT64_MAX / 4) /* room for sums */
 
-/* A descriptor with a file offset of its own. */
-static int
-reopen(int fd)
+static ssize_t
+read_tail(const struct player *p, const char *name, uint64_t from, char *tail)
 {
-	char path[32];
+	struct source *src = source_open_fd(fcntl(p->fd, F_DUPFD_CLOEXEC, 3), name, NULL);
+	ssize_t n = src ? source_read_at(src, from, tail, TAIL_BYTES, NULL) : -1;
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return open(path, O_RDONLY | O_CLOEXEC);
+	source_close(src);
+	return n;
 }
 
 /* Version 2 has absolute times: the last whole line tells the length at once. */
@@ -37,18 +35,17 @@ guess_length(const struct player *p, const char *name)
 	struct cast_reader *r;
 	ssize_t n, i;
 	int64_t t = 0;
-	int fd;
 
-	if (!tail || json_integer_value(version) != 2)
+	if (!tail || p->size == 0 || json_integer_value(version) != 2)
 		return 0;
-	n = pread(p->fd, tail, TAIL_BYTES, (off_t)from);
+	n = read_tail(p, name, from, tail);
 	while (n > 0 && tail[n - 1] != '\n')
 		n--;
 	for (i = n - 1; i > 0 && tail[i - 1] != '\n'; i--)
 		;
-	if (i <= 0 || from + (uint64_t)i < p->at.offset || (fd = reopen(p->fd)) < 0)
+	if (i <= 0 || from + (uint64_t)i < p->at.offset)
 		return 0;
-	r = cast_open_fd(fd, name, NULL);
+	r = cast_open_fd(fcntl(p->fd, F_DUPFD_CLOEXEC, 3), name, NULL);
 	if (!r)
 		return 0;
 	if (cast_seek(r, from + (uint64_t)i, 2, 0, NULL) == 0 && cast_next(r, &ev, NULL) == 1)
@@ -97,7 +94,7 @@ player_open(int fd, const char *name, struct err *e)
 {
 	struct player *p = calloc(1, sizeof(*p));
 	const json_t *tty;
-	struct stat st;
+	int64_t size;
 
 	if (!p || index_init(&p->index) < 0) {
 		free(p);
@@ -118,7 +115,8 @@ player_open(int fd, const char *name, struct err *e)
 		player_free(p);
 		return NULL;
 	}
-	p->size = fstat(p->fd, &st) == 0 ? (uint64_t)st.st_size : 0;
+	size = cast_size(p->reader);
+	p->size = size > 0 ? (uint64_t)size : 0;
 	p->screen = screen_new(cast_rows(p->reader), cast_cols(p->reader));
 	if (!p->screen) {
 		err_set(e, ERR_INTERNAL, ENOMEM, "cannot play %s", name);

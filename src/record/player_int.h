@@ -3,6 +3,7 @@
 #define CORAL_RECORD_PLAYER_INT_H
 
 #include "record/player.h"
+#include "record/source.h"
 
 #define INDEX_MAX 2048		       /* key frames */
 #define INDEX_BYTES ((size_t)32 << 20) /* of all of them, compressed */
@@ -90,7 +91,7 @@ struct player {
 	struct place at;
 	struct cast_event ev; /* the event to come, when have */
 	bool have;
-	uint64_t size; /* of the file when it was opened */
+	uint64_t size; /* of the recording when it was opened; 0: not known */
 
 	bool known; /* the end has been seen */
 	enum player_end ending;

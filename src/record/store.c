@@ -20,6 +20,39 @@ store_cast_name(const char *id, char out[STORE_CAST_SIZE])
 	snprintf(out, STORE_CAST_SIZE, "%.*s.cast", STORE_ID_LEN, id);
 }
 
+bool
+store_named_cast(const char *name)
+{
+	static const char *const ends[] = {".cast", ".cast" STORE_ZST};
+	size_t n = strlen(name);
+
+	for (size_t i = 0; i < COUNT_OF(ends); i++) {
+		size_t m = strlen(ends[i]);
+
+		if (n > m && strcmp(name + n - m, ends[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Both are there when compressing was cut short: the plain one is whole then. */
+int
+store_open_file(int sessdir, const char *id)
+{
+	static const char *const ends[] = {"", STORE_ZST};
+	char plain[STORE_CAST_SIZE], name[STORE_CAST_SIZE + sizeof(STORE_ZST)];
+	int fd = -1;
+
+	store_cast_name(id, plain);
+	for (size_t i = 0; i < COUNT_OF(ends) && fd < 0; i++) {
+		snprintf(name, sizeof(name), "%s%s", plain, ends[i]);
+		fd = openat(sessdir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+		if (fd < 0 && errno != ENOENT)
+			break;
+	}
+	return fd;
+}
+
 /* STATE_DIR/sessions; -1 with errno. */
 static int
 open_sessions(const char *state_dir)
@@ -211,12 +244,10 @@ int
 store_open_cast(const char *state_dir, const char *id, struct err *e)
 {
 	auto_close int sessdir = store_open_session(state_dir, id, e);
-	char name[STORE_CAST_SIZE];
 	int fd;
 
 	if (sessdir < 0)
 		return -1;
-	store_cast_name(id, name);
-	fd = openat(sessdir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	fd = store_open_file(sessdir, id);
 	return fd < 0 ? err_set(e, ERR_IO, errno, "cannot open the recording of %s", id) : fd;
 }

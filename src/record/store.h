@@ -3,7 +3,8 @@
 #define CORAL_RECORD_STORE_H
 
 /*
- * The recordings on disk: STATE_DIR/sessions/ID/ID.cast.  A session is live
+ * The recordings on disk: STATE_DIR/sessions/ID/ID.cast, or ID.cast.zst once
+ * it is compressed: readers do not care (source.h).  A session is live
  * while its keeper holds the lock (flock) on STATE_DIR/sessions/ID/lock.
  * States: live, ended, truncated (no end record and no lock holder).  Whether
  * a live one is detached only its keeper knows: session/control.h.
@@ -29,11 +30,15 @@ typedef bool store_may_fn(void *arg, const json_t *shown);
 int store_resolve(const char *state_dir, const char *prefix, store_may_fn *may, void *arg,
     char id[STORE_ID_LEN + 1], struct err *e);
 /* One session: id, state, user, target, started (ISO), verb, command (array, redacted), exit_code
- * (or null), signal, cause, duration_ms, size.  A damaged file yields state "damaged" and why. */
+ * (or null), signal, cause, duration_ms, size (of the recording, whatever the file takes).  A
+ * damaged file yields state "damaged" and why. */
 json_t *store_show(const char *state_dir, const char *id, struct err *e);
 /* Newest first, without header and end.  Reads first and last lines only. */
 json_t *store_list(const char *state_dir, store_may_fn *may, void *arg, struct err *e);
-int store_open_cast(const char *state_dir, const char *id, struct err *e); /* O_RDONLY fd */
+/* Whether a file is called as recordings are: *.cast, *.cast.zst. */
+bool store_named_cast(const char *name);
+/* The file: O_RDONLY, for source_open_fd(). */
+int store_open_cast(const char *state_dir, const char *id, struct err *e);
 /* Remove a session that is not live (ERR_LIMIT when it is). */
 int store_remove(const char *state_dir, const char *id, struct err *e);
 /* Drop what a keeper left that was killed before its recording began; everything else stays. */

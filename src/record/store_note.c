@@ -23,7 +23,7 @@ name_ok(const char *name)
 	size_t n = strlen(name);
 
 	return n > 0 && n <= NAME_MAX_LEN && name[0] != '.' && !strchr(name, '/') &&
-	       strcmp(name, STORE_LOCK) != 0 && (n < 5 || strcmp(name + n - 5, ".cast") != 0);
+	       strcmp(name, STORE_LOCK) != 0 && !strstr(name, ".cast");
 }
 
 static int

@@ -12,13 +12,14 @@
 #include "base/str.h"
 #include "record/cast_parse.h"
 #include "record/cast_priv.h"
+#include "record/source.h"
 #include "record/store_priv.h"
 
 #define FIRST_TRY (8 * 1024) /* of the file's beginning and of its end */
 
 /* The file's bytes from `at`, at most n, in b.  What is missing at the end is not an error. */
 static int
-read_at(int fd, int64_t at, size_t n, struct buf *b)
+read_at(struct source *src, int64_t at, size_t n, struct buf *b, struct err *e)
 {
 	unsigned char *p;
 	ssize_t got;
@@ -26,29 +27,25 @@ read_at(int fd, int64_t at, size_t n, struct buf *b)
 	buf_clear(b);
 	p = buf_tail(b, n);
 	if (!p)
+		return err_set(e, ERR_INTERNAL, ENOMEM, "cannot read a recording");
+	got = source_read_at(src, (uint64_t)at, p, n, e);
+	if (got < 0)
 		return -1;
-	while (n > 0 && (got = pread(fd, p + b->len, n, at + (int64_t)b->len)) != 0) {
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -1;
-		buf_added(b, (size_t)got);
-		n -= (size_t)got;
-	}
+	buf_added(b, (size_t)got);
 	return 0;
 }
 
 /* The first line, whatever its length up to the limit. */
 static void
-peek_header(int fd, struct buf *b, struct store_peek *p)
+peek_header(struct source *src, struct buf *b, struct store_peek *p)
 {
 	const unsigned char *nl = NULL;
 	struct err why = {0};
 	size_t n;
 
 	for (n = FIRST_TRY; !nl && n <= CAST_LINE_MAX; n *= 4) {
-		if (read_at(fd, 0, n, b) < 0) {
-			str_copy(p->why, strerror(errno), sizeof(p->why));
+		if (read_at(src, 0, n, b, &why) < 0) {
+			str_copy(p->why, why.why, sizeof(p->why));
 			return;
 		}
 		nl = b->len ? memchr(buf_head(b), '\n', b->len) : NULL;
@@ -108,13 +105,13 @@ peek_last(unsigned char *p, size_t n, struct store_peek *peek)
 
 /* The last line, when it is whole.  A header is not an end. */
 static void
-peek_end(int fd, struct buf *b, struct store_peek *p)
+peek_end(struct source *src, struct buf *b, struct store_peek *p)
 {
 	for (size_t n = FIRST_TRY; n <= CAST_LINE_MAX; n *= 4) {
 		int64_t at = p->size > (int64_t)n ? p->size - (int64_t)n : 0;
 		unsigned char *head;
 
-		if (read_at(fd, at, n, b) < 0 || b->len == 0)
+		if (read_at(src, at, n, b, NULL) < 0 || b->len == 0)
 			return;
 		head = b->data + b->off;
 		if (head[b->len - 1] != '\n')
@@ -124,18 +121,36 @@ peek_end(int fd, struct buf *b, struct store_peek *p)
 	}
 }
 
+/* What is in the file; takes fd. */
+static void
+peek(int fd, const char *id, struct store_peek *p)
+{
+	struct err why = {0};
+	struct source *src = source_open_fd(fd, id, &why);
+	struct buf b;
+
+	p->size = src ? source_size(src) : -1;
+	if (p->size < 0) {
+		str_copy(p->why, src ? "it has no seek table" : why.why, sizeof(p->why));
+		source_close(src);
+		return;
+	}
+	buf_init(&b, 2 * CAST_LINE_MAX);
+	peek_header(src, &b, p);
+	if (p->header)
+		peek_end(src, &b, p);
+	buf_fini(&b);
+	source_close(src);
+}
+
 void
 store_peek(int sessdir, const char *id, struct store_peek *p)
 {
-	char name[STORE_CAST_SIZE];
-	auto_close int fd = -1;
+	auto_close int fd = store_open_file(sessdir, id);
 	struct stat st;
-	struct buf b;
 
 	memset(p, 0, sizeof(*p));
 	p->size = -1;
-	store_cast_name(id, name);
-	fd = openat(sessdir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0 || fstat(fd, &st) < 0) {
 		p->absent = fd < 0 && errno == ENOENT;
 		str_copy(
@@ -146,12 +161,7 @@ store_peek(int sessdir, const char *id, struct store_peek *p)
 		str_copy(p->why, "it is not a regular file", sizeof(p->why));
 		return;
 	}
-	p->size = st.st_size;
-	buf_init(&b, 2 * CAST_LINE_MAX);
-	peek_header(fd, &b, p);
-	if (p->header)
-		peek_end(fd, &b, p);
-	buf_fini(&b);
+	peek(steal_fd(&fd), id, p);
 }
 
 void

@@ -7,8 +7,11 @@
 
 #define STORE_LOCK "lock"
 #define STORE_CAST_SIZE (STORE_ID_LEN + 8)
+#define STORE_ZST ".zst" /* behind the name of what is compressed */
 
 void store_cast_name(const char *id, char out[STORE_CAST_SIZE]);
+/* The recording, in whichever form it is there: O_RDONLY, or -1 with errno. */
+int store_open_file(int sessdir, const char *id);
 /* STATE_DIR/sessions for readdir(); NULL, and *none or an error, when there is no such directory.
  */
 DIR *store_open_list(const char *state_dir, bool *none, struct err *e);
@@ -21,7 +24,7 @@ bool store_is_live(int sessdir);
 struct store_peek {
 	json_t *header, *end; /* NULL when missing */
 	bool sealed;   /* there is a seal behind the end: whether it is true is not looked at */
-	int64_t size;  /* -1: it cannot be read */
+	int64_t size;  /* of the recording, compressed or not.  -1: it cannot be read */
 	bool absent;   /* there is no file: the recording has not begun */
 	char why[256]; /* "" or why the file is damaged */
 };

@@ -3,13 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/str.h"
 #include "record/cast_parse.h"
+#include "record/source.h"
 #include "record/verify_int.h"
 
 #define READ_SIZE (256 * 1024)
@@ -188,19 +188,18 @@ finish(struct verify *v, bool cut)
 	return 0;
 }
 
-/* Bytes at the end of b: as read(2), and never less than there are for now. */
+/* Bytes at the end of b: as source_read(). */
 static ssize_t
-read_more(struct buf *b, int fd)
+read_more(struct buf *b, struct source *src, struct err *e)
 {
-	struct pollfd p = {.fd = fd, .events = POLLIN};
+	unsigned char *tail = buf_tail(b, READ_SIZE);
 	ssize_t n;
 
-	while ((n = buf_read_fd(b, fd, READ_SIZE)) < 0) {
-		if (errno == EAGAIN)
-			poll(&p, 1, -1);
-		else if (errno != EINTR)
-			break;
-	}
+	if (!tail)
+		return err_set(e, ERR_INTERNAL, ENOMEM, "cannot read a recording");
+	n = source_read(src, tail, READ_SIZE, e);
+	if (n > 0)
+		buf_added(b, (size_t)n);
 	return n;
 }
 
@@ -233,14 +232,13 @@ take_lines(struct verify *v, struct buf *b, size_t *searched)
 		   : verify_bad(v, v->line, VERIFY_FOREIGN, "it is longer than 1 MiB");
 }
 
-/* 0 or -1 with errno. */
 static int
-run(struct verify *v, int fd, struct buf *b)
+run(struct verify *v, struct source *src, struct buf *b, struct err *e)
 {
 	size_t searched = 0;
 	ssize_t n;
 
-	while ((n = read_more(b, fd)) > 0)
+	while ((n = read_more(b, src, e)) > 0)
 		if (take_lines(v, b, &searched) < 0)
 			return 0;
 	if (n < 0)
@@ -263,16 +261,22 @@ int
 verify_fd(int fd, const char *name, struct verify_result *r, struct err *e)
 {
 	struct verify v = {.r = r};
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3), rc;
+	struct source *src = copy < 0 ? NULL : source_open_fd(copy, name, e);
 	struct buf b;
-	int rc;
 
 	*r = (struct verify_result){0};
+	if (copy < 0)
+		err_set(e, ERR_IO, errno, "cannot read %s", name);
+	if (!src)
+		return -1;
 	buf_init(&b, CAST_LINE_MAX + READ_SIZE);
 	posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	if (!allocate(&v))
 		rc = err_set(e, ERR_INTERNAL, ENOMEM, "cannot verify %s", name);
-	else if ((rc = run(&v, fd, &b)) < 0)
-		err_set(e, ERR_IO, errno, "cannot read %s", name);
+	else
+		rc = run(&v, src, &b, e);
+	source_close(src);
 	buf_fini(&b);
 	sha2_drop(&v.hash);
 	sha2_drop(&v.chain);

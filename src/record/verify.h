@@ -46,7 +46,8 @@ struct verify_result {
 	char why[160];
 };
 
-/* From where fd stands.  0, or -1: it cannot be read; that it is wrong is in the result. */
+/* From where fd stands, compressed or not: the result is that of the recording.  0, or -1: it
+ * cannot be read; that it is wrong is in the result. */
 int verify_fd(int fd, const char *name, struct verify_result *r, struct err *e);
 const char *verify_what_name(enum verify_what what);
 

@@ -59,6 +59,8 @@ int cast_end(struct cast_writer *w, int64_t t, json_t *result, struct err *e);
 /* A mark and fdatasync when something is unsynced and the last was a second ago or more; cheap
  * otherwise.  A disk too full for the mark is told by who has data for it. */
 int cast_sync(struct cast_writer *w, int64_t t, bool now, struct err *e);
+/* A sync failed: nothing is taken any more but the end, and trying again is of no use. */
+bool cast_is_lost(const struct cast_writer *w);
 /* Bytes of the file that hold whole events: cast_flush() first, for what is carried. */
 uint64_t cast_offset(const struct cast_writer *w);
 /* Bytes of a stream taken so far, and its SHA-256 so far as hex (may be called at any time). */

@@ -146,6 +146,10 @@ cast_commit(struct cast_writer *w, bool last, struct err *e)
 
 	if (w->out_len == 0)
 		return 0;
+	if (w->lost && !last) {
+		w->out_len = 0;
+		return cast_failed(w, w->lost, "an earlier sync lost a part of", e);
+	}
 	if (w->torn) {
 		if (ftruncate(w->fd, (off_t)w->size) < 0) {
 			w->out_len = 0;

@@ -74,6 +74,7 @@ struct cast_writer {
 	bool no_alloc;	    /* the file system cannot */
 	bool torn;	    /* something after `size` could not be cut off yet */
 	bool unsynced, touched;
+	int lost; /* errno of a sync that failed: what it left unwritten no later one tells of */
 	int64_t synced_at;
 
 	struct cast_side side[CAST_STREAM_COUNT];

@@ -247,6 +247,12 @@ cast_event(struct cast_writer *w, int64_t t, const char *kind, const json_t *fac
 	return cast_commit(w, false, e);
 }
 
+bool
+cast_is_lost(const struct cast_writer *w)
+{
+	return w->lost != 0;
+}
+
 uint64_t
 cast_offset(const struct cast_writer *w)
 {
@@ -273,8 +279,11 @@ cast_digest(const struct cast_writer *w, enum cast_stream st, char hex[65])
 static int
 sync_all(struct cast_writer *w, struct err *e)
 {
-	if (fdatasync(w->fd) < 0)
-		return cast_failed(w, errno, "syncing", e);
+	/* The kernel tells of it once, and takes the pages for written: fsync(2). */
+	if (fdatasync(w->fd) < 0) {
+		w->lost = errno;
+		return cast_failed(w, w->lost, "syncing", e);
+	}
 	/* The file's name is as volatile as its bytes until its directory is synced. */
 	if (w->dirfd >= 0 && fsync(w->dirfd) < 0)
 		return cast_failed(w, errno, "syncing the directory of", e);
@@ -286,6 +295,8 @@ sync_all(struct cast_writer *w, struct err *e)
 int
 cast_sync(struct cast_writer *w, int64_t t, bool now, struct err *e)
 {
+	if (w->lost)
+		return cast_failed(w, w->lost, "an earlier sync lost a part of", e);
 	if (!w->unsynced || (!now && t - w->synced_at < NS_PER_S))
 		return 0;
 	(void)cast_put_mark(w, t, NULL);

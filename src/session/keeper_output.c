@@ -163,7 +163,8 @@ void
 keeper_record_trouble(struct keeper *k, const struct err *e)
 {
 	k->failure = *e;
-	if (k->record_broken || !k->rules.on_failure_block || k->phase != KEEPER_RUNNING) {
+	if (k->record_broken || cast_is_lost(k->cast) || !k->rules.on_failure_block ||
+	    k->phase != KEEPER_RUNNING) {
 		give_up_recording(k);
 		return;
 	}

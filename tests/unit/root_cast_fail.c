@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A recording on a device that fails, and what a power cut leaves of one. */
+#include "record_util.h"
+
+#include <linux/loop.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+
+#include "record/verify.h"
+
+#define IMAGE (4 * 1024 * 1024)
+#define CUTS 24
+
+static void
+bail(const char *what)
+{
+	printf("Bail out! %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+/* In memory, so that its disk can be made to fail: memfd_create(2), seals. */
+static int
+make_image(const char *kind)
+{
+	char path[64];
+	int fd = memfd_create("coral-test", MFD_ALLOW_SEALING), status;
+	pid_t pid;
+
+	if (fd < 0 || ftruncate(fd, IMAGE) < 0)
+		bail("no image");
+	snprintf(path, sizeof path, "/proc/%d/fd/%d", getpid(), fd);
+	pid = fork();
+	if (pid == 0) {
+		execlp("mkfs.ext4", "mkfs.ext4", "-q", "-F", "-b", "1024", "-O", kind, "-E",
+		    "lazy_itable_init=0", path, NULL);
+		_exit(127);
+	}
+	if (waitpid(pid, &status, 0) < 0 || status != 0)
+		bail("no mkfs.ext4");
+	return fd;
+}
+
+/* Detaches itself with its last user: loop(4). */
+static void
+mount_image(int image, const char *dir, const char *options)
+{
+	int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC), dev = -1;
+	char path[32];
+
+	for (int i = 0; i < 50 && dev < 0; i++) {
+		struct loop_config c = {.fd = (unsigned)image, .info.lo_flags = LO_FLAGS_AUTOCLEAR};
+		int n = ioctl(control, LOOP_CTL_GET_FREE);
+
+		snprintf(path, sizeof path, "/dev/loop%d", n);
+		dev = n >= 0 ? open(path, O_RDWR | O_CLOEXEC) : -1;
+		/* Somebody else may have taken it. */
+		if (dev >= 0 && ioctl(dev, LOOP_CONFIGURE, &c) < 0) {
+			close(dev);
+			dev = -1;
+		}
+	}
+	if (dev < 0 || mount(path, dir, "ext4", MS_NOSUID | MS_NODEV, options) < 0)
+		bail("no loop device");
+	close(dev);
+	close(control);
+}
+
+static void
+test_failing_sync(void)
+{
+	static unsigned char block[20000];
+	int image = make_image("^has_journal");
+	struct err e = {0};
+	struct cast_writer *w;
+	uint64_t taken;
+
+	mount_image(image, rec_dir, "");
+	rec_dirfd = open(rec_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	w = rec_create("fail.cast", true, 0);
+	memset(block, 'x', sizeof block);
+	is_int(cast_data(w, CAST_STDOUT, REC_T0, block, sizeof block, &e), 0, "a disk that works");
+	is_int(cast_sync(w, REC_T0, true, &e), 0, "keeps it");
+	is_int(cast_data(w, CAST_STDOUT, REC_T0, block, sizeof block, &e), 0, "in the page cache");
+	if (fcntl(image, F_ADD_SEALS, F_SEAL_FUTURE_WRITE) < 0)
+		bail("no seal");
+	is_int(cast_sync(w, REC_T0, true, &e), -1, "the disk fails: the sync says so");
+	is_int(e.code, ERR_RECORDING, "as a failure of the recording");
+	is_int(e.sys, EIO, "of the device");
+	ok(cast_is_lost(w), "for good");
+	taken = cast_count(w, CAST_STDOUT);
+	is_int(cast_data(w, CAST_STDOUT, REC_T0, "more", 4, &e), -1,
+	    "what follows a part that was lost is refused");
+	is_int(cast_sync(w, REC_T0, true, &e), -1, "and a second sync is no better");
+	is_int(cast_count(w, CAST_STDOUT), taken, "nothing of it counts");
+	is_int(cast_end(w, REC_T0, NULL, &e), -1, "nor is its end believed to be on the disk");
+	cast_free(w);
+	close(rec_dirfd);
+	umount2(rec_dir, MNT_DETACH);
+	close(image);
+}
+
+int
+main(void)
+{
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		bail("no mount namespace");
+	rec_setup();
+	close(rec_dirfd);
+	test_failing_sync();
+	return done_testing();
+}

@@ -205,19 +205,21 @@ say_bad(struct audit_reader *r, const char *why)
 static void
 judge(struct audit_reader *r, struct audit_entry *x)
 {
-	char prev[AUDIT_HASH_SIZE];
+	const char *prev = x->prev;
 
 	x->good = false;
 	r->v.records++;
-	if (!audit_line_check(x->text, x->len + 1, prev, x->hash)) {
-		x->hash[0] = '\0';
+	if (!audit_line_check(x->text, x->len + 1, x->prev, x->hash)) {
+		x->prev[0] = x->hash[0] = '\0';
 		say_bad(r, "its hash is not that of its bytes");
 		return;
 	}
-	if (r->v.records == 1)
+	if (r->v.records == 1) {
+		memcpy(r->v.before, prev, sizeof r->v.before);
 		r->v.begins = strcmp(prev, AUDIT_GENESIS) == 0;
-	else if (strcmp(prev, r->v.head) != 0)
+	} else if (strcmp(prev, r->v.head) != 0) {
 		say_bad(r, "it does not follow the record before it");
+	}
 	x->good = r->v.records == 1 || strcmp(prev, r->v.head) == 0;
 	memcpy(r->v.head, x->hash, sizeof r->v.head);
 }

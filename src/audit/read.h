@@ -16,7 +16,7 @@ struct audit_entry {
 	const char *file; /* its name in the directory */
 	uint64_t line;
 	bool good; /* its hash is right, and it follows the one before */
-	char hash[AUDIT_HASH_SIZE];
+	char prev[AUDIT_HASH_SIZE], hash[AUDIT_HASH_SIZE]; /* "" where its hash is not right */
 };
 
 struct audit_reader;
@@ -30,8 +30,9 @@ void audit_read_close(struct audit_reader *r); /* accepts NULL */
 /* Of what was read so far. */
 struct audit_verdict {
 	uint64_t files, records, bad;
-	bool begins; /* the first record is the first of its log */
-	bool torn;   /* bytes without a newline at the end */
+	bool begins;		      /* the first record is the first of its log */
+	bool torn;		      /* bytes without a newline at the end */
+	char before[AUDIT_HASH_SIZE]; /* what the first record follows */
 	char head[AUDIT_HASH_SIZE];
 	/* of the first that is bad */
 	char bad_file[40], why[96];

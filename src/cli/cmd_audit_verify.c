@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "audit/send.h"
 #include "base/attr.h"
 #include "base/conf.h"
 #include "base/json.h"
@@ -14,6 +15,7 @@
 #include "cli/cmds.h"
 #include "cli/replay.h"
 #include "cli/verdict.h"
+#include "cli/verdict_log.h"
 #include "record/keys.h"
 #include "record/store.h"
 #include "record/verify.h"
@@ -158,12 +160,55 @@ check_session(struct job *j, const char *spec)
 }
 
 static void
+check_log(struct job *j, const char *dir)
+{
+	struct err e = {0};
+	int status = verdict_log(dir, args_list(j->args, "head"), j->rows, &e);
+
+	j->seen++;
+	if (status < 0)
+		failed(j, &e);
+	else
+		count_status(j, status);
+}
+
+static void
+check_own_log(struct job *j)
+{
+	struct err e = {0};
+	struct conf conf;
+	char dir[512];
+
+	if (cmd_settings(&conf, &e) < 0 || audit_dir(conf.state_dir, dir, sizeof(dir), &e) < 0)
+		failed(j, &e);
+	else
+		check_log(j, dir);
+}
+
+/* Heads are of a log. */
+static int
+check_heads(const struct args *a, int argc, char **argv, struct err *e)
+{
+	bool any = args_flag(a, "log");
+
+	for (int i = 0; i < argc; i++)
+		any |= verdict_is_log(argv[i]);
+	if (any || !args_list(a, "head")[0])
+		return 0;
+	err_set(e, ERR_USAGE, 0, "--head is for an audit log");
+	err_why(e, "none is named");
+	return err_hint(e, "coral audit verify --log --head HASH");
+}
+
+static void
 check_one(struct job *j, const char *spec)
 {
 	struct stat st;
 
 	if (strcmp(spec, "-") == 0)
 		check(j, STDIN_FILENO, "(standard input)", NULL);
+	else if (verdict_is_log(spec))
+		check_log(j, spec);
 	else if (stat(spec, &st) == 0 && S_ISDIR(st.st_mode)) {
 		j->list = true;
 		check_dir(j, spec);
@@ -191,17 +236,20 @@ take_keys(struct job *j, struct err *e)
 static int
 run(const struct cmd *c, const struct args *a, int argc, char **argv, int dashdash)
 {
-	struct job j = {.args = a, .list = argc > 1};
+	bool as_json, own_log = args_flag(a, "log");
+	struct job j = {.args = a, .list = argc + own_log > 1};
 	struct err e;
-	bool as_json;
 
 	(void)dashdash;
-	if (cmd_format(a, &as_json, &e) < 0 || (argc < 1 && cmd_bad_words(c, argc, argv, &e) < 0) ||
-	    take_keys(&j, &e) < 0) {
+	if (cmd_format(a, &as_json, &e) < 0 ||
+	    (argc + own_log < 1 && cmd_bad_words(c, argc, argv, &e) < 0) ||
+	    check_heads(a, argc, argv, &e) < 0 || take_keys(&j, &e) < 0) {
 		keys_fini(&j.keys);
 		return cmd_fail(&e);
 	}
 	j.rows = as_json ? json_array() : NULL;
+	if (own_log)
+		check_own_log(&j);
 	for (int i = 0; i < argc; i++)
 		check_one(&j, argv[i]);
 	if (as_json && (j.list || json_array_size(j.rows) > 0))
@@ -214,6 +262,9 @@ run(const struct cmd *c, const struct args *a, int argc, char **argv, int dashda
 static const struct opt opts[] = {
     {"key", 0, OPT_LIST, "FILE|TEXT",
 	"a public key to trust, in place of those of the agent on this machine", COMP_FILE, NULL},
+    {"log", 0, OPT_FLAG, NULL, "the audit log of this machine, by its chain", COMP_NONE, NULL},
+    {"head", 0, OPT_LIST, "HASH",
+	"a record of the log that was its last one once: it must be there", COMP_NONE, NULL},
     {"output", 'o', OPT_STR, "table|json", "how to print", COMP_WORDS, "table json"},
     CMD_AGENT_OPTS,
     {NULL, 0, OPT_FLAG, NULL, NULL, COMP_NONE, NULL},
@@ -221,12 +272,14 @@ static const struct opt opts[] = {
 
 const struct cmd cmd_audit_verify = {
     .name = "audit verify",
-    .usage = "[flags] FILE|ID|DIR|-...",
-    .summary = "say whether recordings are authentic, and whether they are complete",
-    .examples = "coral audit verify 01jd0\ta session of this agent\n"
-		"coral audit verify --key agent.pub ./demo.cast\ta file from elsewhere\n"
-		"coral audit verify /var/lib/coral/sessions\tall of them\n"
-		"ssh host cat demo.cast | coral audit verify --key agent.pub -\tfrom a pipe\n",
+    .usage = "[flags] [FILE|ID|DIR|-...]",
+    .summary = "say whether recordings, or the log, are authentic, and whether complete",
+    .examples =
+	"coral audit verify 01jd0\ta session of this agent\n"
+	"coral audit verify --key agent.pub ./demo.cast\ta file from elsewhere\n"
+	"coral audit verify /var/lib/coral/sessions\tall of them\n"
+	"coral audit verify --log --head 9f2c...\tthe log, and that it still has this record\n"
+	"ssh host cat demo.cast | coral audit verify --key agent.pub -\tfrom a pipe\n",
     .opts = opts,
     .words = COMP_SESSION,
     .run = run,

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cli/verdict_log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "audit/log.h"
+#include "audit/verify.h"
+#include "base/attr.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "cli/verdict.h"
+
+#define HEADS_MAX 256
+
+struct finding {
+	const struct audit_proof *p;
+	const struct audit_head *heads;
+	size_t n;
+	bool authentic, complete;
+	int status;
+	char because[768], extent[256];
+};
+
+bool
+verdict_is_log(const char *dir)
+{
+	char path[4096];
+
+	return (size_t)snprintf(path, sizeof path, "%s/%s", dir, AUDIT_FILE) < sizeof path &&
+	       access(path, F_OK) == 0;
+}
+
+static int
+take_heads(const char *const *given, struct audit_head *heads, size_t *n, struct err *e)
+{
+	char shown[96];
+
+	for (*n = 0; given[*n]; (*n)++) {
+		const char *h = given[*n];
+
+		if (*n == HEADS_MAX)
+			return err_set(e, ERR_USAGE, 0, "at most %d heads at a time", HEADS_MAX);
+		heads[*n] = (struct audit_head){.place = AUDIT_HEAD_GONE};
+		str_copy(heads[*n].hash, h, sizeof heads[*n].hash);
+		for (char *c = heads[*n].hash; *c; c++)
+			*c = *c >= 'A' && *c <= 'F' ? (char)(*c | 0x20) : *c;
+		if (strlen(h) == AUDIT_HASH_SIZE - 1 &&
+		    strspn(heads[*n].hash, "0123456789abcdef") == AUDIT_HASH_SIZE - 1)
+			continue;
+		str_vis(shown, sizeof shown, h);
+		err_set(e, ERR_USAGE, 0, "%s is no hash of a record", shown);
+		err_why(e, "it is not 64 hexadecimal digits");
+		return err_hint(e, "coral audit ls -o json --lines 1 | jq -r .hash");
+	}
+	return 0;
+}
+
+static size_t
+count_gone(const struct finding *f)
+{
+	size_t gone = 0;
+
+	for (size_t i = 0; i < f->n; i++)
+		gone += f->heads[i].place == AUDIT_HEAD_GONE;
+	return gone;
+}
+
+static void
+judge_authentic(struct finding *f)
+{
+	const struct audit_verdict *v = &f->p->v;
+	size_t gone = count_gone(f);
+
+	f->authentic = v->bad == 0 && gone == 0;
+	if (v->bad > 0)
+		snprintf(f->because, sizeof f->because, "line %llu of %s: %s%s",
+		    (unsigned long long)v->bad_line, v->bad_file, v->why,
+		    v->bad > 1 ? " (the first of several)" : "");
+	else if (gone > 0)
+		snprintf(f->because, sizeof f->because,
+		    "%zu of %zu heads that were given %s not in it: it was cut, or written anew",
+		    gone, f->n, gone == 1 ? "is" : "are");
+	else
+		snprintf(f->because, sizeof f->because, "%llu record%s in %llu file%s",
+		    (unsigned long long)v->records, v->records == 1 ? "" : "s",
+		    (unsigned long long)v->files, v->files == 1 ? "" : "s");
+}
+
+static void
+judge_complete(struct finding *f)
+{
+	const struct audit_proof *p = f->p;
+
+	f->complete = p->from != AUDIT_FROM_NOWHERE && !p->v.torn;
+	if (p->v.torn)
+		snprintf(f->extent, sizeof f->extent, "bytes behind its last record are none");
+	else if (p->from == AUDIT_FROM_NOWHERE)
+		snprintf(f->extent, sizeof f->extent,
+		    "it begins at %s, and no record of it says what became of those before",
+		    p->first[0] ? p->first : "no record");
+	else if (p->from == AUDIT_FROM_PRUNED)
+		snprintf(f->extent, sizeof f->extent,
+		    "it begins at %s; what was before was removed, as its record of %s says",
+		    p->first, p->pruned);
+	else if (p->v.records > 0)
+		snprintf(f->extent, sizeof f->extent, "from its first record, of %s, on", p->first);
+	else
+		snprintf(f->extent, sizeof f->extent, "it has no record yet");
+}
+
+static const char *
+place_name(enum audit_place place)
+{
+	static const char *const names[] = {[AUDIT_HEAD_GONE] = "missing",
+	    [AUDIT_HEAD_HERE] = "there",
+	    [AUDIT_HEAD_PRUNED] = "removed"};
+
+	return names[place];
+}
+
+static json_t *
+text_or_null(const char *s)
+{
+	return s[0] ? json_string(s) : json_null();
+}
+
+static json_t *
+heads_json(const struct finding *f)
+{
+	json_t *all = json_array();
+
+	for (size_t i = 0; i < f->n; i++) {
+		const struct audit_head *h = &f->heads[i];
+
+		json_array_append_new(
+		    all, json_pack("{s:s, s:s, s:o, s:o, s:o}", "hash", h->hash, "state",
+			     place_name(h->place), "timestamp", text_or_null(h->time), "file",
+			     text_or_null(h->file), "line",
+			     h->line ? json_integer((json_int_t)h->line) : json_null()));
+	}
+	return all;
+}
+
+static json_t *
+to_json(const struct finding *f, const char *dir)
+{
+	static const char *const from[] = {[AUDIT_FROM_FIRST] = "first",
+	    [AUDIT_FROM_PRUNED] = "pruned",
+	    [AUDIT_FROM_NOWHERE] = "unknown"};
+	const struct audit_proof *p = f->p;
+	const struct audit_verdict *v = &p->v;
+	json_t *j = json_pack("{s:o, s:b, s:b, s:s, s:s, s:s, s:o, s:o, s:I, s:I}", "log",
+	    json_text(dir), "authentic", f->authentic, "complete", f->complete, "authentic_why",
+	    f->because, "complete_why", f->extent, "begins", from[p->from], "first",
+	    text_or_null(p->first), "last", text_or_null(p->last), "files", (json_int_t)v->files,
+	    "records", (json_int_t)v->records);
+
+	json_object_set_new(j, "head", v->bad ? json_null() : json_string(v->head));
+	json_object_set_new(j, "heads", heads_json(f));
+	json_object_set_new(j, "bad",
+	    v->bad ? json_pack("{s:s, s:I, s:s}", "file", v->bad_file, "line",
+			 (json_int_t)v->bad_line, "why", v->why)
+		   : json_null());
+	return j;
+}
+
+static void
+print(const struct finding *f, const char *dir)
+{
+	const struct audit_proof *p = f->p;
+	char shown[512];
+
+	str_vis(shown, sizeof shown, dir);
+	printf("%s\n  authentic: %s, %s\n  complete: %s, %s\n", shown, f->authentic ? "yes" : "no",
+	    f->because, f->complete ? "yes" : "no", f->extent);
+	if (p->v.records > 0 && p->v.bad == 0)
+		printf("  head: %s, line %llu of %s, %s\n", p->v.head,
+		    (unsigned long long)p->head_line, p->head_file, p->last);
+	for (size_t i = 0; i < f->n; i++) {
+		const struct audit_head *h = &f->heads[i];
+
+		printf("  given: %s, %s", h->hash, place_name(h->place));
+		if (h->place == AUDIT_HEAD_HERE)
+			printf(
+			    ", line %llu of %s, %s", (unsigned long long)h->line, h->file, h->time);
+		else if (h->place == AUDIT_HEAD_PRUNED)
+			printf(" by policy, %s", h->time);
+		putchar('\n');
+	}
+}
+
+int
+verdict_log(const char *dir, const char *const *given, json_t *rows, struct err *e)
+{
+	auto_free struct audit_head *heads = calloc(HEADS_MAX, sizeof *heads);
+	struct finding f = {.heads = heads};
+	struct audit_proof p;
+
+	if (!heads)
+		return err_set(e, ERR_LIMIT, ENOMEM, "cannot verify the audit log");
+	if (take_heads(given, heads, &f.n, e) < 0 || audit_verify(dir, heads, f.n, &p, e) < 0)
+		return -1;
+	f.p = &p;
+	judge_authentic(&f);
+	judge_complete(&f);
+	f.status = !f.authentic ? VERDICT_BAD : f.complete ? VERDICT_GOOD : VERDICT_INCOMPLETE;
+	if (rows)
+		json_array_append_new(rows, to_json(&f, dir));
+	else
+		print(&f, dir);
+	return f.status;
+}

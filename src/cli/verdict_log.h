@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef CORAL_CLI_VERDICT_LOG_H
+#define CORAL_CLI_VERDICT_LOG_H
+
+/* What audit verify says of an audit log. */
+#include <jansson.h>
+#include <stdbool.h>
+#include "base/err.h"
+
+/* Whether a directory holds one. */
+bool verdict_is_log(const char *dir);
+/*
+ * Prints it, or appends an object to rows where that is not NULL.  `heads`:
+ * hashes that must be in it, NULL-terminated.  A status of verdict.h, or -1.
+ */
+int verdict_log(const char *dir, const char *const *heads, json_t *rows, struct err *e);
+
+#endif

@@ -142,10 +142,14 @@ def test_search_by_screen_text(coral, home, tmux):
 def test_markers_time_of_day_and_hidden_text(coral, home, tmux):
     """From marker to marker, both ways; coral's proof is none; what hides is said to be there."""
     own = [[72.0, "c", json.dumps({"attached": {"user": "eve"}})],
-           [75.0, "c", json.dumps({"mark": {"n": 1}})], [131.0, "m", "\x1b[31mchapter"]]
+           [131.0, "m", "\x1b[31mchapter"]]
     path = write(home, "marked", sorted([*SLOW, *own, [155.0, "o", "\x1b[31;41mgone\x1b[m\r\n"]],
                                         key=lambda e: e[0]),
                  {"coral": {"version": 1, "clock": {"real_ns": 1795330647 * 10**9}}})
+    proof = '[75.000000,"c","{\\"mark\\":{\\"n\\":1}}"]\n'
+    lines = path.read_text().splitlines(keepends=True)
+    at = next(i for i, line in enumerate(lines[1:], 1) if json.loads(line)[0] >= 75)
+    path.write_text("".join([*lines[:at], proof, *lines[at:]]))
     term = player(coral, tmux, path)
     term.wait_text("mark 00")
     term.type("]", enter=False)

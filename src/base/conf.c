@@ -176,7 +176,7 @@ from_environment(struct conf *c, struct err *e)
 
 static const char *const known_variables[] = {"CORAL_CONFIG", "CORAL_STATE_DIR",
     "CORAL_RUNTIME_DIR", "CORAL_COLONY", "CORAL_AGENT", "CORAL_SERVICE", "CORAL_AGENT_MODE",
-    "CORAL_COLONY_ID", "CORAL_COLONY_SECRET", "CORAL_SHARE", NULL};
+    "CORAL_COLONY_ID", "CORAL_COLONY_SECRET", "CORAL_SHARE", "CORAL_AUDITOR_KEY", NULL};
 
 static void
 look_for_strangers(struct conf *c)

@@ -29,6 +29,7 @@ const struct cmd *const cmd_table[] = {
     &cmd_audit_show,
     &cmd_audit_grep,
     &cmd_audit_verify,
+    &cmd_audit_unseal,
     &cmd_keys_create,
     &cmd_keys_list,
     &cmd_keys_export,

@@ -17,6 +17,7 @@ extern const struct cmd cmd_sessions_freeze, cmd_sessions_thaw, cmd_kill;
 extern const struct cmd cmd_audit_ls, cmd_audit_show, cmd_audit_grep;
 extern const struct cmd cmd_replay, cmd_agent_start, cmd_agent_status, cmd_agent_embedded;
 extern const struct cmd cmd_audit_verify, cmd_keys_create, cmd_keys_list, cmd_keys_export;
+extern const struct cmd cmd_audit_unseal;
 extern const struct cmd cmd_completion, cmd_version, cmd_help, cmd_complete;
 
 /* No such verb: ERR_USAGE that names the nearest.  -1. */

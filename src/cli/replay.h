@@ -13,6 +13,11 @@
  * its start; name (for messages) is harmless.  May block on the network. */
 int replay_source(const struct args *a, const char *spec, char *name, size_t size, struct err *e);
 
+/* The same for who opens what is sealed in it: of a session the audit log is told first, or it is
+ * not opened; of a file the user is told that nothing is. */
+int replay_source_sealed(
+    const struct args *a, const char *spec, char *name, size_t size, struct err *e);
+
 /* replay_time.c: "1:30", "1:02:03", "90", "90.5", "1m30s", "50%" (of total).  0, or -1 and e. */
 int replay_parse_time(const char *s, int64_t total, int64_t *t, struct err *e);
 /* "1:30.5" and "1:02:03"; always terminated. */

@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "cli/cmds.h"
 #include "record/store.h"
+#include "session/audited.h"
 #include "session/client.h"
 #include "transport/client.h"
 
@@ -98,7 +99,8 @@ take(void *arg, const void *p, size_t n)
 }
 
 static int
-from_agent(const struct args *a, const struct conf *conf, const char *id, struct err *e)
+from_agent(const struct args *a, const struct conf *conf, enum request_verb verb, const char *id,
+    struct err *e)
 {
 	auto_close int fd = spool_file(e);
 	struct cmd_agent agent;
@@ -113,7 +115,7 @@ from_agent(const struct args *a, const struct conf *conf, const char *id, struct
 	if (!c)
 		return -1;
 	request_init(&r);
-	r.verb = REQ_READ;
+	r.verb = verb;
 	snprintf(r.client, sizeof(r.client), "coral %s", CORAL_VERSION);
 	str_copy(r.id, id, sizeof(r.id));
 	rc = client_query(c, &r, take, &fd, e);
@@ -126,7 +128,8 @@ from_agent(const struct args *a, const struct conf *conf, const char *id, struct
 }
 
 static int
-from_session(const struct args *a, const char *id, const char *name, struct err *e)
+from_session(
+    const struct args *a, enum request_verb verb, const char *id, const char *name, struct err *e)
 {
 	char full[STORE_ID_LEN + 1];
 	struct err local = {0};
@@ -145,6 +148,12 @@ from_session(const struct args *a, const char *id, const char *name, struct err 
 	if (!args_str(a, "agent-addr") && !conf.agent[0] &&
 	    store_resolve(conf.state_dir, id, NULL, NULL, full, &local) == 0) {
 		fd = store_open_cast(conf.state_dir, full, &local);
+		/* Told before a byte of it is looked at. */
+		if (fd >= 0 && verb == REQ_UNSEAL &&
+		    session_audit_local(&conf, "session.unseal", full, e) < 0) {
+			close(fd);
+			return -1;
+		}
 		if (fd >= 0)
 			return fd;
 	}
@@ -152,15 +161,29 @@ from_session(const struct args *a, const char *id, const char *name, struct err 
 		*e = local;
 		return -1;
 	}
-	return from_agent(a, &conf, id, e);
+	return from_agent(a, &conf, verb, id, e);
+}
+
+static bool
+is_file(const char *spec)
+{
+	return strchr(spec, '/') || strcmp(spec, "-") == 0 || store_named_cast(spec) ||
+	       access(spec, F_OK) == 0;
 }
 
 int
 replay_source(const struct args *a, const char *spec, char *name, size_t size, struct err *e)
 {
 	str_vis(name, size, spec);
-	if (strchr(spec, '/') || strcmp(spec, "-") == 0 || store_named_cast(spec) ||
-	    access(spec, F_OK) == 0)
-		return open_file(spec, name, e);
-	return from_session(a, spec, name, e);
+	return is_file(spec) ? open_file(spec, name, e) : from_session(a, REQ_READ, spec, name, e);
+}
+
+int
+replay_source_sealed(const struct args *a, const char *spec, char *name, size_t size, struct err *e)
+{
+	str_vis(name, size, spec);
+	if (!is_file(spec))
+		return from_session(a, REQ_UNSEAL, spec, name, e);
+	fputs("coral: this is a file: no audit log will know that it was unsealed\n", stderr);
+	return open_file(spec, name, e);
 }

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/err.h"
+#include "record/auditor.h"
 #include "record/evidence.h"
 
 enum cast_stream { CAST_STDIN, CAST_STDOUT, CAST_STDERR, CAST_STREAM_COUNT };
@@ -35,6 +36,8 @@ struct cast_start {
 	/* Sign it: copied to memory that no fork inherits.  `coral` has then a "session_id".  NULL:
 	 * the recording proves nothing. */
 	const struct evidence *evidence;
+	/* Seal what cast_secret() is given to them.  NULL: none, and its place alone is kept. */
+	const struct auditors *auditors;
 };
 struct cast_writer *cast_create(const struct cast_start *s, struct err *e);
 
@@ -46,6 +49,11 @@ struct cast_writer *cast_create(const struct cast_start *s, struct err *e);
  */
 int cast_data(struct cast_writer *w, enum cast_stream st, int64_t t, const void *p, size_t n,
     struct err *e);
+/* Input that the terminal did not show, as cast_data(): never in clear.  A line of it is held until
+ * it ends; cast_secret_end() says that no more of it comes. */
+int cast_secret(struct cast_writer *w, int64_t t, const void *p, size_t n, struct err *e);
+int cast_secret_end(struct cast_writer *w, int64_t t, struct err *e);
+bool cast_seals(const struct cast_writer *w); /* else it is masked */
 /* Write what is carried; call when output pauses and before the end. */
 int cast_flush(struct cast_writer *w, int64_t t, struct err *e);
 /* When cast_flush() is due (clock_mono ns), or 0. */

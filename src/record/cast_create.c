@@ -15,14 +15,13 @@
 
 #define FORMAT 1 /* of the "coral" object and of coral's own events */
 
-/* The first line, without its newline; NULL when there is no memory. */
+/* The first line, without its newline; NULL when there is no memory.  Takes coral. */
 static char *
-header_text(const struct cast_start *s)
+header_text(const struct cast_start *s, json_t *coral)
 {
-	json_t *coral, *clock, *env = NULL, *title = NULL, *h;
+	json_t *clock, *env = NULL, *title = NULL, *h;
 	char *text = NULL, seen[512];
 
-	coral = s->coral ? json_copy(s->coral) : json_object();
 	clock = json_pack(
 	    "{sI sI}", "real_ns", (json_int_t)s->real_ns, "mono_ns", (json_int_t)s->mono_ns);
 	json_object_set_new(coral, "version", json_integer(FORMAT));
@@ -47,8 +46,16 @@ header_text(const struct cast_start *s)
 static int
 write_header(struct cast_writer *w, const struct cast_start *s, struct err *e)
 {
-	auto_free char *text = header_text(s);
-	size_t n = text ? strlen(text) : 0;
+	json_t *coral = s->coral ? json_copy(s->coral) : json_object();
+	auto_free char *text = NULL;
+	size_t n;
+
+	if (cast_secret_init(w, s, coral, e) < 0) {
+		json_decref(coral);
+		return -1;
+	}
+	text = header_text(s, coral);
+	n = text ? strlen(text) : 0;
 
 	if (!text)
 		return err_set(e, ERR_RECORDING, ENOMEM, "cannot begin a recording");
@@ -117,6 +124,7 @@ cast_free(struct cast_writer *w)
 	fd_close(&w->dirfd);
 	cast_out_free(w);
 	cast_seal_wipe(w);
+	cast_secret_wipe(w);
 	for (int st = 0; st < CAST_STREAM_COUNT; st++) {
 		free(w->ring[st].data);
 		sha2_drop(&w->sha[st]);

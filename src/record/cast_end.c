@@ -51,6 +51,9 @@ put_rest(struct cast_writer *w, int64_t t, struct err *e)
 		if (cast_commit(w, true, e) < 0)
 			return -1;
 	}
+	/* Typed, and no line of it: it fits the reserve. */
+	if (cast_put_secret(w, t, true, e) < 0)
+		return -1;
 	for (int i = 0; i < CAST_STREAM_COUNT; i++) {
 		enum cast_stream st = (enum cast_stream)i;
 
@@ -94,6 +97,7 @@ cast_end(struct cast_writer *w, int64_t t, json_t *result, struct err *e)
 	w->ended = true;
 	rc = cast_put_seal(w, t, e);
 	cast_seal_wipe(w);
+	cast_secret_wipe(w);
 	cast_release(w);
 	return rc < 0 || cast_sync(w, t, true, e) < 0 ? -1 : 0;
 }

@@ -104,15 +104,30 @@ allocate(struct cast_writer *w, size_t more)
 	}
 }
 
-void
-cast_rollback(struct cast_writer *w, uint64_t size)
+static void
+cut_back(struct cast_writer *w)
 {
-	w->size = size;
-	w->out_len = 0;
-	w->torn = ftruncate(w->fd, (off_t)size) < 0;
+	w->torn = ftruncate(w->fd, (off_t)w->size) < 0;
 	/* What was allocated past the end went with it; have the reserve back at once. */
-	w->allocated = size;
+	w->allocated = w->size;
 	(void)allocate(w, 0);
+}
+
+void
+cast_where(const struct cast_writer *w, struct cast_place *at)
+{
+	*at = (struct cast_place){.size = w->size, .tally = w->seal.tally};
+}
+
+void
+cast_back(struct cast_writer *w, const struct cast_place *at)
+{
+	w->out_len = 0;
+	w->seal.tally = at->tally;
+	if (w->size == at->size)
+		return;
+	w->size = at->size;
+	cut_back(w);
 }
 
 /* 0 or -1 with errno. */
@@ -169,7 +184,8 @@ cast_commit(struct cast_writer *w, bool last, struct err *e)
 	if (write_out(w) < 0) {
 		sys = errno;
 		w->seal.tally = before;
-		cast_rollback(w, w->size);
+		w->out_len = 0;
+		cut_back(w);
 		return cast_failed(w, sys, "writing", e);
 	}
 	w->size += w->out_len;

@@ -57,6 +57,14 @@ struct cast_ring {
 	bool done;	     /* the end of the stream is written */
 };
 
+/* What is typed while the terminal does not show it. */
+struct cast_secret {
+	struct cast_vault *vault; /* the key, and what is typed; NULL: it is not sealed */
+	size_t len;		  /* of it in there */
+	bool typed;		  /* something, since the last event of it */
+	uint64_t sealed;	  /* events of it so far */
+};
+
 struct cast_writer {
 	int fd;
 	int dirfd; /* until the directory was synced, then -1 */
@@ -82,6 +90,13 @@ struct cast_writer {
 	uint64_t count[CAST_STREAM_COUNT];
 	struct sha256 sha[CAST_STREAM_COUNT];
 	struct cast_seal seal;
+	struct cast_secret secret;
+};
+
+/* How far the file was written, to be able to take lines back. */
+struct cast_place {
+	uint64_t size;
+	struct cast_tally tally;
 };
 
 /* cast_file.c: the file under the writer. */
@@ -94,8 +109,9 @@ void cast_emit_line(struct cast_writer *w);
 /* Write the buffer in one piece and empty it.  `last`: the reserve may be used.  On -1 the file is
  * as before. */
 int cast_commit(struct cast_writer *w, bool last, struct err *e);
-/* Cut the file back to `size`, which was w->size before. */
-void cast_rollback(struct cast_writer *w, uint64_t size);
+/* Where it is now; and back there, what is in the buffer dropped. */
+void cast_where(const struct cast_writer *w, struct cast_place *at);
+void cast_back(struct cast_writer *w, const struct cast_place *at);
 /* Give back what was allocated past the end. */
 void cast_release(struct cast_writer *w);
 int cast_failed(struct cast_writer *w, int sys, const char *doing, struct err *e);
@@ -126,6 +142,13 @@ int cast_put_mark(struct cast_writer *w, int64_t t, struct err *e);
 int cast_mark_due(struct cast_writer *w, int64_t t, struct err *e);
 /* The last line. */
 int cast_put_seal(struct cast_writer *w, int64_t t, struct err *e);
+
+/* cast_secret.c: the header's "sealing" into coral; 0 or -1, also without auditors. */
+int cast_secret_init(
+    struct cast_writer *w, const struct cast_start *s, json_t *coral, struct err *e);
+void cast_secret_wipe(struct cast_writer *w);
+/* What is held, as an event.  `last`: the reserve may be used. */
+int cast_put_secret(struct cast_writer *w, int64_t t, bool last, struct err *e);
 
 /* cast_bulk.c */
 int cast_bulk_data(struct cast_writer *w, enum cast_stream st, int64_t t, const unsigned char *p,

@@ -136,8 +136,7 @@ cast_data(
     struct cast_writer *w, enum cast_stream st, int64_t t, const void *p, size_t n, struct err *e)
 {
 	struct cast_side before = w->side[st];
-	struct cast_tally tally;
-	uint64_t size;
+	struct cast_place at;
 	int rc;
 
 	if (w->ended)
@@ -146,8 +145,7 @@ cast_data(
 		return 0;
 	if (cast_mark_due(w, t, e) < 0)
 		return -1;
-	tally = w->seal.tally;
-	size = w->size;
+	cast_where(w, &at);
 	if (w->digest_only)
 		rc = 0;
 	else if (w->tty || w->bulk_cap == 0)
@@ -156,10 +154,7 @@ cast_data(
 		rc = cast_bulk_data(w, st, t, p, n, e);
 	if (rc < 0) {
 		w->side[st] = before;
-		w->out_len = 0;
-		w->seal.tally = tally;
-		if (w->size != size)
-			cast_rollback(w, size);
+		cast_back(w, &at);
 		return -1;
 	}
 	if (w->side[st].over)

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include "base/keyfile.h"
+#include "record/auditor.h"
 
 /* Load it, made at first need. */
 int keys_agent_load(const char *state_dir, struct keyfile *k, struct err *e);
@@ -33,5 +34,13 @@ int keys_known(const char *state_dir, struct keys_list *l, struct err *e);
 int keys_take(struct keys_list *l, const char *spec, struct err *e);
 const struct keys_one *keys_find(
     const struct keys_list *l, const unsigned char public[KEYFILE_PUBLIC]);
+
+/* keys_auditor.c: auditors' keys that lie there, STATE_DIR/keys/auditor_NAME and its public half
+ * beside it.  The path of one of them; the directory is made. */
+int keys_auditor_path(
+    const char *state_dir, const char *name, char *path, size_t size, struct err *e);
+/* The public half of the secret one at `path`: PATH.pub. */
+int keys_auditor_publish(const char *path, const struct auditor *who, struct err *e);
+int keys_auditors(const char *state_dir, struct auditors *l, struct err *e);
 
 #endif

@@ -20,6 +20,9 @@ void session_audit_denied(const struct keeper_start *s, const char *session_id,
 /* Of a session that there is; `shown` is store_show()'s object.  -1: it must not be done. */
 int session_audit_query(const struct keeper_start *s, const char *event, const char *session_id,
     const json_t *shown, struct err *e);
+/* What somebody does with the files themselves, and no agent is asked: as session_audit_query(). */
+int session_audit_local(
+    const struct conf *c, const char *event, const char *session_id, struct err *e);
 /* It was allowed and told, and then it failed. */
 void session_audit_failed(const struct keeper_start *s, const char *event, const char *session_id,
     const json_t *shown, const struct err *why);

@@ -123,7 +123,8 @@ open_record(struct keeper *k, struct err *e)
 	    .bulk_cap = k->rules.bulk_cap,
 	    .digest_only = !k->rules.record_output,
 	    .tty = r->tty,
-	    .evidence = &ev};
+	    .evidence = &ev,
+	    .auditors = k->rules.seal_input ? k->rules.auditors : NULL};
 	k->cast = cast_create(&cs, e);
 	explicit_bzero(&ev, sizeof(ev));
 	json_decref(cs.coral);

@@ -60,6 +60,23 @@ end_input(struct keeper *k)
 	close_input(k);
 }
 
+/* Asked anew each time: the command may turn the echo off and on as it likes. */
+static int
+record(struct keeper *k, const unsigned char *p, size_t n, struct err *e)
+{
+	int64_t now = clock_mono();
+
+	if (k->master >= 0 && pty_is_secret(k->master)) {
+		if (!cast_seals(k->cast) && !k->rules.record_input)
+			return 0;
+		keeper_sync_later(k);
+		return cast_secret(k->cast, now, p, n, e);
+	}
+	if (cast_secret_end(k->cast, now, e) < 0)
+		return -1;
+	return k->rules.record_input ? cast_data(k->cast, CAST_STDIN, now, p, n, e) : 0;
+}
+
 /* Into the record, and on its way to the command; false: not now. */
 static bool
 feed(struct keeper *k, const unsigned char *p, size_t n)
@@ -68,8 +85,7 @@ feed(struct keeper *k, const unsigned char *p, size_t n)
 
 	if (k->blocked_since || k->record_broken || !buf_tail(&k->input_q, n))
 		return false;
-	if (k->rules.record_input && !(k->master >= 0 && pty_is_secret(k->master)) &&
-	    cast_data(k->cast, CAST_STDIN, clock_mono(), p, n, &e) < 0) {
+	if (record(k, p, n, &e) < 0) {
 		keeper_record_trouble(k, &e);
 		return false;
 	}

@@ -57,6 +57,10 @@ rights_of(const struct policy_who *who, const struct policy_what *what, struct r
 		if (!own)
 			need(r, "audit");
 		break;
+	case REQ_UNSEAL:
+		/* One's own as well: others may have typed in it. */
+		need(r, "audit");
+		break;
 	case REQ_REMOVE:
 		need(r, "delete");
 		break;
@@ -235,7 +239,7 @@ session_rules(const struct policy *p, const struct request *q, struct policy_ses
 {
 	*s = p->session[q->verb == REQ_SHELL];
 	if (q->no_record)
-		s->record_output = s->record_input = false;
+		s->record_output = s->record_input = s->seal_input = false;
 	if (q->on_disconnect != REQ_DISC_DEFAULT)
 		s->disconnect = q->on_disconnect;
 }

@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "transport/request.h"
 
+struct auditors;
 struct policy;
 struct policy *policy_load(const char *path, struct err *e); /* absent file: defaults */
 struct policy *policy_parse(const char *text, size_t n, const char *name, struct err *e);
@@ -41,6 +42,8 @@ struct policy_session {
 	enum request_disconnect disconnect; /* what holds for this session: never DEFAULT */
 	int64_t keep_ns;		    /* how long a detached session is kept */
 	int64_t idle_ns;		    /* without a key typed; 0 none */
+	const struct auditors *auditors;    /* borrowed from the policy; NULL: there are none */
+	bool seal_input;		    /* what is typed unseen, to them; else it is masked */
 	char would_deny[512]; /* defaults.mode audit: why enforce would have refused; else "" */
 };
 /* What one person may have at a time, root on the unix socket apart: defaults.limits. */

@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 #include "base/clock.h"
+#include "record/auditor.h"
 #include "session/policy.h"
 
 /* Added to any clock it is still a time. */
@@ -15,6 +16,7 @@ struct policy {
 	bool audit_only;		  /* defaults.mode: audit */
 	struct policy_session session[2]; /* [0] exec, [1] shell */
 	struct policy_limits limits;
+	struct auditors auditors;
 	bool disconnect_set[2]; /* defaults.disconnect names it */
 };
 

@@ -103,6 +103,27 @@ parse_record(struct policy *p, const json_t *r, struct err *e)
 	return 0;
 }
 
+/* Those who can open what is sealed, and what is. */
+static int
+parse_auditors(struct policy *p, const json_t *r, struct err *e)
+{
+	const json_t *list = json_object_get(r, "auditors"), *line;
+	const json_t *seal = json_object_get(r, "seal_input");
+	const char *why;
+	size_t i;
+
+	json_array_foreach(
+	    list, i, line) if (auditors_add(&p->auditors, json_string_value(line), &why) <
+			       0) return policy_bad("record", "auditors", why, e);
+	if (json_is_true(seal) && p->auditors.n == 0)
+		return policy_bad("record", "seal_input", "needs record.auditors", e);
+	for (i = 0; p->auditors.n > 0 && i < COUNT_OF(p->session); i++) {
+		p->session[i].auditors = &p->auditors;
+		p->session[i].seal_input = !json_is_false(seal);
+	}
+	return 0;
+}
+
 static int
 parse_limits(struct policy *p, const json_t *d, struct err *e)
 {
@@ -144,7 +165,8 @@ parse_defaults(struct policy *p, const json_t *d, struct err *e)
 	p->session[0].allow_tiocsti = p->session[1].allow_tiocsti =
 	    tiocsti && strcmp(tiocsti, "allow") == 0;
 	parse_person(p, json_object_get(d, "limits"));
-	if (parse_record(p, json_object_get(d, "record"), e) < 0)
+	if (parse_record(p, json_object_get(d, "record"), e) < 0 ||
+	    parse_auditors(p, json_object_get(d, "record"), e) < 0)
 		return -1;
 	return parse_limits(p, d, e);
 }

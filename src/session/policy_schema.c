@@ -37,7 +37,8 @@ static const struct key timeout_keys[] = {
 static const struct key disconnect_keys[] = {
     {"shell", TEXT, false}, {"exec", TEXT, false}, {"keep", ANY, false}, {0}};
 static const struct key record_keys[] = {{"output", BOOL, false}, {"input", BOOL, false},
-    {"on_failure", TEXT, false}, {"bulk_cap", ANY, false}, {0}};
+    {"on_failure", TEXT, false}, {"bulk_cap", ANY, false}, {"auditors", TEXTS, false},
+    {"seal_input", BOOL, false}, {0}};
 
 static const struct key limits_keys[] = {
     {"connections", COUNT, false}, {"sessions", COUNT, false}, {0}};

@@ -177,7 +177,8 @@ answer_one(const struct keeper_start *s, struct err *e)
 	else if (s->req->verb == REQ_REMOVE)
 		rc = answer_remove(s, id, shown, e);
 	else
-		rc = session_audit_query(s, "session.read", id, shown, e);
+		rc = session_audit_query(s,
+		    s->req->verb == REQ_UNSEAL ? "session.unseal" : "session.read", id, shown, e);
 	json_decref(shown);
 	if (rc < 0 || s->req->verb == REQ_REMOVE)
 		return rc;
@@ -194,6 +195,7 @@ answer(const struct keeper_start *s, struct err *e)
 		return answer_sessions(s, e);
 	case REQ_SHOW:
 	case REQ_READ:
+	case REQ_UNSEAL:
 	case REQ_REMOVE:
 		return answer_one(s, e);
 	case REQ_ATTACH:

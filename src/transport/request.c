@@ -19,6 +19,7 @@ static const char *const verbs[REQ_VERB_COUNT] = {
     [REQ_KILL] = "kill",
     [REQ_FREEZE] = "freeze",
     [REQ_THAW] = "thaw",
+    [REQ_UNSEAL] = "unseal",
 };
 
 const char *

@@ -29,6 +29,7 @@ enum request_verb {
 	REQ_KILL,     /* id; answer: JSON object */
 	REQ_FREEZE,   /* id; answer: JSON object */
 	REQ_THAW,     /* id; answer: JSON object */
+	REQ_UNSEAL,   /* id; answer: the bytes of the recording, for who opens what is sealed in it */
 	REQ_VERB_COUNT
 };
 

@@ -8,7 +8,7 @@ build=(gcc libc6-dev make pkg-config libssh-dev libvterm-dev libtermkey-dev libu
 	zlib1g-dev libzstd-dev libsqlite3-dev libsodium-dev psf-unifont runc
 	busybox-static procps util-linux)
 tests=(tmux asciinema docker.io containerd podman catatonit conmon mandoc openssh-server
-	openssh-client openssl python3 python3-pytest vim-tiny less bash-completion zsh fish iproute2
+	openssh-client openssl python3 python3-pytest python3-nacl vim-tiny less bash-completion zsh fish iproute2
 	ncurses-base ncurses-bin perl shellcheck cppcheck clang-14 clang-tidy-14 clang-format-14
 	libclang-rt-14-dev binutils qemu-system-x86 cpio apparmor checkpolicy chromium ttyrec
 	fonts-dejavu-core)

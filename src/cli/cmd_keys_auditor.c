@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cli/cmd_keys.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/conf.h"
+#include "cli/auditor.h"
+#include "cli/cmds.h"
+#include "record/keys.h"
+
+static int
+check_name(const char *name, struct err *e)
+{
+	if (auditor_name_valid(name))
+		return 0;
+	err_set(e, ERR_USAGE, 0, "this is no name for an auditor's key");
+	err_why(
+	    e, "it is up to %d letters, digits, and . _ @ - behind the first", AUDITOR_NAME - 1);
+	return err_hint(e, "coral keys create --auditor alice");
+}
+
+static int
+make(const struct args *a, const char *name, char *path, size_t size, struct auditor *who,
+    struct err *e)
+{
+	char pass[AUDITOR_PASS_MAX] = "";
+	const char *named = args_str(a, "output");
+	struct conf conf;
+	int rc;
+
+	if (check_name(name, e) < 0)
+		return -1;
+	if (named) {
+		if (snprintf(path, size, "%s", named) >= (int)size)
+			return err_set(e, ERR_USAGE, 0, "the name of the key's file is too long");
+	} else if (cmd_settings(&conf, e) < 0 ||
+		   keys_auditor_path(conf.state_dir, name, path, size, e) < 0)
+		return -1;
+	if (!args_flag(a, "no-passphrase") && auditor_ask_new(pass, sizeof(pass), e) < 0)
+		return -1;
+	rc = auditor_key_create(path, name, pass, who, e);
+	explicit_bzero(pass, sizeof(pass));
+	return rc == 0 ? keys_auditor_publish(path, who, e) : -1;
+}
+
+int
+cmd_keys_make_auditor(const struct args *a)
+{
+	char path[480], line[AUDITOR_LINE];
+	struct auditor who;
+	struct err e = {0};
+
+	if (make(a, args_str(a, "auditor"), path, sizeof(path), &who, &e) < 0)
+		return cmd_fail(&e);
+	auditor_line(line, &who);
+	printf("%s\n", line);
+	fprintf(stderr,
+	    "coral: the secret is %s: keep it from the agents' machines; the line goes into "
+	    "record.auditors of their policy\n",
+	    path);
+	return 0;
+}
+
+json_t *
+cmd_keys_auditor_row(const char *state_dir, const struct auditor *who)
+{
+	char line[AUDITOR_LINE], path[480], name[AUDITOR_NAME + 8];
+
+	auditor_line(line, who);
+	snprintf(name, sizeof(name), "auditor_%s", who->name);
+	snprintf(path, sizeof(path), "%s/keys/%s.pub", state_dir, name);
+	return json_pack("{s:s, s:b, s:s, s:s, s:o}", "name", name, "in_force", 1, "fingerprint",
+	    who->id, "public_key", line, "path", json_text(path));
+}

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is typed unseen: nowhere in clear, sealed to the auditors, and opened by them alone."""
+import json
+
+import pytest
+
+from house.term import Pty
+from house.unseal import sealed_input
+from house.util import wait_for
+
+SECRET, LONG = "hunter2-swordfish", "correct-horse-" * 10
+ASKS = ("stty -echo; printf 'pass'; printf 'word: '; read p; printf 'again: '; read q; stty echo; "
+        "echo; echo got ${#p} and ${#q}; read r; echo then $r")
+
+
+@pytest.fixture
+def auditors(home, coral):
+    """Two whose keys the policy has, and one it has not: their secret files, and the lines."""
+    files, lines = {}, {}
+    for name in ("alice", "bob", "carol"):
+        files[name] = home / f"{name}.key"
+        done = coral.local("keys create", "--auditor", name, "-o", files[name], "--no-passphrase")
+        assert done.code == 0 and files[name].stat().st_mode & 0o777 == 0o600, done
+        lines[name] = done.text.strip()
+        assert lines[name] + "\n" == files[name].with_suffix(".key.pub").read_text()
+    return files, lines
+
+
+def policy(lines, *more):
+    return "\n  ".join(["defaults:", "record:", "  auditors:",
+                        *[f"    - {lines[n]}" for n in ("alice", "bob")],
+                        *[f"  {m}" for m in more]]) + "\n"
+
+
+def type_secrets(coral, box):
+    argv = coral.argv("exec", "-t", "--pid", box.pid, "--", "sh", "-c", ASKS)
+    with Pty(argv, coral.env()) as term:
+        term.expect("password: ")
+        term.send(SECRET[:7])
+        term.send(SECRET[7:] + "\r")
+        term.expect("again: ")
+        term.send(LONG + "\r")
+        term.expect(f"got {len(SECRET)} and {len(LONG)}")
+        term.send("seen\r")
+        term.expect("then seen")
+        assert term.wait() == 0
+    return coral.newest_cast()
+
+
+def everything(coral):
+    return b"".join(p.read_bytes() for p in coral.state.rglob("*") if p.is_file())
+
+
+def kinds(path):
+    lines = [json.loads(line) for line in path.read_bytes().splitlines()[1:]]
+    return [(k, v) for _, code, data in lines if code == "c" for k, v in json.loads(data).items()]
+
+
+def test_sealed_to_the_auditors(make_agent, box, auditors):
+    files, lines = auditors
+    agent = make_agent(start=False)
+    coral = agent.coral
+    (coral.config.parent / "policy.yaml").write_text(policy(lines))
+    agent.start()
+    path = type_secrets(coral, box)
+    for text in (SECRET, SECRET[7:], LONG[:14]):
+        assert text.encode() not in everything(coral)
+    boxes = [v["box"] for k, v in kinds(path) if k == "sealed"]
+    assert len(boxes) == 2 and len(boxes[0]) == len(boxes[1])
+    assert coral.local("audit verify", path).code == 0
+    told = [SECRET + "\r", LONG + "\r"]
+    for name in ("alice", "bob"):
+        assert sealed_input(path.read_bytes(), files[name]) == [t.encode() for t in told]
+    # From the store, by way of the agent, and of a file: the log has the first two.
+    for flags in ((path.stem,), ("--agent-addr", agent.socket, path.stem[:20]), (path,)):
+        done = coral.local("audit unseal", "--key", files["bob"], "-o", "json", *flags)
+        assert done.code == 0 and [row["text"] for row in done.json()] == told, done
+    assert "no audit log" in done.errtext
+    log = [json.loads(line) for line in coral.local("audit ls", "-o", "json").out.splitlines()]
+    unsealed = [r for r in log if r["event"] == "session.unseal"]
+    assert [(r["session_id"], r["user_id"]) for r in unsealed] == [(path.stem, "root")] * 2
+    coral.extra["CORAL_AUDITOR_KEY"] = str(files["alice"])
+    done = coral.local("audit unseal", path.stem)
+    assert [line.split()[2:] for line in done.text.splitlines()] == [[t[:-1]] for t in told], done
+    wrong(coral, path, files)
+    # What the log cannot be told does not happen.
+    agent.term()
+    audit = coral.state / "audit"
+    audit.rename(coral.state / "away")
+    audit.write_text("")
+    done = coral.local("audit unseal", path.stem)
+    assert done.code == 1 and not done.out and "audit log" in done.errtext, done
+
+
+def wrong(coral, path, files):
+    """Another's key, an altered box, one of elsewhere: three parts, and nothing is shown."""
+    done = coral.local("audit unseal", "--key", files["carol"], path)
+    assert done.code == 1 and not done.out, done
+    assert "alice, bob" in done.errtext and "try: --key" in done.errtext, done
+    data = path.read_bytes()
+    one, two = (data.index(b'{\\"sealed\\"', data.index(b'{\\"sealed\\"') * i + i) for i in (0, 1))
+    at = data.index(b'box\\":\\"', one) + 100
+    end = [data.index(b"\n", n) for n in (one, two)]
+    swapped = data[:one] + data[two:end[1]] + data[end[0]:two] + data[one:end[0]] + data[end[1]:]
+    for bad in (data[:at] + bytes([data[at] ^ 1]) + data[at + 1:], swapped):
+        copy = path.parent.parent.parent / "copy.cast"
+        copy.write_bytes(bad)
+        done = coral.local("audit unseal", copy)
+        assert done.code == 1 and not done.out and "was altered" in done.errtext, done
+        assert coral.local("audit verify", copy).code == 1
+
+
+def test_masked_without_auditors(make_agent, box, auditors):
+    """Where input is recorded, its place alone; with seal_input: false, too; and else nothing."""
+    _, lines = auditors
+    agent = make_agent(start=False)
+    coral = agent.coral
+    rules = coral.config.parent / "policy.yaml"
+    rules.write_text(policy(lines, "seal_input: false", "input: true"))
+    agent.start()
+    path = type_secrets(coral, box)
+    assert [v for k, v in kinds(path) if k in ("masked", "sealed")] == [{}, {}]
+    assert SECRET.encode() not in everything(coral) and b'"i","seen' in path.read_bytes()
+    done = coral.local("audit unseal", "--key", auditors[0]["alice"], path)
+    assert done.code == 1 and "nothing in this recording is sealed" in done.errtext, done
+    rules.write_text(policy(lines, "seal_input: yes please"))
+    agent.proc.send_signal(1)
+    wait_for("the refusal", lambda: "seal_input" in agent.log())
+
+
+def test_keys_with_a_passphrase(coral, home):
+    argv = [*coral.argv("keys create", "--auditor", "alice", "-o", home / "alice.key")]
+    with Pty(argv, coral.env()) as term:
+        for prompt in ("Passphrase", "The same again"):
+            term.expect(prompt)
+            term.send("open sesame\r")
+        term.expect("coral-auditor-x25519 ")
+        assert term.wait() == 0
+    key = json.loads((home / "alice.key").read_text())
+    assert "secret" not in key and key["kdf"] == "argon2id13"
+    done = coral.local("keys create", "--auditor", "alice", "-o", home / "alice.key",
+                       "--no-passphrase")
+    assert done.code == 1 and "already" in done.errtext, done
+    done = coral.local("keys create", "--auditor", "al ice", "--no-passphrase")
+    assert done.code == 2 and "try:" in done.errtext, done
+    assert coral.local("keys create", "--auditor", "dora", "--no-passphrase").code == 0
+    assert coral.local("keys list", "-o", "json").json()[0]["name"] == "auditor_dora"
+    line = coral.local("keys export", "auditor_dora").text
+    assert line.startswith("coral-auditor-x25519 ") and line.endswith(" dora\n")
+    (home / "x.cast").write_text('{"version":2,"width":80,"height":24}\n')
+    argv = coral.argv("audit unseal", "--key", home / "alice.key", home / "x.cast")
+    for word, said in (("wrong", "not the right one"), ("open sesame", "nothing in this")):
+        with Pty(argv, coral.env()) as term:
+            term.expect("Passphrase of ")
+            term.send(word + "\r")
+            assert term.wait() == 1 and said.encode() in term.seen, term.seen
+            assert word.encode() not in term.seen

@@ -136,7 +136,7 @@ check_dir(struct job *j, const char *path)
 	if (j->seen != before)
 		return;
 	err_set(&e, ERR_NO_SESSION, 0, "there is nothing to verify in %s", path);
-	err_why(&e, "it holds no .cast or .cast.zst file");
+	err_why(&e, "it holds no .cast file, nor a .cast.zst");
 	err_hint(&e, "name STATE_DIR/sessions, or a recording");
 	failed(j, &e);
 }

@@ -5,6 +5,7 @@ FUZZ_NAMES := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_BIN := $(FUZZ_NAMES:%=$(BUILD)/fuzz/%)
 bindir = $(DESTDIR)$(PREFIX)/bin
 datadir = $(DESTDIR)$(PREFIX)/share
+libexecdir = $(DESTDIR)$(PREFIX)/libexec/coral
 
 deps:
 	$(Q)$(TEST_LIB)/deps.sh all
@@ -64,9 +65,10 @@ asciicasts: deps all
 	$(Q)CORAL_ASCIICASTS_UPDATE=1 $(TEST_LIB)/pytest.sh tests/container/test_asciicasts.py
 
 install: all
-	install -d $(bindir) $(datadir)/bash-completion/completions $(datadir)/zsh/site-functions \
+	install -d $(bindir) $(libexecdir) $(datadir)/bash-completion/completions $(datadir)/zsh/site-functions \
 	  $(datadir)/fish/vendor_completions.d
 	install -m 0755 $(BUILD)/coral $(bindir)/coral
+	install -m 0755 $(BUILD)/coral-audit-index $(libexecdir)/coral-audit-index
 	install -m 0644 completions/coral.bash $(datadir)/bash-completion/completions/coral
 	install -m 0644 completions/_coral $(datadir)/zsh/site-functions/_coral
 	install -m 0644 completions/coral.fish $(datadir)/fish/vendor_completions.d/coral.fish

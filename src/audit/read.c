@@ -27,7 +27,7 @@ struct audit_reader {
 	struct buf in;
 	size_t used; /* of `in`, by the last entry */
 	bool skipping;
-	uint64_t line;
+	uint64_t line, offset; /* of what comes next: its place in the file */
 	struct audit_verdict v;
 };
 
@@ -116,6 +116,14 @@ audit_read_open(const char *dir, struct err *e)
 }
 
 void
+audit_read_after(struct audit_reader *r, uint32_t number, const struct audit_verdict *v)
+{
+	while (r->at + 1 < r->n && r->numbers[r->at] <= number)
+		r->at++;
+	r->v = *v;
+}
+
+void
 audit_read_close(struct audit_reader *r)
 {
 	if (!r)
@@ -143,7 +151,7 @@ open_next(struct audit_reader *r, struct err *e)
 		errno = EINVAL;
 		return cannot(r, "not a regular file", e);
 	}
-	r->line = 0;
+	r->line = r->offset = 0;
 	r->skipping = false;
 	r->v.files++;
 	return 1;
@@ -236,13 +244,18 @@ take_line(struct audit_reader *r, struct audit_entry *x)
 		if (!end && r->in.len > AUDIT_LINE_MAX) {
 			r->skipping = true;
 			buf_consume(&r->in, AUDIT_LINE_MAX);
+			r->offset += AUDIT_LINE_MAX;
 			continue;
 		}
 		if (!end)
 			return 0;
 		*x = (struct audit_entry){.text = p, .len = (size_t)(end - p), .file = r->name};
+		x->fd = r->fd;
+		x->number = r->numbers[r->at];
 		x->line = ++r->line;
+		x->offset = r->offset;
 		r->used = x->len + 1;
+		r->offset += r->used;
 		r->skipping = false;
 		judge(r, x);
 		return 1;

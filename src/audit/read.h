@@ -14,7 +14,9 @@ struct audit_entry {
 	const char *text; /* the line, without its newline; not terminated */
 	size_t len;
 	const char *file; /* its name in the directory */
-	uint64_t line;
+	int fd;		  /* that file, open */
+	uint32_t number;  /* in that name; 0: the current one */
+	uint64_t line, offset;
 	bool good; /* its hash is right, and it follows the one before */
 	char prev[AUDIT_HASH_SIZE], hash[AUDIT_HASH_SIZE]; /* "" where its hash is not right */
 };
@@ -26,6 +28,10 @@ struct audit_reader *audit_read_open(const char *dir, struct err *e);
  * its newline is none yet. */
 int audit_next(struct audit_reader *r, struct audit_entry *x, struct err *e);
 void audit_read_close(struct audit_reader *r); /* accepts NULL */
+
+struct audit_verdict;
+/* Before the first audit_next(): leave out the files up to this number, of which `v` is known. */
+void audit_read_after(struct audit_reader *r, uint32_t number, const struct audit_verdict *v);
 
 /* Of what was read so far. */
 struct audit_verdict {

@@ -117,6 +117,17 @@ audit_set_list(json_t *rec, const char *key, const json_t *list)
 	json_object_set_new(rec, key, to);
 }
 
+const char *
+audit_target(const json_t *rec)
+{
+	const char *keys[] = {"service_name", "container_name", "pod", "container_id"};
+
+	for (size_t i = 0; i < COUNT_OF(keys); i++)
+		if (json_str(rec, keys[i]))
+			return json_str(rec, keys[i]);
+	return NULL;
+}
+
 void
 audit_time(int64_t real_ns, char out[AUDIT_TIME_SIZE])
 {

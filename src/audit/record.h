@@ -31,6 +31,9 @@ void audit_set_error(json_t *rec, const struct err *why);
 /* Strings that were redacted; cut where they are many or long.  Borrows. */
 void audit_set_list(json_t *rec, const char *key, const json_t *list);
 
+/* What it was done to, by the first name that there is; or NULL. */
+const char *audit_target(const json_t *rec);
+
 /* The line of `rec`, appended to out; its hash.  -1: a key that no record has, or too long. */
 int audit_line(const json_t *rec, int64_t real_ns, const char *prev, struct buf *out,
     char hash[AUDIT_HASH_SIZE], struct err *e);

@@ -58,7 +58,11 @@ take_pattern(struct audit_want *w, const char *pattern, struct err *e)
 int
 audit_want_init(struct audit_want *w, const struct args *a, struct err *e)
 {
-	*w = (struct audit_want){.user = args_str(a, "user")};
+	*w = (struct audit_want){.user = args_str(a, "user"),
+	    .session = args_str(a, "session"),
+	    .event = args_str(a, "event"),
+	    .target = args_str(a, "service"),
+	    .decision = args_str(a, "decision")};
 	if (take_time(a, "since", w->since, e) < 0 || take_time(a, "until", w->until, e) < 0)
 		return -1;
 	return take_pattern(w, args_str(a, "grep"), e);
@@ -135,22 +139,11 @@ put_result(char *out, const json_t *rec)
 		put(out, ", %.3f s", (double)json_integer_value(ms) / 1000);
 }
 
-static const char *
-target_of(const json_t *rec)
-{
-	const char *keys[] = {"service_name", "container_name", "pod", "container_id"};
-
-	for (size_t i = 0; i < COUNT_OF(keys); i++)
-		if (json_str(rec, keys[i]))
-			return json_str(rec, keys[i]);
-	return NULL;
-}
-
 static void
 make_text(const json_t *rec, char text[AUDIT_TEXT_MAX])
 {
 	char stamp[AUDIT_TIME_SIZE], field[FIELD_MAX];
-	const char *decision = json_str(rec, "decision"), *target = target_of(rec);
+	const char *decision = json_str(rec, "decision"), *target = audit_target(rec);
 
 	str_vis(stamp, sizeof stamp, text_or(rec, "timestamp", "-"));
 	text[0] = '\0';
@@ -187,6 +180,25 @@ found(const struct audit_want *w, const struct audit_entry *x, const char *text)
 	       regexec(&w->pattern, x->text, 1, &whole, REG_STARTEND) == 0;
 }
 
+/* What is not there is like an empty text. */
+static bool
+is_like(const char *pattern, const char *text)
+{
+	return !pattern || !*pattern || str_glob(pattern, text ? text : "");
+}
+
+static bool
+is_of(const struct audit_want *w, const json_t *rec)
+{
+	const char *id = json_str(rec, "session_id");
+
+	if (w->session && (!id || strncmp(id, w->session, strlen(w->session)) != 0))
+		return false;
+	return is_like(w->user, json_str(rec, "user_id")) &&
+	       is_like(w->event, json_str(rec, "event")) && is_like(w->target, audit_target(rec)) &&
+	       is_like(w->decision, json_str(rec, "decision"));
+}
+
 json_t *
 audit_want_take(const struct audit_want *w, const struct audit_entry *x, char text[AUDIT_TEXT_MAX])
 {
@@ -195,8 +207,7 @@ audit_want_take(const struct audit_want *w, const struct audit_entry *x, char te
 
 	/* Of one form and in UTC: their order is that of their letters. */
 	if (!rec || (w->since[0] && (!t || strcmp(t, w->since) < 0)) ||
-	    (w->until[0] && (!t || strcmp(t, w->until) > 0)) ||
-	    (w->user && !str_glob(w->user, text_or(rec, "user_id", "")))) {
+	    (w->until[0] && (!t || strcmp(t, w->until) > 0)) || !is_of(w, rec)) {
 		json_decref(rec);
 		return NULL;
 	}

@@ -14,11 +14,35 @@
 
 struct audit_want {
 	char since[AUDIT_TIME_SIZE], until[AUDIT_TIME_SIZE]; /* "": no bound */
-	const char *user;				     /* may have * and ?; NULL any */
+	const char *session;				     /* a prefix; NULL any */
+	const char *user, *event, *target, *decision;	     /* may have * and ?; NULL any */
 	bool grep;
 	regex_t pattern;
 };
-/* From --since, --until, -u and -g.  Always call the other one. */
+#define AUDIT_WANT_OPTS                                                                            \
+	{"since", 0, OPT_STR, "TIME",                                                              \
+	    "from then on: 2026-11-22, \"2026-11-22 10:30\", yesterday, 2h", COMP_NONE, NULL},     \
+	    {"until", 0, OPT_STR, "TIME", "until then", COMP_NONE, NULL},                          \
+	    {"user", 'u', OPT_STR, "USER", "what this user did; * and ? stand for others",         \
+		COMP_NONE, NULL},                                                                  \
+	    {"service", 's', OPT_STR, "SERVICE", "what was done to this target, likewise",         \
+		COMP_SERVICE, NULL},                                                               \
+	    {"session", 0, OPT_STR, "ID", "of this session; a prefix will do", COMP_SESSION,       \
+		NULL},                                                                             \
+	    {"event", 0, OPT_STR, "NAME", "these events: session.start, session.*, denied",        \
+		COMP_WORDS, AUDIT_EVENTS},                                                         \
+	    {"decision", 0, OPT_STR, "WHAT", "what policy said: allow, deny, would-deny",          \
+		COMP_WORDS, "allow deny would-deny"},                                              \
+	{                                                                                          \
+		"grep", 'g', OPT_STR, "PATTERN", "what matches this extended regular expression",  \
+		    COMP_NONE, NULL                                                                \
+	}
+#define AUDIT_EVENTS                                                                               \
+	"agent.start agent.stop session.start session.end session.truncated session.attach "       \
+	"session.watch session.join session.kill session.freeze session.thaw session.detach "      \
+	"session.read session.remove denied auth.failure log.recovered"
+
+/* From the flags of AUDIT_WANT_OPTS.  Always call the other one. */
 int audit_want_init(struct audit_want *w, const struct args *a, struct err *e);
 void audit_want_fini(struct audit_want *w);
 

@@ -12,6 +12,7 @@
 #include "base/conf.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "cli/audit_source.h"
 #include "cli/audit_text.h"
 
 #define LINES_MAX 100000
@@ -19,8 +20,8 @@
 /* What is printed; with --lines the last of them are held back until all are read. */
 struct listing {
 	struct audit_want want;
-	struct audit_reader *r;
-	const char *session; /* a prefix of its id; NULL all */
+	struct audit_source *s;
+	const char *session; /* a prefix of its id; NULL: as the flags say */
 	bool as_json, whole; /* whole: every key on a line of its own */
 	size_t keep, at, shown;
 	char **kept;
@@ -67,14 +68,6 @@ print_whole(const struct listing *l, const json_t *rec)
 	}
 }
 
-static bool
-is_of(const struct listing *l, const json_t *rec)
-{
-	const char *id = json_str(rec, "session_id");
-
-	return !l->session || (id && strncmp(id, l->session, strlen(l->session)) == 0);
-}
-
 static void
 print(struct listing *l, const struct audit_entry *x, const json_t *rec, const char *text)
 {
@@ -114,9 +107,9 @@ read_all(struct listing *l, struct err *e)
 	json_t *rec;
 	int rc;
 
-	while ((rc = audit_next(l->r, &x, e)) == 1) {
+	while ((rc = audit_source_next(l->s, &x, e)) == 1) {
 		rec = audit_want_take(&l->want, &x, text);
-		if (rec && is_of(l, rec))
+		if (rec)
 			print(l, &x, rec, text);
 		json_decref(rec);
 	}
@@ -147,8 +140,8 @@ list(struct listing *l, const char *dir, bool following, struct err *e)
 {
 	auto_close int changes = -1;
 
-	l->r = audit_read_open(dir, e);
-	if (!l->r)
+	l->s = audit_source_open(dir, &l->want, l->keep, following, e);
+	if (!l->s)
 		return -1;
 	if (!following)
 		return read_all(l, e);
@@ -156,22 +149,6 @@ list(struct listing *l, const char *dir, bool following, struct err *e)
 	if (changes < 0 || inotify_add_watch(changes, dir, IN_MODIFY | IN_MOVED_FROM) < 0)
 		return err_set(e, ERR_IO, errno, "cannot watch the audit log");
 	return follow(l, changes, e);
-}
-
-/* What cannot be trusted is listed all the same, and said. */
-static int
-say_bad(const struct listing *l)
-{
-	struct audit_verdict v;
-
-	audit_verdict(l->r, &v);
-	if (v.bad == 0)
-		return 0;
-	fprintf(stderr,
-	    "coral: %llu %s of the audit log not as written; the first is line %llu of %s: %s\n",
-	    (unsigned long long)v.bad, v.bad == 1 ? "record is" : "records are",
-	    (unsigned long long)v.bad_line, v.bad_file, v.why);
-	return 1;
 }
 
 static int
@@ -183,13 +160,16 @@ run(struct listing *l, const struct args *a, bool following)
 	int rc = -1;
 
 	if (cmd_format(a, &l->as_json, &e) == 0 && audit_want_init(&l->want, a, &e) == 0 &&
-	    cmd_settings(&conf, &e) == 0 && audit_dir(conf.state_dir, dir, sizeof dir, &e) == 0)
+	    cmd_settings(&conf, &e) == 0 && audit_dir(conf.state_dir, dir, sizeof dir, &e) == 0) {
+		if (l->session)
+			l->want.session = l->session;
 		rc = list(l, dir, following, &e);
+	}
 	if (rc == 0)
-		rc = say_bad(l);
+		rc = audit_source_say_bad(l->s);
 	else
 		rc = cmd_fail(&e);
-	audit_read_close(l->r);
+	audit_source_close(l->s);
 	audit_want_fini(&l->want);
 	return rc;
 }
@@ -248,12 +228,7 @@ run_show(const struct cmd *c, const struct args *a, int argc, char **argv, int d
 		    COMP_WORDS, "table json"                                                       \
 	}
 static const struct opt ls_opts[] = {
-    {"since", 0, OPT_STR, "TIME", "from then on: 2026-11-22, \"2026-11-22 10:30\", yesterday, 2h",
-	COMP_NONE, NULL},
-    {"until", 0, OPT_STR, "TIME", "until then", COMP_NONE, NULL},
-    {"user", 'u', OPT_STR, "USER", "what this user did; * and ? stand for others", COMP_NONE, NULL},
-    {"grep", 'g', OPT_STR, "PATTERN", "what matches this extended regular expression", COMP_NONE,
-	NULL},
+    AUDIT_WANT_OPTS,
     {"follow", 'f', OPT_FLAG, NULL, "go on as records are written", COMP_NONE, NULL},
     {"lines", 0, OPT_INT, "N", "the last N alone", COMP_NONE, NULL},
     OUTPUT,
@@ -269,7 +244,7 @@ const struct cmd cmd_audit_ls = {
     .usage = "[flags]",
     .summary = "list the records of the audit log, the oldest first",
     .examples = "coral audit ls --since yesterday -u alice\twhat she did\n"
-		"coral audit ls -g deny --lines 20\tthe last that were denied\n"
+		"coral audit ls --decision deny --lines 20\tthe last that were denied\n"
 		"coral audit ls -f -o json\tfor another program, as it happens\n",
     .opts = ls_opts,
     .run = run_ls,

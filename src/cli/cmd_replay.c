@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "cli/cmds.h"
 #include "cli/replay.h"
+#include "cli/replay_follow.h"
 
 #define IDLE_DEFAULT (2 * NS_PER_S)
 #define SPEED_LEAST 0.0625
@@ -103,6 +104,20 @@ check_format(const struct replay_export *x, struct err *e)
 	return 0;
 }
 
+/* What --follow does not go with. */
+static int
+check_follow(const struct replay_export *x, struct err *e)
+{
+	enum replay_kind kind = x->format ? x->format->kind : REPLAY_PLAYER;
+
+	if (kind == REPLAY_PLAYER || kind == REPLAY_TEXT || kind == REPLAY_JSON ||
+	    kind == REPLAY_CAST)
+		return 0;
+	err_set(e, ERR_USAGE, 0, "cannot write %s of a session that goes on", x->format->name);
+	err_why(e, "of the formats, only text, json and cast are written as events come");
+	return err_hint(e, "--follow --format text, or leave --follow out");
+}
+
 /* ID@TIME and FILE@TIME; a file whose name holds an @ wins. */
 static int
 take_time(char *spec, const char **from, struct err *e)
@@ -143,7 +158,7 @@ run(const struct cmd *c, const struct args *a, int argc, char **argv, int dashda
 	auto_free char *spec = NULL;
 	struct err e = {0};
 	char name[300];
-	int fd;
+	int fd, status;
 
 	(void)dashdash;
 	if (argc != 1) {
@@ -157,17 +172,29 @@ run(const struct cmd *c, const struct args *a, int argc, char **argv, int dashda
 	x.from = o.from;
 	if (check_format(&x, &e) < 0)
 		return cmd_fail(&e);
-	fd = replay_source(a, spec, name, sizeof(name), &e);
+	if (args_flag(a, "follow"))
+		fd = check_follow(&x, &e) < 0
+			 ? -1
+			 : replay_follow(a, spec, name, sizeof(name), &o.follow, &e);
+	else
+		fd = replay_source(a, spec, name, sizeof(name), &e);
 	if (fd < 0)
 		return cmd_fail(&e);
 	limit_memory();
 	o.name = x.name = name;
-	return x.format ? replay_export(fd, &x) : replay_ui(fd, &o);
+	x.follow = o.follow;
+	status = x.format ? replay_export(fd, &x) : replay_ui(fd, &o);
+	if (o.follow && status == 0)
+		status = follow_status(o.follow);
+	follow_free(o.follow);
+	return status;
 }
 
 static const struct opt opts[] = {
     {"speed", 's', OPT_STR, "N", "play N times as fast", COMP_NONE, NULL},
     {"idle", 'i', OPT_DUR, "DUR", "cut pauses to this length; 0 keeps them (default 2s)", COMP_NONE,
+	NULL},
+    {"follow", 'f', OPT_FLAG, NULL, "of a session that goes on: show what comes, too", COMP_NONE,
 	NULL},
     {"format", 0, OPT_STR, "FORMAT", "do not play, but print it as " FORMATS, COMP_WORDS, FORMATS},
     {"output", 'o', OPT_STR, "FILE", "write that to a file; its suffix tells the format", COMP_FILE,
@@ -186,6 +213,7 @@ const struct cmd cmd_replay = {
     .examples = "coral replay 01jd0\ta prefix of the session's id will do; ? shows the keys\n"
 		"coral replay ./demo.cast@1:30\ta file, from a minute and a half on\n"
 		"coral replay --speed 4 --idle 500ms 01jd0\tfast, with short pauses\n"
+		"coral replay --follow 01jd0\ta session that goes on, and back in it\n"
 		"coral replay --format text 01jd0 | grep passwd\twhat was on the screen, as text\n"
 		"coral replay -o session.html 01jd0\ta page with a player, for any browser\n"
 		"coral replay -o moment.svg 01jd0@1:30\ta picture of the screen at that time\n",

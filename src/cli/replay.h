@@ -8,6 +8,8 @@
 #include "base/err.h"
 #include "cli/cmd.h"
 
+struct follow; /* replay_follow.h */
+
 /* replay_source.c: FILE when it has a slash, ends in .cast or exists; else a session's ID, from the
  * state directory when that may be read, else from the agent.  A descriptor of a regular file at
  * its start; name (for messages) is harmless.  May block on the network. */
@@ -23,10 +25,10 @@ int replay_parse_time(const char *s, int64_t total, int64_t *t, struct err *e);
 /* "1:30.5" and "1:02:03"; always terminated. */
 void replay_format_time(int64_t t, bool tenths, char *out, size_t size);
 
-/* replay_text.c and replay_json.c: the whole recording to standard output.  Each takes fd.  Exit
- * status. */
-int replay_text(int fd, const char *name);
-int replay_json(int fd, const char *name);
+/* replay_text.c and replay_json.c: the whole recording to standard output, of one that grows
+ * (follow, or NULL) as it comes.  Each takes fd.  Exit status. */
+int replay_text(int fd, const char *name, struct follow *follow);
+int replay_json(int fd, const char *name, struct follow *follow);
 /* Whether the locale of the environment says UTF-8. */
 bool replay_utf8(void);
 
@@ -60,6 +62,7 @@ struct replay_export {
 	const char *from; /* a time, or NULL: stills alone */
 	const char *path; /* of -o, or NULL: standard output */
 	bool raw;
+	struct follow *follow; /* or NULL: text, json, cast */
 };
 /* Takes fd.  Exit status. */
 int replay_export(int fd, const struct replay_export *x);
@@ -69,6 +72,7 @@ struct replay_opts {
 	int64_t idle;	  /* longest pause shown; 0: as they were */
 	const char *from; /* a time, or NULL */
 	const char *name;
+	struct follow *follow; /* or NULL */
 };
 /* replay_ui.c: the player on this terminal; takes fd.  Exit status. */
 int replay_ui(int fd, const struct replay_opts *o);

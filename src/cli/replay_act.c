@@ -27,9 +27,17 @@ ui_say(struct ui *u, const char *fmt, ...)
 void
 ui_go(struct ui *u, int64_t t)
 {
+	u->live = false;
 	u->seek_to = t < 0 ? 0 : t;
 	player_seek(u->player, u->seek_to);
 	u->dirty = true;
+}
+
+void
+ui_go_live(struct ui *u)
+{
+	ui_go(u, THE_END);
+	u->live = u->playing = u->follow != NULL;
 }
 
 static void
@@ -37,7 +45,7 @@ step_on(struct ui *u)
 {
 	uint64_t frame = player_frame(u->player);
 
-	u->playing = false;
+	u->playing = u->live = false;
 	while (player_frame(u->player) == frame && player_apply(u->player))
 		;
 	u->clock = player_time(u->player);
@@ -48,7 +56,7 @@ step_back(struct ui *u)
 {
 	uint64_t frame = player_frame(u->player);
 
-	u->playing = false;
+	u->playing = u->live = false;
 	u->seek_to = UI_TO_FRAME;
 	player_seek_frame(u->player, frame ? frame - 1 : 0);
 }
@@ -60,7 +68,7 @@ find(struct ui *u, bool forward)
 		ui_say(u, "type / to search for something first");
 		return;
 	}
-	u->playing = false;
+	u->playing = u->live = false;
 	u->forward = forward;
 	u->seek_to = UI_FINDING;
 	player_find(u->player, u->needle, forward);
@@ -79,7 +87,7 @@ go_to_moment(struct ui *u, bool after)
 		    u, "%s", exact || !after ? "no more markers" : "the file is still being read");
 		return;
 	}
-	u->playing = false;
+	u->playing = u->live = false;
 	ui_go(u, m->t);
 	replay_format_time(m->t, true, at, sizeof(at));
 	ui_say(u, "%s at %s", m->label, at);
@@ -88,7 +96,7 @@ go_to_moment(struct ui *u, bool after)
 static void
 ask(struct ui *u, enum ui_prompt what)
 {
-	u->playing = false;
+	u->playing = u->live = false;
 	ui_draw(u);
 	ui_prompt_start(u, what);
 }
@@ -104,8 +112,11 @@ change_speed(struct ui *u, double by)
 static void
 pause_or_play(struct ui *u)
 {
-	/* From the end, play again. */
-	if (!u->playing && player_next(u->player) < 0)
+	u->live = false;
+	/* From the end, play again; where more comes there is nothing to play yet. */
+	if (!u->playing && player_waiting(u->player))
+		u->live = true;
+	else if (!u->playing && player_next(u->player) < 0)
 		ui_go(u, 0);
 	u->playing = !u->playing;
 }
@@ -156,7 +167,7 @@ act(struct ui *u, enum rkey key, int64_t arg)
 		ui_go(u, 0);
 		break;
 	case RKEY_END:
-		ui_go(u, THE_END);
+		ui_go_live(u);
 		break;
 	case RKEY_FASTER:
 		change_speed(u, 2);

@@ -13,7 +13,7 @@ static const char *const help_lines[] = {
     " space        pause and go on            ",
     " . ,          one frame on, back         ",
     " right left   5 s on, back (shift: 60 s) ",
-    " 0 $          beginning, end             ",
+    " 0 $ G        beginning, end, live again ",
     " g            go to a time: 1:30, 90, 50%",
     " / n N        find text, next, previous  ",
     " + -          faster, slower             ",
@@ -41,7 +41,9 @@ state_word(const struct ui *u)
 	if (player_busy(u->player))
 		return "seek ";
 	if (u->playing)
-		return "play ";
+		return u->live ? "live " : "play ";
+	if (player_waiting(u->player))
+		return "pause";
 	return player_next(u->player) < 0 ? "end  " : "pause";
 }
 
@@ -58,7 +60,7 @@ note(const struct ui *u, char *out, size_t size)
 		snprintf(out, size, "%s", u->message);
 	} else if (player_busy(u->player)) {
 		snprintf(out, size, "%d%%, Escape ends it", player_progress(u->player) / 10);
-	} else if (player_next(u->player) < 0) {
+	} else if (player_next(u->player) < 0 && !player_waiting(u->player)) {
 		switch (player_ending(u->player, &e)) {
 		case PLAYER_TRUNCATED:
 			snprintf(out, size, "truncated");

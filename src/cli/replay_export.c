@@ -11,6 +11,7 @@
 #include "base/attr.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "cli/replay_follow.h"
 #include "cli/replay_output.h"
 #include "record/export.h"
 #include "record/player.h"
@@ -137,6 +138,11 @@ whole(int fd, const struct replay_export *x, FILE *timing)
 	struct err e = {0};
 	int rc = -1;
 
+	if (x->follow) {
+		ex.more = follow_more;
+		ex.arg = x->follow;
+	}
+
 	switch (x->format->kind) {
 	case REPLAY_CAST:
 	case REPLAY_CAST3:
@@ -165,9 +171,9 @@ one(int fd, const struct replay_export *x, FILE *timing)
 {
 	switch (x->format->kind) {
 	case REPLAY_TEXT:
-		return replay_text(fd, x->name);
+		return replay_text(fd, x->name, x->follow);
 	case REPLAY_JSON:
-		return replay_json(fd, x->name);
+		return replay_json(fd, x->name, x->follow);
 	case REPLAY_SVG:
 	case REPLAY_PNG:
 		return still(fd, x);

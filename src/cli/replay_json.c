@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "cli/replay_follow.h"
 #include "record/cast.h"
 
 /* Escapes all but plain ASCII: nothing in it acts on a terminal. */
@@ -81,14 +82,19 @@ event(const struct cast_event *ev)
 
 /* The list of events, and the end record (new reference) or NULL.  As cast_next() at last. */
 static int
-put_events(struct cast_reader *r, json_t **end, struct err *e)
+put_events(struct cast_reader *r, struct follow *follow, json_t **end, struct err *e)
 {
 	struct cast_event ev;
 	const char *comma = "";
 	json_t *o;
 	int got;
 
-	while ((got = cast_next(r, &ev, e)) == 1 && !ferror(stdout)) {
+	for (;;) {
+		got = cast_next(r, &ev, e);
+		if (got == 0 && follow && follow_more(follow))
+			continue;
+		if (got != 1 || ferror(stdout))
+			return got;
 		if (ev.kind == CAST_EV_END) {
 			json_decref(*end);
 			*end = json_deep_copy(ev.facts);
@@ -100,11 +106,10 @@ put_events(struct cast_reader *r, json_t **end, struct err *e)
 		json_decref(o);
 		comma = ",";
 	}
-	return got;
 }
 
 int
-replay_json(int fd, const char *name)
+replay_json(int fd, const char *name, struct follow *follow)
 {
 	struct err e = {0}, damage = {0};
 	struct cast_reader *r = cast_open_fd(fd, name, &e);
@@ -116,7 +121,7 @@ replay_json(int fd, const char *name)
 	fputs("{\"header\":", stdout);
 	dump(cast_header(r));
 	fputs(",\n\"events\":[", stdout);
-	got = put_events(r, &end, &damage);
+	got = put_events(r, follow, &end, &damage);
 	fputs("\n],\n\"end\":", stdout);
 	dump(end ? end : json_null());
 	printf(",\n\"truncated\":%s}\n", got < 0 || cast_truncated(r) ? "true" : "false");

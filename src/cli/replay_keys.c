@@ -73,11 +73,11 @@ of_char(long c, int mods)
 		char c;
 		enum rkey key;
 	} keys[] = {{' ', RKEY_PAUSE}, {'.', RKEY_STEP}, {',', RKEY_STEP_BACK}, {'0', RKEY_HOME},
-	    {'$', RKEY_END}, {'+', RKEY_FASTER}, {'=', RKEY_FASTER}, {'>', RKEY_FASTER},
-	    {'-', RKEY_SLOWER}, {'<', RKEY_SLOWER}, {'i', RKEY_IDLE}, {'g', RKEY_GOTO},
-	    {'/', RKEY_SEARCH}, {'n', RKEY_NEXT}, {'N', RKEY_PREV}, {']', RKEY_MOMENT},
-	    {'[', RKEY_MOMENT_BEFORE}, {'w', RKEY_WALL}, {'?', RKEY_HELP}, {'h', RKEY_HELP},
-	    {'q', RKEY_QUIT}, {'Q', RKEY_QUIT}};
+	    {'$', RKEY_END}, {'G', RKEY_END}, {'+', RKEY_FASTER}, {'=', RKEY_FASTER},
+	    {'>', RKEY_FASTER}, {'-', RKEY_SLOWER}, {'<', RKEY_SLOWER}, {'i', RKEY_IDLE},
+	    {'g', RKEY_GOTO}, {'/', RKEY_SEARCH}, {'n', RKEY_NEXT}, {'N', RKEY_PREV},
+	    {']', RKEY_MOMENT}, {'[', RKEY_MOMENT_BEFORE}, {'w', RKEY_WALL}, {'?', RKEY_HELP},
+	    {'h', RKEY_HELP}, {'q', RKEY_QUIT}, {'Q', RKEY_QUIT}};
 	size_t i;
 
 	if (mods & TERMKEY_KEYMOD_CTRL) {

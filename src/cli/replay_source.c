@@ -12,14 +12,15 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "cli/cmds.h"
+#include "cli/replay_follow.h"
 #include "record/store.h"
 #include "session/audited.h"
 #include "session/client.h"
 #include "transport/client.h"
 
 /* A file without a name: the player goes back and forth in it. */
-static int
-spool_file(struct err *e)
+int
+replay_spool(struct err *e)
 {
 	const char *dir = getenv("TMPDIR");
 	char path[512];
@@ -51,7 +52,7 @@ spool_failed(struct err *e)
 static int
 spool(int in, const char *name, struct err *e)
 {
-	auto_close int from = in, to = spool_file(e);
+	auto_close int from = in, to = replay_spool(e);
 	char block[65536];
 	ssize_t n;
 
@@ -98,43 +99,47 @@ take(void *arg, const void *p, size_t n)
 	return fd_write_all(*(int *)arg, p, n);
 }
 
-static int
-from_agent(const struct args *a, const struct conf *conf, enum request_verb verb, const char *id,
-    struct err *e)
+int
+replay_read(const struct args *a, const struct conf *conf, enum request_verb verb, const char *id,
+    bool follow, int (*to)(void *arg, const void *p, size_t n), void *arg, struct err *e)
 {
-	auto_close int fd = spool_file(e);
 	struct cmd_agent agent;
 	struct tp_client *c;
 	struct request r;
 	int rc;
 
-	if (fd < 0)
-		return -1;
 	cmd_agent_from(&agent, conf, a);
 	c = client_connect(&agent.where, e);
 	if (!c)
 		return -1;
 	request_init(&r);
 	r.verb = verb;
+	r.follow = follow;
 	snprintf(r.client, sizeof(r.client), "coral %s", CORAL_VERSION);
 	str_copy(r.id, id, sizeof(r.id));
-	rc = client_query(c, &r, take, &fd, e);
+	rc = client_query(c, &r, to, arg, e);
 	request_fini(&r);
 	tp_client_free(c);
-	if (rc < 0)
+	return rc;
+}
+
+static int
+from_agent(const struct args *a, const struct conf *conf, enum request_verb verb, const char *id,
+    struct err *e)
+{
+	auto_close int fd = replay_spool(e);
+
+	if (fd < 0 || replay_read(a, conf, verb, id, false, take, &fd, e) < 0)
 		return -1;
 	lseek(fd, 0, SEEK_SET);
 	return steal_fd(&fd);
 }
 
-static int
-from_session(
-    const struct args *a, enum request_verb verb, const char *id, const char *name, struct err *e)
+int
+replay_local_id(const struct args *a, const struct conf *conf, const char *id, const char *name,
+    char full[STORE_ID_LEN + 1], struct err *e)
 {
-	char full[STORE_ID_LEN + 1];
 	struct err local = {0};
-	struct conf conf;
-	int fd;
 
 	if (strlen(id) > STORE_ID_LEN || id[strspn(id, "0123456789abcdefghijklmnopqrstuvwxyz"
 						       "ABCDEFGHIJKLMNOPQRSTUVWXYZ")]) {
@@ -143,11 +148,30 @@ from_session(
 		    STORE_ID_LEN);
 		return err_hint(e, "coral sessions");
 	}
+	if (!args_str(a, "agent-addr") && !conf->agent[0] &&
+	    store_resolve(conf->state_dir, id, NULL, NULL, full, &local) == 0)
+		return 1;
+	if (local.code != ERR_AMBIGUOUS)
+		return 0;
+	*e = local;
+	return -1;
+}
+
+static int
+from_session(
+    const struct args *a, enum request_verb verb, const char *id, const char *name, struct err *e)
+{
+	char full[STORE_ID_LEN + 1];
+	struct conf conf;
+	int fd, local;
+
 	if (conf_load(&conf, e) < 0)
 		return -1;
-	if (!args_str(a, "agent-addr") && !conf.agent[0] &&
-	    store_resolve(conf.state_dir, id, NULL, NULL, full, &local) == 0) {
-		fd = store_open_cast(conf.state_dir, full, &local);
+	local = replay_local_id(a, &conf, id, name, full, e);
+	if (local < 0)
+		return -1;
+	if (local > 0) {
+		fd = store_open_cast(conf.state_dir, full, NULL);
 		/* Told before a byte of it is looked at. */
 		if (fd >= 0 && verb == REQ_UNSEAL &&
 		    session_audit_local(&conf, "session.unseal", full, e) < 0) {
@@ -157,15 +181,11 @@ from_session(
 		if (fd >= 0)
 			return fd;
 	}
-	if (local.code == ERR_AMBIGUOUS) {
-		*e = local;
-		return -1;
-	}
 	return from_agent(a, &conf, verb, id, e);
 }
 
-static bool
-is_file(const char *spec)
+bool
+replay_is_file(const char *spec)
 {
 	return strchr(spec, '/') || strcmp(spec, "-") == 0 || store_named_cast(spec) ||
 	       access(spec, F_OK) == 0;
@@ -175,14 +195,15 @@ int
 replay_source(const struct args *a, const char *spec, char *name, size_t size, struct err *e)
 {
 	str_vis(name, size, spec);
-	return is_file(spec) ? open_file(spec, name, e) : from_session(a, REQ_READ, spec, name, e);
+	return replay_is_file(spec) ? open_file(spec, name, e)
+				    : from_session(a, REQ_READ, spec, name, e);
 }
 
 int
 replay_source_sealed(const struct args *a, const char *spec, char *name, size_t size, struct err *e)
 {
 	str_vis(name, size, spec);
-	if (!is_file(spec))
+	if (!replay_is_file(spec))
 		return from_session(a, REQ_UNSEAL, spec, name, e);
 	fputs("coral: this is a file: no audit log will know that it was unsealed\n", stderr);
 	return open_file(spec, name, e);

@@ -8,6 +8,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "cli/replay_follow.h"
 #include "record/player.h"
 
 #define SCREEN_TEXT_MAX ((size_t)8 << 20)
@@ -31,6 +32,11 @@ struct text {
 	const struct screen *screen;
 	struct buf page, last; /* what stands, and what was printed of a wiped screen last */
 	bool ascii;
+
+	/* Following: lines come out as soon as the cursor is below them. */
+	bool follow;
+	uint64_t top;  /* lines that left the screen: the number of its first row */
+	uint64_t upto; /* lines that were printed */
 };
 
 static void
@@ -53,12 +59,24 @@ put(const struct text *t, const char *p, size_t n)
 static void
 on_line(void *arg, const char *p, size_t n, bool full)
 {
-	put(arg, p, n);
+	struct text *t = arg;
+
+	if (t->top++ < t->upto)
+		return;
+	t->upto = t->follow ? t->top : 0;
+	put(t, p, n);
 	if (!full)
 		putchar('\n');
 }
 
-/* Rows down to the last that is not empty. */
+/* The first row that was not printed. */
+static int
+fresh_row(const struct text *t)
+{
+	return t->upto > t->top && !screen_alt(t->screen) ? (int)(t->upto - t->top) : 0;
+}
+
+/* Rows that are fresh, down to the last that is not empty. */
 static void
 take_page(struct text *t)
 {
@@ -67,7 +85,7 @@ take_page(struct text *t)
 	bool full = false;
 
 	buf_clear(&t->page);
-	for (row = 0; row < rows; row++) {
+	for (row = fresh_row(t); row < rows; row++) {
 		before = t->page.len;
 		if (screen_row_text(t->screen, row, &t->page, &full) < 0)
 			break;
@@ -89,12 +107,50 @@ on_wipe(void *arg)
 	struct text *t = arg;
 
 	take_page(t);
+	if (!screen_alt(t->screen))
+		t->upto = 0;
 	if (t->page.len == t->last.len &&
 	    (t->page.len == 0 || memcmp(buf_head(&t->page), buf_head(&t->last), t->page.len) == 0))
 		return;
 	put(t, (const char *)buf_head(&t->page), t->page.len);
 	buf_clear(&t->last);
 	buf_put(&t->last, buf_head(&t->page), t->page.len);
+}
+
+static void
+settle(struct text *t)
+{
+	int row, end, col;
+	bool full = false;
+
+	screen_cursor(t->screen, &end, &col);
+	row = fresh_row(t);
+	if (screen_alt(t->screen) || row >= end)
+		return;
+	buf_clear(&t->page);
+	for (; row < end && screen_row_text(t->screen, row, &t->page, &full) == 0; row++) {
+		if (!full)
+			buf_put(&t->page, "\n", 1);
+	}
+	put(t, (const char *)buf_head(&t->page), t->page.len);
+	t->upto = t->top + (uint64_t)row;
+}
+
+static void
+play(struct text *t, struct player *p, struct follow *f)
+{
+	for (;;) {
+		while (player_apply(p) && !ferror(stdout))
+			;
+		if (!f || !player_waiting(p))
+			return;
+		settle(t);
+		if (!follow_more(f))
+			return;
+		player_more(p);
+		if (follow_over(f, NULL))
+			player_live(p, false);
+	}
 }
 
 static int
@@ -121,9 +177,10 @@ finish(struct player *p, const char *name)
 }
 
 int
-replay_text(int fd, const char *name)
+replay_text(int fd, const char *name, struct follow *follow)
 {
-	struct text t = {.ascii = isatty(STDOUT_FILENO) && !replay_utf8()};
+	struct text t = {
+	    .ascii = isatty(STDOUT_FILENO) && !replay_utf8(), .follow = follow != NULL};
 	struct screen_hooks hooks = {on_line, on_wipe, &t};
 	struct player *p;
 	struct err e;
@@ -136,8 +193,8 @@ replay_text(int fd, const char *name)
 	buf_init(&t.last, SCREEN_TEXT_MAX);
 	t.screen = player_screen(p);
 	player_watch(p, &hooks);
-	while (player_apply(p) && !ferror(stdout))
-		;
+	player_live(p, follow != NULL);
+	play(&t, p, follow);
 	take_page(&t);
 	put(&t, (const char *)buf_head(&t.page), t.page.len);
 	status = finish(p, name);

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "cli/replay_follow.h"
 #include "cli/replay_term.h"
 #include "cli/replay_ui.h"
 
@@ -111,6 +112,42 @@ open_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* Look for more of a session that goes on, and whether it still does. */
+static void
+follow(struct ui *u)
+{
+	struct err why = {0};
+	bool over;
+
+	if (!u->follow)
+		return;
+	over = follow_over(u->follow, &why);
+	player_more(u->player);
+	if (!over)
+		return;
+	u->follow = NULL;
+	player_live(u->player, false);
+	if (why.code != ERR_NONE)
+		ui_say(u, "%.100s", why.what);
+	else
+		ui_say(u, "the session has ended");
+}
+
+/* What is there by now, without regard to its time. */
+static void
+catch_up(struct ui *u, int64_t until)
+{
+	while (player_next(u->player) >= 0) {
+		player_apply(u->player);
+		u->dirty = true;
+		if (clock_mono() >= until)
+			break;
+	}
+	u->clock = player_time(u->player);
+	if (player_next(u->player) < 0 && !player_waiting(u->player))
+		u->playing = u->live = false;
+}
+
 /* Let the recording's time go by, and show what has come due. */
 static void
 advance(struct ui *u)
@@ -121,6 +158,10 @@ advance(struct ui *u)
 	u->real = now;
 	if (!u->playing || player_busy(u->player))
 		return;
+	if (u->live) {
+		catch_up(u, until);
+		return;
+	}
 	u->clock += (int64_t)dt;
 	while ((next = player_next(u->player)) >= 0) {
 		if (next > u->clock) {
@@ -138,7 +179,7 @@ advance(struct ui *u)
 		}
 	}
 	u->clock = player_time(u->player);
-	u->playing = false;
+	u->live = u->playing = player_waiting(u->player);
 	u->dirty = true;
 }
 
@@ -149,8 +190,10 @@ wait_ms(const struct ui *u)
 	int64_t next = player_next(u->player), due, wait = TICK_NS;
 
 	if (!u->playing)
-		return -1;
-	due = next < 0 ? 0 : (int64_t)((double)(next - u->clock) / u->speed);
+		return u->follow ? (int)(TICK_NS / NS_PER_MS) : -1;
+	due = next < 0 && u->live ? TICK_NS
+	      : next < 0	  ? 0
+				  : (int64_t)((double)(next - u->clock) / u->speed);
 	if (due < wait)
 		wait = due;
 	if (wait < FRAME_NS)
@@ -165,6 +208,8 @@ turn(struct ui *u)
 	bool busy = player_busy(u->player);
 
 	rterm_watchdog(HANG_SECONDS);
+	if (!busy)
+		follow(u);
 	advance(u);
 	if (u->prompt == UI_NO_PROMPT) {
 		st = player_work(u->player, WORK_NS);
@@ -250,6 +295,7 @@ replay_ui(int fd, const struct replay_opts *o)
 	    .idle = o->idle,
 	    .idle_on = o->idle > 0,
 	    .playing = true,
+	    .follow = o->follow,
 	    .seek_to = UI_TO_FRAME};
 	struct err e = {0};
 	int64_t from = 0;
@@ -257,6 +303,7 @@ replay_ui(int fd, const struct replay_opts *o)
 	u.player = player_open(fd, o->name, &e);
 	if (!u.player)
 		return cmd_fail(&e);
+	player_live(u.player, o->follow != NULL);
 	take_title(&u);
 	if (!isatty(u.in))
 		u.in = open("/dev/tty", O_RDWR | O_CLOEXEC);
@@ -268,6 +315,8 @@ replay_ui(int fd, const struct replay_opts *o)
 	if (e.code == ERR_NONE) {
 		if (from > 0)
 			ui_go(&u, from);
+		else if (u.follow)
+			ui_go_live(&u);
 		u.dirty = true;
 		u.real = clock_mono();
 		while (!u.quit)

@@ -18,6 +18,7 @@ enum ui_prompt { UI_NO_PROMPT, UI_GOTO, UI_SEARCH };
 
 struct ui {
 	struct player *player;
+	struct follow *follow; /* while the session goes on, or NULL */
 	struct render *render;
 	struct rkeys *keys;
 	struct loop *loop;
@@ -27,6 +28,7 @@ struct ui {
 	char title[128];
 
 	bool playing, idle_on, help, dirty, quit;
+	bool live;	 /* what comes is shown at once */
 	bool wall;	 /* the time of day is shown */
 	int hidden;	 /* cells of the picture that the recording meant to hide */
 	int status;
@@ -56,6 +58,7 @@ void ui_prompt_cancel(struct ui *u);
 void ui_key(struct ui *u, enum rkey key, int64_t arg);
 void ui_prompted(struct ui *u, enum ui_prompt what, const char *line);
 void ui_go(struct ui *u, int64_t t);
+void ui_go_live(struct ui *u); /* to the end, and on with what comes */
 void ui_worked(struct ui *u, enum player_state st); /* a seek or search has come to its end */
 void ui_say(struct ui *u, const char *fmt, ...) PRINTF_LIKE(2, 3);
 

@@ -109,6 +109,8 @@ int cast_next(struct cast_reader *r, struct cast_event *ev, struct err *e);
 bool cast_truncated(const struct cast_reader *r);
 /* Go on from a line's offset (as in cast_event) with the given line number; not of a pipe. */
 int cast_seek(struct cast_reader *r, uint64_t offset, uint64_t line, int64_t t, struct err *e);
+/* Where what comes next begins, for cast_seek(): after the end, when the file may still grow. */
+uint64_t cast_at(const struct cast_reader *r, uint64_t *line);
 void cast_close(struct cast_reader *r);
 
 #endif

@@ -222,6 +222,13 @@ cast_seek(struct cast_reader *r, uint64_t offset, uint64_t line, int64_t t, stru
 	return 0;
 }
 
+uint64_t
+cast_at(const struct cast_reader *r, uint64_t *line)
+{
+	*line = r->pending ? r->pending_line : r->line + 1;
+	return r->pending ? r->pending_offset : r->offset + r->taken;
+}
+
 void
 cast_forget_next(struct cast_reader *r)
 {

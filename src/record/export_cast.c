@@ -92,7 +92,7 @@ same_lines(struct export *x, struct source *from, struct cast_reader *r, struct 
 		if (copy(&v, from, x, r, e) < 0)
 			return -1;
 		got = cast_next(r, &ev, e);
-	} while (got == 1 && !ferror(x->out));
+	} while ((got == 1 || (got == 0 && x->more && x->more(x->arg))) && !ferror(x->out));
 	/* Marks and the seal come behind the last event, and are none. */
 	if (got < 0 || copy(&v, from, x, r, e) < 0)
 		return -1;

@@ -57,6 +57,8 @@ guess_length(const struct player *p, const char *name)
 static void
 note_end(struct player *p, int got)
 {
+	if (player_waits_here(p, got))
+		return;
 	p->at.end = true;
 	if (p->known)
 		return;
@@ -236,9 +238,8 @@ player_apply(struct player *p)
 	return true;
 }
 
-/* Read from where `at` says. */
-static int
-resume(struct player *p)
+int
+player_resume(struct player *p)
 {
 	struct place at = p->at;
 
@@ -266,7 +267,7 @@ player_take_back(struct player *p, const struct aside *a)
 	if (!a->valid || screen_restore(p->screen, buf_head(&a->screen), a->screen.len) < 0)
 		return -1;
 	p->at = a->at;
-	return resume(p);
+	return player_resume(p);
 }
 
 int
@@ -274,5 +275,5 @@ player_to_keyframe(struct player *p, size_t k)
 {
 	if (index_restore(&p->index, k, p->screen, &p->at) < 0)
 		return -1;
-	return resume(p);
+	return player_resume(p);
 }

@@ -37,6 +37,13 @@ int64_t player_total(const struct player *p, bool *exact);
  * search ends it too. */
 void player_watch(struct player *p, const struct screen_hooks *h);
 
+/* A session that is going on: the end of its file is none until player_live(p, false). */
+void player_live(struct player *p, bool live);
+/* Look whether it has grown. */
+void player_more(struct player *p);
+/* Everything that there is by now was applied, and more may come. */
+bool player_waiting(const struct player *p);
+
 enum player_end { PLAYER_WHOLE, PLAYER_TRUNCATED, PLAYER_DAMAGED };
 /* How the file ends, as far as is known by now; *e (may be NULL) says what is damaged. */
 enum player_end player_ending(const struct player *p, struct err *e);

@@ -93,6 +93,8 @@ struct player {
 	bool have;
 	uint64_t size; /* of the recording when it was opened; 0: not known */
 
+	bool live;   /* the file may grow */
+	bool caught; /* and all that it has by now was read once */
 	bool known; /* the end has been seen */
 	enum player_end ending;
 	struct err bad;
@@ -112,6 +114,10 @@ void player_fetch(struct player *p);
 int player_put_aside(const struct player *p, struct aside *a);
 int player_take_back(struct player *p, const struct aside *a);
 int player_to_keyframe(struct player *p, size_t k);
+/* Read from where `at` says. */
+int player_resume(struct player *p);
+/* The reader is at the end of a file that may grow; false: that end is the last. */
+bool player_waits_here(struct player *p, int got);
 void player_find_begin(struct player *p);
 enum player_state player_find_work(struct player *p, int64_t until);
 

@@ -97,7 +97,7 @@ read_ahead(struct player *p, int64_t until)
 {
 	enum player_state st = PLAYER_BUSY;
 
-	if (p->known || player_put_aside(p, &p->here) < 0)
+	if (p->known || p->caught || player_put_aside(p, &p->here) < 0)
 		return PLAYER_IDLE;
 	if (p->ahead.valid && p->ahead.at.offset > p->at.offset)
 		player_take_back(p, &p->ahead);

@@ -112,6 +112,14 @@ store_is_live(int sessdir)
 	return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
 
+bool
+store_live(const char *state_dir, const char *id)
+{
+	auto_close int dir = store_open_session(state_dir, id, NULL);
+
+	return dir >= 0 && store_is_live(dir);
+}
+
 /* Locked before it has its name: nobody ever sees a session that begins as one that is over. */
 static int
 make_lock(int sessdir)

@@ -35,6 +35,8 @@ int store_resolve(const char *state_dir, const char *prefix, store_may_fn *may, 
 json_t *store_show(const char *state_dir, const char *id, struct err *e);
 /* Newest first, without header and end.  Reads first and last lines only. */
 json_t *store_list(const char *state_dir, store_may_fn *may, void *arg, struct err *e);
+/* Whether it goes on. */
+bool store_live(const char *state_dir, const char *id);
 /* Whether a file is called as recordings are: *.cast, *.cast.zst. */
 bool store_named_cast(const char *name);
 /* The file: O_RDONLY, for source_open_fd(). */

@@ -30,8 +30,8 @@ send_frame(int stream, enum frame_type type, const void *p, size_t n)
 	return rc;
 }
 
-static int
-send_bytes(int stream, const char *p, size_t n)
+int
+query_send_bytes(int stream, const char *p, size_t n)
 {
 	while (n > 0) {
 		size_t part = n < FRAME_DATA_MAX ? n : FRAME_DATA_MAX;
@@ -52,7 +52,7 @@ query_send_json(int stream, json_t *j, struct err *e)
 	json_decref(j);
 	if (!text)
 		return e->code ? -1 : err_set(e, ERR_INTERNAL, ENOMEM, "cannot build the answer");
-	if (send_bytes(stream, text, strlen(text)) < 0)
+	if (query_send_bytes(stream, text, strlen(text)) < 0)
 		return err_set(e, ERR_TRANSPORT, errno, "the client went away");
 	return 0;
 }
@@ -104,8 +104,10 @@ answer_read(const struct keeper_start *s, const char *id, struct err *e)
 
 	if (fd < 0 || !block)
 		return -1;
+	if (s->req->follow)
+		return query_follow(s, id, fd, e);
 	while ((n = read(fd, block, FRAME_DATA_MAX)) > 0)
-		if (send_frame(s->stream, FR_DATA, block, (size_t)n) < 0)
+		if (query_send_bytes(s->stream, block, (size_t)n) < 0)
 			return err_set(e, ERR_TRANSPORT, errno, "the client went away");
 	return n < 0 ? err_set(e, ERR_IO, errno, "cannot read the recording of %s", id) : 0;
 }

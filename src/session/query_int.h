@@ -9,6 +9,11 @@
 /* query.c: takes the reference. */
 int query_send_json(int stream, json_t *j, struct err *e);
 
+int query_send_bytes(int stream, const char *p, size_t n);
+
+/* query_follow.c: the recording as far as there is one, and what comes until it is over. */
+int query_follow(const struct keeper_start *s, const char *id, int fd, struct err *e);
+
 /* query_see.c: for whom there is which session. */
 struct query_viewer {
 	const struct keeper_start *s;

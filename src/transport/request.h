@@ -21,7 +21,7 @@ enum request_verb {
 	REQ_PS,	      /* answer: JSON array of targets */
 	REQ_SESSIONS, /* answer: JSON array of sessions the caller may see */
 	REQ_SHOW,     /* id; answer: JSON object: header and end of one recording */
-	REQ_READ,     /* id; answer: the bytes of the recording */
+	REQ_READ,     /* id, follow; answer: the bytes of the recording */
 	REQ_REMOVE,   /* id; answer: JSON object */
 	REQ_ATTACH,   /* id: the caller's own session again; or, with token, this connection anew */
 	REQ_WATCH,    /* id: look on */
@@ -73,6 +73,7 @@ struct request {
 	char id[64];	/* a session id */
 	bool resumable;	 /* the client keeps count: tell it a token */
 	char token[65];	 /* of the connection that was lost, from FR_OPENED */
+	bool follow;	 /* READ: what comes as well, until the session is over */
 	uint64_t received; /* bytes of the agent's stream that arrived on it */
 	char client[64]; /* "coral 0.1.0", "ssh": what asked; for the record only */
 };

@@ -35,6 +35,7 @@ enum tag {
 	TAG_RESUMABLE,
 	TAG_TOKEN,
 	TAG_RECEIVED,
+	TAG_FOLLOW,
 	TAG_COUNT
 };
 
@@ -77,6 +78,7 @@ static const struct field {
     FLAG(TAG_RESUMABLE, resumable),
     STR(TAG_TOKEN, token),
     OTHER(TAG_RECEIVED, "received"),
+    FLAG(TAG_FOLLOW, follow),
 };
 
 static int

@@ -300,12 +300,65 @@ test_find_far(void)
 	free(text);
 }
 
+static void
+grow(int fd, const char *text)
+{
+	if (write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+		abort();
+}
+
+/* A session that goes on: half lines, facts about what follows them, and going back meanwhile. */
+static void
+test_growing(void)
+{
+	int fd = memfd_create("cast", MFD_CLOEXEC), mine;
+	char path[32];
+	struct player *p;
+	struct err e;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	mine = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+	grow(mine, "{\"version\":2,\"width\":20,\"height\":4,\"coral\":{}}\n");
+	p = player_open(fd, "test.cast", &e);
+	player_live(p, true);
+	ok(player_waiting(p), "nothing yet");
+	ok(!player_apply(p), "to apply");
+	grow(mine, "[1.0,\"o\",\"one\"]\n[2.0,\"o\",\" tw");
+	player_more(p);
+	is_int(player_next(p), NS_PER_S, "it grew");
+	while (player_apply(p))
+		;
+	is_str(first_row(p), "one", "without the half line");
+	ok(player_waiting(p), "more may come");
+	is_int(player_work(p, NS_PER_S), PLAYER_IDLE, "there is nothing to read ahead");
+	player_seek(p, 0);
+	player_finish(p);
+	is_str(first_row(p), "", "back");
+	grow(mine, "o\"]\n[3.0,\"c\",\"{\\\"next\\\":{\\\"bytes\\\":\\\"IP8=\\\"}}\"]\n");
+	player_more(p);
+	player_seek(p, INT64_MAX / 2);
+	player_finish(p);
+	is_str(first_row(p), "one two", "the rest of the line");
+	ok(player_waiting(p), "what is announced is not there");
+	grow(mine, "[3.0,\"o\",\" \357\277\275\"]\n[4.0,\"c\",\"{\\\"end\\\":{}}\"]\n");
+	player_more(p);
+	while (player_apply(p))
+		;
+	is_str(first_row(p), "one two \357\277\275", "now it is");
+	ok(!player_waiting(p), "nothing follows the end");
+	player_live(p, false);
+	is_int(player_ending(p, NULL), PLAYER_WHOLE, "whole");
+	player_free(p);
+	close(mine);
+}
+
 int
 main(void)
 {
 	alarm(300);
 	test_small();
 	test_broken();
+	test_growing();
 	test_random();
 	test_index_bounds();
 	test_find();

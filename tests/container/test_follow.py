@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""coral replay --follow: a session that goes on, here and through the agent."""
+import json
+
+import pytest
+
+from house.util import wait_for
+from test_audit import events
+from test_door import begin, finish
+from test_policy import reef, tcp  # noqa: F401
+
+ECHO = 'echo up; while read -r x; do echo "got $x"; done; exit 3'
+
+
+def say(proc, text):
+    proc.stdin.write(f"{text}\n".encode())
+    proc.stdin.flush()
+
+
+def over(proc):
+    proc.stdin.close()
+    assert proc.wait(20) == 3
+    proc.stdout.close()
+    proc.stderr.close()
+
+
+@pytest.mark.parametrize("way", ["here", "agent"])
+def test_in_the_player(agent, box, tmux, way):
+    """What comes is shown; one may pause, go back, and be live again; its end is the end."""
+    flags = ["--agent-addr", agent.socket] if way == "agent" else []
+    proc, sid, _ = begin(agent, box, ECHO)
+    term = tmux(agent.coral.argv("replay", "--follow", *flags, sid), agent.coral.env())
+    term.wait_text("^up")
+    term.wait_text("^ live ")
+    say(proc, "one")
+    term.wait_text("^got one")
+    term.keys("Space")
+    term.wait_text("^ pause")
+    say(proc, "two")
+    wait_for("two in the file", lambda: b"got two" in agent.coral.cast_path(sid).read_bytes())
+    term.keys("Home")
+    wait_for("the beginning", lambda: "got one" not in term.screen())
+    term.type("G", enter=False)
+    term.wait_text("^got two")
+    term.wait_text("^ live ")
+    term.keys("Left")
+    say(proc, "three")
+    term.wait_text("^got three")
+    term.wait_text("^ live ")
+    over(proc)
+    term.wait_text("^ end .*the session has ended")
+    term.keys("Home")
+    term.keys("End")
+    term.wait_text("^got three")
+    term.type("q", enter=False)
+    assert term.wait_dead() == 0
+    read = events(agent.coral, "session.read")
+    assert [r["session_id"] for r in read] == ([sid] if way == "agent" else [])
+
+
+def test_into_pipes(agent, box):
+    """Lines as soon as they are whole, events, and the very lines of the file."""
+    proc, sid, _ = begin(agent, box, ECHO)
+    there = ["--agent-addr", agent.socket]
+    text = [agent.coral.popen("replay", "-f", *flags, sid) for flags in ([], there)]
+    cast = agent.coral.popen("replay", "-f", "--format", "cast", *there, sid)
+    whole = agent.coral.popen("replay", "-f", "--format", "json", sid)
+    for p in text:
+        assert p.stdout.readline() == b"up\n"
+    say(proc, "one")
+    for p in text:
+        assert p.stdout.readline() == b"got one\n"
+    assert json.loads(cast.stdout.readline())["coral"]["session_id"] == sid
+    while b"got one" not in cast.stdout.readline():
+        pass
+    gone = agent.coral.popen("replay", "-f", *there, sid)
+    assert gone.stdout.readline() == b"up\n"
+    gone.stdout.close()
+    assert gone.wait(20) >= 0
+    say(proc, "two")
+    over(proc)
+    for p in text:
+        out, err = p.communicate(timeout=20)
+        assert (p.returncode, out, err) == (0, b"got two\n", b"")
+    out, _ = cast.communicate(timeout=20)
+    assert cast.returncode == 0 and agent.coral.cast_path(sid).read_bytes().endswith(out)
+    assert len(out) > 100
+    out, _ = whole.communicate(timeout=20)
+    assert whole.returncode == 0 and json.loads(out)["end"]["exit_code"] == 3
+    gone.stderr.close()
+    after = agent.coral.run("replay", "-f", "--agent-addr", agent.socket, sid)
+    assert (after.code, after.text) == (0, "up\ngot one\ngot two\n")
+
+
+def test_killed_keeper_and_wrong_use(agent, box, home):
+    """Without an end it is truncated; what cannot be followed is said."""
+    import os
+    import signal
+    proc, sid, _ = begin(agent, box, ECHO)
+    text = agent.coral.popen("replay", "-f", sid)
+    assert text.stdout.readline() == b"up\n"
+    os.kill(agent.keepers()[sid], signal.SIGKILL)
+    _, err = text.communicate(timeout=20)
+    assert text.returncode == 0 and b"truncated" in err
+    finish(proc)
+    proc.stderr.close()
+    for words in (("-f", "--format", "html", sid), ("-f", agent.coral.cast_path(sid))):
+        done = agent.coral.run("replay", *words)
+        assert done.code == 2 and "why:" in done.errtext and "try:" in done.errtext, done
+
+
+def test_whose_it_is(reef, box, home):  # noqa: F811
+    """One's own is followed without the right audit; another's is not there."""
+    agent, people = reef(people=("alice", "bob"))
+    assert people["alice"](f"pid.{box.pid}", "echo hi").stdout == b"hi\n"
+    sid, = agent.coral.session_dirs()
+    mine = tcp(agent, "alice", home, people["alice"].key, box, "replay", "-f", sid)
+    assert (mine.code, mine.text) == (0, "hi\n")
+    other = tcp(agent, "bob", home, people["bob"].key, box, "replay", "-f", sid)
+    assert other.code == 1 and "there is no session" in other.errtext, other
+    found = tcp(agent, "alice", home, people["alice"].key, box, "audit", "grep", "hi")
+    assert found.code != 0 or sid in found.text

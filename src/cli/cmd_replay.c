@@ -153,7 +153,8 @@ limit_memory(void)
 static int
 run(const struct cmd *c, const struct args *a, int argc, char **argv, int dashdash)
 {
-	struct replay_opts o = {.idle = args_int(a, "idle", IDLE_DEFAULT)};
+	struct replay_opts o = {
+	    .idle = args_int(a, "idle", IDLE_DEFAULT), .typed = args_flag(a, "keys")};
 	struct replay_export x = {0};
 	auto_free char *spec = NULL;
 	struct err e = {0};
@@ -196,6 +197,7 @@ static const struct opt opts[] = {
 	NULL},
     {"follow", 'f', OPT_FLAG, NULL, "of a session that goes on: show what comes, too", COMP_NONE,
 	NULL},
+    {"keys", 'k', OPT_FLAG, NULL, "show what was typed, where that was recorded", COMP_NONE, NULL},
     {"format", 0, OPT_STR, "FORMAT", "do not play, but print it as " FORMATS, COMP_WORDS, FORMATS},
     {"output", 'o', OPT_STR, "FILE", "write that to a file; its suffix tells the format", COMP_FILE,
 	NULL},

@@ -72,6 +72,7 @@ struct replay_opts {
 	int64_t idle;	  /* longest pause shown; 0: as they were */
 	const char *from; /* a time, or NULL */
 	const char *name;
+	bool typed;	       /* show keys */
 	struct follow *follow; /* or NULL */
 };
 /* replay_ui.c: the player on this terminal; takes fd.  Exit status. */

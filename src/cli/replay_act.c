@@ -75,22 +75,36 @@ find(struct ui *u, bool forward)
 }
 
 static void
-go_to_moment(struct ui *u, bool after)
+go_to(struct ui *u, const struct player_moment *m, bool after, const char *none)
 {
-	const struct player_moment *m = player_moment(u->player, u->clock, after);
 	char at[32];
 	bool exact;
 
 	if (!m) {
 		player_total(u->player, &exact);
-		ui_say(
-		    u, "%s", exact || !after ? "no more markers" : "the file is still being read");
+		ui_say(u, "%s", exact || !after ? none : "the file is still being read");
 		return;
 	}
 	u->playing = u->live = false;
 	ui_go(u, m->t);
 	replay_format_time(m->t, true, at, sizeof(at));
 	ui_say(u, "%s at %s", m->label, at);
+}
+
+static void
+show_typed(struct ui *u)
+{
+	u->typed = !u->typed;
+	if (u->typed && !ui_has_typed(u))
+		ui_say(u, "what was typed was not recorded");
+}
+
+bool
+ui_has_typed(const struct ui *u)
+{
+	const json_t *coral = json_object_get(player_header(u->player), "coral");
+
+	return !json_is_false(json_object_get(json_object_get(coral, "recorded"), "input"));
 }
 
 static void
@@ -188,7 +202,16 @@ act(struct ui *u, enum rkey key, int64_t arg)
 		break;
 	case RKEY_MOMENT:
 	case RKEY_MOMENT_BEFORE:
-		go_to_moment(u, key == RKEY_MOMENT);
+		go_to(u, player_moment(u->player, u->clock, key == RKEY_MOMENT), key == RKEY_MOMENT,
+		    "no more markers");
+		break;
+	case RKEY_COMMAND:
+	case RKEY_COMMAND_BEFORE:
+		go_to(u, player_command(u->player, u->clock, key == RKEY_COMMAND),
+		    key == RKEY_COMMAND, "no more commands");
+		break;
+	case RKEY_TYPED:
+		show_typed(u);
 		break;
 	case RKEY_WALL:
 		u->wall = !u->wall;

@@ -18,6 +18,8 @@ static const char *const help_lines[] = {
     " / n N        find text, next, previous  ",
     " + -          faster, slower             ",
     " ] [          next marker, previous      ",
+    " } {          next command, previous     ",
+    " k            what was typed, or not     ",
     " i            cut long pauses, or not    ",
     " w            the time of day, or not    ",
     " ?            this help                  ",
@@ -126,6 +128,31 @@ draw_status(struct ui *u)
 	    right[0] ? right : u->title);
 }
 
+/* The row above the last: the keys, the newest at the end. */
+static void
+draw_typed(struct ui *u, int row)
+{
+	const char *text = ui_has_typed(u) ? player_typed(u->player) : "(not recorded)";
+	size_t chars = 0, room;
+	const char *p;
+	int col;
+
+	if (row < 1)
+		return;
+	for (col = 0; col < render_cols(u->render); col++)
+		render_text(u->render, row, col, SCREEN_UNDERLINE, " ");
+	col = render_text(u->render, row, 0, SCREEN_UNDERLINE | SCREEN_BOLD, " keys ");
+	room = col + 1 < render_cols(u->render) ? (size_t)(render_cols(u->render) - col - 1) : 0;
+	for (p = text; *p; p++)
+		chars += (*p & 0xc0) != 0x80;
+	for (; chars > room; chars--) {
+		do
+			text++;
+		while ((*text & 0xc0) == 0x80);
+	}
+	render_text(u->render, row, col, SCREEN_UNDERLINE, text);
+}
+
 void
 ui_draw(struct ui *u)
 {
@@ -138,6 +165,8 @@ ui_draw(struct ui *u)
 	if (!player_busy(u->player)) {
 		render_clear(u->render);
 		u->hidden = render_screen(u->render, player_screen(u->player), rows);
+		if (u->typed)
+			draw_typed(u, rows - 1);
 		if (u->help)
 			draw_help(u);
 	}

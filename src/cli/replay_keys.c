@@ -76,7 +76,8 @@ of_char(long c, int mods)
 	    {'$', RKEY_END}, {'G', RKEY_END}, {'+', RKEY_FASTER}, {'=', RKEY_FASTER},
 	    {'>', RKEY_FASTER}, {'-', RKEY_SLOWER}, {'<', RKEY_SLOWER}, {'i', RKEY_IDLE},
 	    {'g', RKEY_GOTO}, {'/', RKEY_SEARCH}, {'n', RKEY_NEXT}, {'N', RKEY_PREV},
-	    {']', RKEY_MOMENT}, {'[', RKEY_MOMENT_BEFORE}, {'w', RKEY_WALL}, {'?', RKEY_HELP},
+	    {']', RKEY_MOMENT}, {'[', RKEY_MOMENT_BEFORE}, {'}', RKEY_COMMAND},
+	    {'{', RKEY_COMMAND_BEFORE}, {'k', RKEY_TYPED}, {'w', RKEY_WALL}, {'?', RKEY_HELP},
 	    {'h', RKEY_HELP}, {'q', RKEY_QUIT}, {'Q', RKEY_QUIT}};
 	size_t i;
 

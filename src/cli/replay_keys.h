@@ -24,6 +24,9 @@ enum rkey {
 	RKEY_PREV,
 	RKEY_MOMENT, /* the next named one */
 	RKEY_MOMENT_BEFORE,
+	RKEY_COMMAND, /* the next line that a shell got */
+	RKEY_COMMAND_BEFORE,
+	RKEY_TYPED,
 	RKEY_WALL,
 	RKEY_HELP,
 	RKEY_ESCAPE,

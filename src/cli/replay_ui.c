@@ -296,6 +296,7 @@ replay_ui(int fd, const struct replay_opts *o)
 	    .idle_on = o->idle > 0,
 	    .playing = true,
 	    .follow = o->follow,
+	    .typed = o->typed,
 	    .seek_to = UI_TO_FRAME};
 	struct err e = {0};
 	int64_t from = 0;

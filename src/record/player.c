@@ -127,6 +127,7 @@ player_open(int fd, const char *name, struct err *e)
 	}
 	tty = json_object_get(json_object_get(cast_header(p->reader), "coral"), "tty");
 	screen_set_newline(p->screen, json_is_false(tty));
+	p->commands.none = json_is_false(tty);
 	player_fetch(p);
 	if (p->have) {
 		index_consider(&p->index, p->screen, &p->at);
@@ -144,6 +145,7 @@ player_free(struct player *p)
 	cast_close(p->reader);
 	index_fini(&p->index);
 	free(p->moments.list);
+	free(p->commands.list);
 	buf_fini(&p->find.text);
 	buf_fini(&p->ahead.screen);
 	buf_fini(&p->back.screen);
@@ -217,6 +219,7 @@ player_apply(struct player *p)
 {
 	if (!p->have)
 		return false;
+	commands_take(&p->commands, p);
 	switch (p->ev.kind) {
 	case CAST_EV_OUTPUT:
 		screen_feed(p->screen, p->ev.data, p->ev.len);
@@ -228,6 +231,7 @@ player_apply(struct player *p)
 		break;
 	default:
 		moments_take(&p->moments, &p->ev);
+		typed_take(&p->at.typed, &p->ev);
 		break;
 	}
 	if (p->ev.t > p->at.t)

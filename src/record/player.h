@@ -56,6 +56,12 @@ struct player_moment {
 /* The first later than t, or the last before it, of the first 4096 in what was read so far; NULL:
  * none. */
 const struct player_moment *player_moment(const struct player *p, int64_t t, bool after);
+/* The same of lines that a shell was given, each with what stood in its row: where the shell marks
+ * them (OSC 133), else where Enter was typed, else where output went on below a row in whose middle
+ * it had stood still. */
+const struct player_moment *player_command(const struct player *p, int64_t t, bool after);
+/* What was typed last, as far as it was recorded, "<Enter>" and so on between; harmless. */
+const char *player_typed(const struct player *p);
 /* Nanoseconds since 1970, or 0: not known. */
 int64_t player_began(const struct player *p);
 

@@ -11,12 +11,19 @@
 #define INDEX_GAP ((uint64_t)64 << 10) /* bytes of file between two, at first */
 #define SAVE_MAX ((size_t)256 << 20)
 
+/* Keys as they are shown, the last ones. */
+struct typed {
+	char text[128];
+};
+void typed_take(struct typed *k, const struct cast_event *ev);
+
 /* A point between two events. */
 struct place {
 	uint64_t offset, line; /* of the event to come */
 	int64_t line_t;	       /* of that event, as it stands in the file */
 	int64_t t;	       /* of the event before, never going back */
 	uint64_t frame;
+	struct typed typed;
 	bool end;
 };
 
@@ -75,6 +82,25 @@ struct moments {
 
 void moments_take(struct moments *m, const struct cast_event *ev);
 
+/* Where a shell got a line; the last of these that there is in a recording is told of. */
+enum command_source { COMMAND_GUESSED, COMMAND_TYPED, COMMAND_MARKED };
+struct command {
+	struct player_moment m;
+	enum command_source source;
+};
+struct commands {
+	struct command *list;
+	size_t n, room;
+	uint64_t upto;
+	enum command_source best;
+	bool none;	/* it had no terminal */
+	size_t matched; /* bytes of the mark at the end of the output so far */
+	int64_t last;	/* output */
+	bool waits;	/* output stood still in the middle of a line that has not ended since */
+};
+/* Before the event to come is applied. */
+void commands_take(struct commands *c, const struct player *p);
+
 /* A state put aside. */
 struct aside {
 	struct place at;
@@ -102,6 +128,7 @@ struct player {
 
 	struct index index;
 	struct moments moments;
+	struct commands commands;
 	struct aside ahead, back, here;
 	enum job job;
 	int64_t want_t;

@@ -175,6 +175,30 @@ def test_markers_time_of_day_and_hidden_text(coral, home, tmux):
     assert term.wait_dead() == 0
 
 
+def test_commands_and_keys(coral, home, tmux):
+    """From line to line that a shell was given, and what was typed, as of then."""
+    path = write(home, "shell", [
+        [0.0, "o", "$ "], [10.0, "i", "l<\x7fs"], [10.1, "o", "ls"], [12.0, "i", "\r"],
+        [12.1, "o", "\r\nfile\r\n$ "], [70.0, "i", "id\x1b[A"], [70.1, "o", "id"],
+        [72.0, "i", "\r"], [72.1, "o", "\r\nuid=0\r\n$ "]])
+    term = player(coral, tmux, path, "--keys")
+    term.wait_text(r"^ keys\s*$")
+    term.type("}", enter=False)
+    term.wait_text(r"\$ ls at 0:12\.0")
+    term.wait_text("^ keys l<lt><BS>s<Enter>$")
+    term.type("}", enter=False)
+    term.wait_text(r"\$ id at 1:12\.0")
+    term.wait_text("s<Enter>id<Up><Enter>$")
+    term.type("}", enter=False)
+    term.wait_text("no more commands")
+    term.type("{", enter=False)
+    term.wait_text(r"\$ ls at 0:12\.0")
+    term.type("k", enter=False)
+    wait_for("no keys", lambda: "<Enter>" not in term.screen())
+    term.type("q", enter=False)
+    assert term.wait_dead() == 0
+
+
 def test_start_at_a_time(coral, home, tmux):
     path = write(home, "slow", SLOW)
     term = player(coral, tmux, f"{path}@1:05")

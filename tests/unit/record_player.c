@@ -352,6 +352,95 @@ test_growing(void)
 	close(mine);
 }
 
+static struct player *
+to_end(const char *text)
+{
+	struct player *p = play(text);
+
+	player_seek(p, INT64_MAX / 2);
+	player_finish(p);
+	return p;
+}
+
+static void
+expect_command(const struct player *p, int64_t ms, bool after, int64_t at_ms, const char *label)
+{
+	const struct player_moment *m = player_command(p, ms * NS_PER_MS, after);
+
+	is_int(m ? m->t / NS_PER_MS : -1, at_ms, after ? "the next command" : "the one before");
+	if (m)
+		is_str(m->label, label, "what stood there");
+}
+
+static void
+test_commands(void)
+{
+	struct player *p =
+	    to_end(HEAD "[0.0,\"o\",\"$ \"]\n[1.0,\"o\",\"l\"]\n[1.1,\"o\",\"s\"]\n"
+			"[2.0,\"o\",\"\\r\\n\"]\n[2.1,\"o\",\"file\\r\\n$ \"]\n"
+			"[2.2,\"o\",\"x\\r\\n\"]\n[5.0,\"o\",\"$ \"]\n"
+			"[5.1,\"o\",\"\\u001b[?1049h\"]\n[6.0,\"o\",\"x\\n\"]\n"
+			"[7.0,\"o\",\"\\u001b[?1049l\"]\n[8.0,\"o\",\"id\\r\\n\"]\n");
+
+	expect_command(p, 0, true, 2000, "$ ls");
+	expect_command(p, 2000, true, 8000, "$");
+	expect_command(p, 8000, true, -1, "");
+	expect_command(p, 8000, false, 2000, "$ ls");
+	expect_command(p, 2000, false, -1, "");
+	player_free(p);
+
+	p = to_end(
+	    HEAD "[0.0,\"o\",\"$ \"]\n[1.0,\"i\",\"l\"]\n[1.0,\"o\",\"l\"]\n"
+		 "[3.0,\"i\",\"\\r\"]\n[3.1,\"o\",\"\\r\\nwork\"]\n[9.0,\"o\",\"\\r\\n\"]\n");
+	expect_command(p, 0, true, 3000, "$ l");
+	expect_command(p, 3000, true, -1, "");
+	player_free(p);
+
+	/* The mark in two pieces, and typed lines that do not count any more. */
+	p = to_end(HEAD "[0.0,\"o\",\"$ ls\"]\n[1.0,\"i\",\"\\r\"]\n[1.1,\"o\",\"\\r\\n\"]\n"
+			"[1.2,\"o\",\"\\u001b]133;\"]\n[1.3,\"o\",\"C\\u0007out\\r\\n\"]\n"
+			"[2.0,\"i\",\"answer\\r\"]\n");
+	expect_command(p, 0, true, 1300, "$ ls");
+	expect_command(p, 1300, true, -1, "");
+	player_seek(p, 0);
+	player_finish(p);
+	player_seek(p, INT64_MAX / 2);
+	player_finish(p);
+	expect_command(p, 9000, false, 1300, "$ ls");
+	player_free(p);
+
+	p = to_end("{\"version\":2,\"width\":20,\"height\":4,\"coral\":{\"tty\":false}}\n"
+		   "[0.0,\"o\",\"x\"]\n[1.0,\"o\",\"\\n\"]\n");
+	expect_command(p, 0, true, -1, "");
+	player_free(p);
+}
+
+static void
+test_typed(void)
+{
+	struct player *p = play("{\"version\":2,\"width\":20,\"height\":4,\"coral\":{}}\n"
+				"[0.0,\"o\",\"$ \"]\n[1.0,\"i\",\"l<\"]\n[2.0,\"o\",\"\"]\n"
+				"[3.0,\"i\",\"\\u007f\\t\\r\\u0003\\u001b\\u001b[A\\u001b[200~"
+				"\\u001b[9;9~\\u00e9\\u202e\"]\n"
+				"[4.0,\"c\",\"{\\\"sealed\\\":{}}\"]\n[5.0,\"o\",\"\"]\n");
+	char many[1000];
+
+	is_str(player_typed(p), "", "nothing");
+	player_seek(p, 9 * NS_PER_S);
+	player_finish(p);
+	is_str(player_typed(p),
+	    "l<lt><BS><Tab><Enter><C-c><Esc><Up><Paste><Key>\303\251<?><sealed>", "keys");
+	player_seek(p, 2 * NS_PER_S);
+	player_finish(p);
+	is_str(player_typed(p), "l<lt>", "as of then");
+	player_free(p);
+	snprintf(many, sizeof(many), HEAD "[0.0,\"i\",\"%0600d\\u00e9\\r\"]\n", 7);
+	p = to_end(many);
+	ok(strlen(player_typed(p)) < 128, "the last ones");
+	ok(strstr(player_typed(p), "07\303\251<Enter>") != NULL, "are kept");
+	player_free(p);
+}
+
 int
 main(void)
 {
@@ -359,6 +448,8 @@ main(void)
 	test_small();
 	test_broken();
 	test_growing();
+	test_commands();
+	test_typed();
 	test_random();
 	test_index_bounds();
 	test_find();

@@ -14,13 +14,16 @@ deps-build:
 
 # Everything; the last line is "N passed, N failed".
 check: deps
-	$(Q)$(TEST_LIB)/check.sh unit sanitized corpus lint kernels container
+	$(Q)$(TEST_LIB)/check.sh unit sanitized corpus lint kernels clients container
 check-unit:
 	$(Q)$(TEST_LIB)/check.sh unit
 check-container: deps
 	$(Q)$(TEST_LIB)/check.sh container
 check-kernels: deps
 	$(Q)$(TEST_LIB)/check.sh kernels
+# Needs the npm registry, the first time.
+check-clients: deps
+	$(Q)$(TEST_LIB)/check.sh clients
 lint:
 	$(Q)$(TEST_LIB)/check.sh lint
 
@@ -75,4 +78,4 @@ install: all
 	for page in man/*.[1-8]; do d=$(datadir)/man/man$${page##*.}; \
 	  install -d $$d && install -m 0644 $$page $$d/ || exit 1; done
 
-.PHONY: deps deps-build check check-unit check-container check-kernels lint fuzz fuzz-build hostile bench demo asciicasts install
+.PHONY: deps deps-build check check-unit check-container check-kernels check-clients lint fuzz fuzz-build hostile bench demo asciicasts install

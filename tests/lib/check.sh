@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Run suites and add them up:  check.sh SUITE...  (unit sanitized corpus lint kernels container)
+# Run suites and add them up:  check.sh SUITE...
+# (unit sanitized corpus lint kernels clients container)
 # The last line is "N passed, N failed".  Logs stay in build/check.  With CI=true a skip is a
 # failure.
 set -uo pipefail
@@ -114,6 +115,11 @@ run_kernels() { # those that need root under Debian's own kernel, with the layou
 	tap kernels tests/kernels/v1.sh tests/kernels/v2.sh
 }
 
+run_clients() { # what others have to read coral's files with
+	build clients all || return
+	tap clients tests/clients/run.sh
+}
+
 # containers PART MARKS COMMAND...
 containers() {
 	local part=$1 marks=$2
@@ -161,7 +167,7 @@ run_container() {
 [ $# -gt 0 ] || set -- unit
 for suite in "$@"; do
 	case $suite in
-	unit | sanitized | corpus | lint | kernels | container) "run_$suite" ;;
+	unit | sanitized | corpus | lint | kernels | clients | container) "run_$suite" ;;
 	*) echo "check.sh: no such suite: $suite" >&2; exit 2 ;;
 	esac
 done

@@ -13,6 +13,9 @@ tests=(tmux asciinema docker.io containerd podman catatonit conmon mandoc openss
 	libclang-rt-14-dev binutils qemu-system-x86 cpio apparmor checkpolicy chromium ttyrec
 	fonts-dejavu-core)
 
+# Where Node.js is not Debian's it brings its own npm, and excludes Debian's.
+command -v npm >/dev/null || tests+=(npm)
+
 case ${1:-all} in
 build) want=("${build[@]}") ;;
 all) want=("${build[@]}" "${tests[@]}") ;;

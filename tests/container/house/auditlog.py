@@ -29,6 +29,11 @@ def fact(n):
                       stderr_bytes=0, stdin_bytes=0, decision=None)
     if n % 101 == 0:
         record.update(event="denied", decision="deny", error="policy: no rule permits it")
+    if n % 503 == 1:  # every key has a value
+        record.update(agent_id="a", environment="prod", namespace="shop", pod="cart-7d9f", image="x:1",
+                      pod_uid="0b0f7c9e-5c7f-4b8e-9f9a-3f0d5c1a2b3c", container_name="cart",
+                      reason="to see", approval_id="7", signal="TERM", error="timeout",
+                      decision="allow", service_name="cart")
     if n % 1009 == 0:
         record.update(event="auth.failure", session_id=None, user_id=None, decision=None)
     return record
@@ -52,7 +57,7 @@ def write(directory, first, count, before="0" * 64, limit=64 << 20, pad=0):
     size = current.stat().st_size
     for n in range(first, first + count):
         record = fact(n)
-        record["reason"] = "x" * pad or None
+        record["reason"] = "x" * pad or record["reason"]
         text = line(record, START + datetime.timedelta(seconds=10 * n), before)
         before = record["hash"]
         if size and size + len(text) > limit:

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Install what is missing from Debian:  deps.sh build | all.  Quick when nothing is missing.
+# Install what is missing from Debian:  deps.sh build | all | clients.  Quick when nothing is missing.
 set -euo pipefail
 
 build=(gcc libc6-dev make pkg-config libssh-dev libvterm-dev libtermkey-dev libunibilium-dev
@@ -14,12 +14,14 @@ tests=(tmux asciinema docker.io containerd podman catatonit conmon mandoc openss
 	fonts-dejavu-core)
 
 # Where Node.js is not Debian's it brings its own npm, and excludes Debian's.
-command -v npm >/dev/null || tests+=(npm)
+clients=()
+command -v npm >/dev/null || clients=(npm)
 
 case ${1:-all} in
 build) want=("${build[@]}") ;;
 all) want=("${build[@]}" "${tests[@]}") ;;
-*) echo "deps.sh: build or all" >&2; exit 2 ;;
+clients) want=("${build[@]}" python3 "${clients[@]}") ;;
+*) echo "deps.sh: build, all or clients" >&2; exit 2 ;;
 esac
 
 have=$(dpkg-query -W -f='${db:Status-Abbrev} ${Package}\n' "${want[@]}" 2>/dev/null | sed -n 's/^ii  *//p') || true

@@ -271,6 +271,7 @@ broker_serve(const struct conf *c, struct err *e)
 		return -1;
 	}
 	broker_work_scout(&b);
+	broker_archive_start(&b);
 	/* Most of what starting took is never needed again. */
 	give_back(&b);
 	while (!b.stopping)

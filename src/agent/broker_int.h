@@ -60,7 +60,7 @@ struct conn {
 };
 
 /* A process of ours that ends by itself. */
-enum work { WORK_KEEPER, WORK_CLEANER, WORK_SCOUT };
+enum work { WORK_KEEPER, WORK_CLEANER, WORK_SCOUT, WORK_ARCHIVE };
 struct worker {
 	struct broker *b;
 	struct worker *next;
@@ -101,6 +101,8 @@ struct broker {
 	struct conn *conns;
 	struct worker *workers;
 	size_t conn_count, unauthed, worker_count;
+	struct loop_timer t_archive;
+	bool archiving, archive_more; /* a session ended meanwhile */
 	struct loop_timer t_reap, t_quiet;
 };
 
@@ -133,11 +135,19 @@ int broker_work_keeper(
     struct conn *c, const unsigned char *request, size_t n, int *stream, struct err *e);
 /* Watch the keepers that an earlier broker left, clean up after those that died. */
 void broker_work_adopt(struct broker *b);
+/* A child of this kind, just forked; -1: it is no more. */
+int broker_work_watch(struct broker *b, pid_t pid, enum work kind);
 /* A pidfd; on -1 the child is no more. */
 int broker_hold_child(pid_t pid);
 /* Look for all containers now, so that whoever asks first need not wait for that. */
 void broker_work_scout(struct broker *b);
 void broker_work_stop_all(struct broker *b); /* SIGTERM to the keepers; no scout is left */
+
+/* broker_archive.c: a process that does what is due with recordings that go on no more. */
+void broker_archive_start(struct broker *b);
+void broker_archive_ended(struct broker *b, bool later);
+/* A session ended: there will be something to do. */
+void broker_archive_session(struct broker *b);
 
 /* broker_limits.c: what one person may have. */
 size_t broker_limits_conns(const struct broker *b, const struct policy_who *who);

@@ -112,6 +112,10 @@ worker_exited(void *arg, short revents)
 	broker_stir(b);
 	loop_del(&w->src);
 	fd_close(&w->pidfd);
+	if (w->kind == WORK_ARCHIVE)
+		broker_archive_ended(b, status != 0);
+	if (w->kind == WORK_KEEPER)
+		broker_archive_session(b);
 	if (status != 0 && !gave && w->kind == WORK_KEEPER) {
 		log_warn("the keeper of session %s died", w->id);
 		start_cleaner(b, w->id);
@@ -242,20 +246,27 @@ become_scout(const struct conf *c)
 	_exit(0);
 }
 
+int
+broker_work_watch(struct broker *b, pid_t pid, enum work kind)
+{
+	int pidfd = pid > 0 ? broker_hold_child(pid) : -1;
+	struct worker *w = pidfd >= 0 ? watch(b, pid, pidfd, "", "") : NULL;
+
+	if (!w)
+		return -1;
+	w->kind = kind;
+	return 0;
+}
+
 /* Its failing, or none at all, makes the first search slower, no more. */
 void
 broker_work_scout(struct broker *b)
 {
 	pid_t pid = fork();
-	int pidfd;
-	struct worker *w;
 
 	if (pid == 0)
 		become_scout(b->conf);
-	pidfd = pid > 0 ? broker_hold_child(pid) : -1;
-	w = pidfd >= 0 ? watch(b, pid, pidfd, "", "") : NULL;
-	if (w)
-		w->kind = WORK_SCOUT;
+	broker_work_watch(b, pid, WORK_SCOUT);
 }
 
 static void
@@ -285,5 +296,5 @@ broker_work_stop_all(struct broker *b)
 	for (struct worker *w = b->workers; w; w = w->next)
 		if (w->kind != WORK_CLEANER)
 			pidfd_send_signal(
-			    w->pidfd, w->kind == WORK_SCOUT ? SIGKILL : SIGTERM, NULL, 0);
+			    w->pidfd, w->kind == WORK_KEEPER ? SIGTERM : SIGKILL, NULL, 0);
 }

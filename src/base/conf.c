@@ -32,8 +32,22 @@ const struct conf_key conf_keys[] = {
     ROW("agent.proc_root", proc_root, NULL, "the procfs in which to find targets"),
     ROW("agent.environment", environment, NULL, "what the targets belong to: production, staging"),
     ROW("audit.stdout", audit_stdout, NULL, "auto, true or false: records on standard output too"),
+    ROW("archive.compress_after", compress_after, NULL,
+	"when a recording that ended is compressed"),
     {0},
 };
+
+static const char *const sections[] = {"agent", "audit", "archive", NULL};
+
+static bool
+is_section(const char *name)
+{
+	size_t i = 0;
+
+	while (sections[i] && strcmp(name, sections[i]) != 0)
+		i++;
+	return sections[i];
+}
 
 static char *
 field_of(struct conf *c, const struct conf_key *k)
@@ -69,15 +83,15 @@ find_key(const char *name)
 static int
 unknown_key(const char *name, const char *file, struct err *e)
 {
-	const char *names[COUNT_OF(conf_keys) + 2];
+	const char *names[COUNT_OF(conf_keys) + COUNT_OF(sections)];
 	const char *near;
 	char within[136];
 	size_t n = 0;
 
 	for (const struct conf_key *k = conf_keys; k->name; k++)
 		names[n++] = k->name;
-	names[n++] = "agent"; /* the sections themselves may be misspelt */
-	names[n++] = "audit";
+	for (size_t i = 0; sections[i]; i++) /* they themselves may be misspelt */
+		names[n++] = sections[i];
 	names[n] = NULL;
 	near = str_nearest(name, names);
 	/* "listen" and "lisen": the section was forgotten. */
@@ -110,10 +124,11 @@ apply(struct conf *c, const json_t *map, const char *prefix, const char *file, s
 		const struct conf_key *k;
 
 		snprintf(full, sizeof full, "%s%s", prefix, name);
-		if (strcmp(full, "agent") == 0 || strcmp(full, "audit") == 0) {
+		if (is_section(full)) {
 			if (!json_is_object(v) && !json_is_null(v))
 				return wrong_kind(full, "a mapping", file, e);
-			if (apply(c, v, full[1] == 'g' ? "agent." : "audit.", file, e) < 0)
+			str_copy(full + strlen(full), ".", 2);
+			if (apply(c, v, full, file, e) < 0)
 				return -1;
 			continue;
 		}
@@ -300,6 +315,16 @@ check_share(struct conf *c, const char *from, struct err *e)
 	return wrong_kind("share", "a duration such as 60s, or no", from, e);
 }
 
+static int
+check_archive(struct conf *c, const char *from, struct err *e)
+{
+	c->compress_after_ns = -1;
+	if (strcmp(c->compress_after, "never") == 0 ||
+	    clock_parse_duration(c->compress_after, &c->compress_after_ns) == 0)
+		return 0;
+	return wrong_kind("archive.compress_after", "a duration such as 1h, or never", from, e);
+}
+
 int
 conf_load(struct conf *c, struct err *e)
 {
@@ -313,10 +338,12 @@ conf_load(struct conf *c, struct err *e)
 	str_copy(c->proc_root, "/proc", sizeof c->proc_root);
 	str_copy(c->color, "auto", sizeof c->color);
 	str_copy(c->share, "60s", sizeof c->share);
+	str_copy(c->compress_after, "1h", sizeof c->compress_after);
 	str_copy(c->audit_stdout, "auto", sizeof c->audit_stdout);
 	if (choose_file(c, path, sizeof path, &named, e) < 0 || read_file(c, path, named, e) < 0 ||
 	    check_words(c, path, e) < 0 || check_share(c, path, e) < 0 ||
-	    from_environment(c, e) < 0 || check_share(c, "CORAL_SHARE", e) < 0 ||
+	    check_archive(c, path, e) < 0 || from_environment(c, e) < 0 ||
+	    check_share(c, "CORAL_SHARE", e) < 0 ||
 	    default_socket(c, strcmp(runtime_dir, c->runtime_dir) != 0, e) < 0)
 		return -1;
 	look_for_strangers(c);

@@ -27,6 +27,8 @@ struct conf {
 	char share[24];		   /* CORAL_SHARE: how long a connection is kept for others; 0, no */
 	char color[16];		   /* auto, always, never */
 	char audit_stdout[8];	   /* auto, true, false */
+	char compress_after[24];   /* archive.compress_after */
+	int64_t compress_after_ns; /* the same; -1: never */
 	int64_t share_ns;	   /* the same; 0: not shared */
 	char warning[256];	   /* an unknown CORAL_* variable: for the caller to print; "" none */
 };

@@ -77,6 +77,7 @@ test_defaults(void)
 	is_str(c.color, "auto", "color");
 	is_str(c.audit_stdout, "auto", "audit.stdout");
 	is_int(c.share_ns, 60 * NS_PER_S, "share");
+	is_int(c.compress_after_ns, 3600 * NS_PER_S, "archive.compress_after");
 	is_str(c.service, "", "service");
 	is_str(c.warning, "", "no warning");
 }
@@ -86,6 +87,7 @@ test_order(void)
 {
 	put_file("service: from-file\nstate_dir: /file/state\nruntime_dir: /file/run\n"
 		 "color: never\nshare: no\naudit: {stdout: true}\n"
+		 "archive: {compress_after: never}\n"
 		 "agent:\n  address: file:1\n  listen: 127.0.0.1:7022\n  environment: 7\n");
 	is_int(load(), 0, "the file");
 	is_str(c.service, "from-file", "service");
@@ -95,6 +97,7 @@ test_order(void)
 	is_str(c.listen, "127.0.0.1:7022", "agent.listen");
 	is_str(c.environment, "7", "a number is text");
 	is_int(c.share_ns, 0, "share: no");
+	is_int(c.compress_after_ns, -1, "archive.compress_after: never");
 	is_str(c.audit_stdout, "true", "audit.stdout");
 	setenv("CORAL_SHARE", "10m", 1);
 	setenv("SERVICE_NAME", "sidecar", 1);
@@ -163,6 +166,9 @@ test_wrong(void)
 	    "audit: {stdout: maybe}\n", "audit.stdout is not auto, true or false", "coral.yaml(5)");
 	refused_file(
 	    "audit: {stdin: no}\n", "unknown configuration key \"audit.stdin\"", "audit.stdout");
+	refused_file("archive: {compress_after: soon}\n",
+	    "archive.compress_after is not a duration such as 1h, or never", "coral.yaml(5)");
+	refused_file("archiv: {}\n", "\"archiv\"", "\"archive\"");
 	refused_file(
 	    "share: often\n", "share is not a duration such as 60s, or no", "coral.yaml(5)");
 	put_file("a: [\n");

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "base/str.h"
 
+#include <stdio.h>
 #include <string.h>
+
+#include "base/attr.h"
 
 size_t
 str_copy(char *dst, const char *src, size_t size)
@@ -212,4 +215,28 @@ str_unbase64(unsigned char *dst, const char *src, size_t n)
 			*at++ = (unsigned char)v;
 	}
 	return (size_t)(at - dst);
+}
+
+void
+str_size(char out[STR_SIZE_MAX], uint64_t bytes)
+{
+	static const char *const units[] = {"KiB", "MiB", "GiB", "TiB"};
+	size_t unit = 0;
+	uint64_t tenths;
+
+	if (bytes < 1024) {
+		snprintf(out, STR_SIZE_MAX, "%u bytes", (unsigned)bytes);
+		return;
+	}
+	while (unit + 1 < COUNT_OF(units) && bytes >= 1024 * 1024) {
+		bytes /= 1024;
+		unit++;
+	}
+	tenths = bytes % 1024 * 10 / 1024;
+	if (tenths)
+		snprintf(out, STR_SIZE_MAX, "%llu.%u %s", (unsigned long long)(bytes / 1024),
+		    (unsigned)tenths, units[unit]);
+	else
+		snprintf(
+		    out, STR_SIZE_MAX, "%llu %s", (unsigned long long)(bytes / 1024), units[unit]);
 }

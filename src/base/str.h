@@ -24,7 +24,8 @@ size_t str_vis_n(char *dst, size_t size, const char *src, size_t n);
  * Cut with "..." at size-1. */
 size_t str_quote_argv(char *dst, size_t size, const char *const *argv);
 
-/* The entry of NULL-terminated `words` nearest to `s` by edit distance, or NULL when none is near. */
+/* The entry of NULL-terminated `words` nearest to `s` by edit distance, or NULL when none is near.
+ */
 const char *str_nearest(const char *s, const char *const *words);
 /* Shell-style * and ? over whole strings; no brackets. */
 bool str_glob(const char *pattern, const char *s);
@@ -34,6 +35,9 @@ bool str_glob(const char *pattern, const char *s);
 size_t str_utf8_prefix(const unsigned char *p, size_t n, size_t *partial);
 
 /* Lower-case hex, 2n+1 bytes. */
+/* A number of bytes for people: "512 bytes", "1.5 MiB", "2 GiB". */
+#define STR_SIZE_MAX 24
+void str_size(char out[STR_SIZE_MAX], uint64_t bytes);
 void str_hex(char *dst, const unsigned char *p, size_t n);
 /* Standard base64 with padding, no line breaks; dst holds 4*((n+2)/3)+1. */
 size_t str_base64(char *dst, const unsigned char *p, size_t n);

@@ -17,6 +17,7 @@
 #include "base/err.h"
 #include "record/auditor.h"
 #include "record/evidence.h"
+#include "record/quota.h"
 
 enum cast_stream { CAST_STDIN, CAST_STDOUT, CAST_STDERR, CAST_STREAM_COUNT };
 
@@ -33,6 +34,10 @@ struct cast_start {
 	uint64_t bulk_cap;	/* bytes of a stream kept; beyond it digest and the last 64 KiB.  0: no cap */
 	bool digest_only;	/* --no-record: streams are counted and hashed, never stored */
 	bool tty;		/* false: split streams, bulk_cap applies */
+	/* Of the file, without its end and tails; beyond it streams are as over their cap, and a
+	 * terminal's output is refused (cast_is_full).  0: no limit. */
+	uint64_t max_bytes;
+	struct quota *quota; /* taken, whatever becomes of it; or NULL */
 	/* Sign it: copied to memory that no fork inherits.  `coral` has then a "session_id".  NULL:
 	 * the recording proves nothing. */
 	const struct evidence *evidence;
@@ -69,6 +74,8 @@ int cast_end(struct cast_writer *w, int64_t t, json_t *result, struct err *e);
 int cast_sync(struct cast_writer *w, int64_t t, bool now, struct err *e);
 /* A sync failed: nothing is taken any more but the end, and trying again is of no use. */
 bool cast_is_lost(const struct cast_writer *w);
+/* The last refusal was for max_bytes: trying again is of no use either. */
+bool cast_is_full(const struct cast_writer *w);
 /* Bytes of the file that hold whole events: cast_flush() first, for what is carried. */
 uint64_t cast_offset(const struct cast_writer *w);
 /* Bytes of a stream taken so far, and its SHA-256 so far as hex (may be called at any time). */

@@ -20,27 +20,34 @@ put_note(struct cast_writer *w, const char *kind, enum cast_stream st, int64_t t
 }
 
 int
+cast_bulk_over(struct cast_writer *w, enum cast_stream st, int64_t t, struct err *e)
+{
+	struct cast_ring *ring = &w->ring[st];
+
+	if (!ring->data && !(ring->data = malloc(CAST_TAIL)))
+		return cast_failed(w, ENOMEM, "keeping the end of a stream in", e);
+	cast_put_carry(w, st, t);
+	w->side[st].over = true;
+	/* Should the session be killed, this says why nothing follows. */
+	return put_note(w, "cap", st, t, w->side[st].kept, e);
+}
+
+int
 cast_bulk_data(struct cast_writer *w, enum cast_stream st, int64_t t, const unsigned char *p,
     size_t n, struct err *e)
 {
 	struct cast_side *s = &w->side[st];
-	struct cast_ring *ring = &w->ring[st];
 	uint64_t room = w->bulk_cap - s->kept;
 
 	if (s->over)
 		return 0;
 	if (n <= room)
 		return cast_put_stream(w, st, t, p, n, e);
-	if (!ring->data && !(ring->data = malloc(CAST_TAIL)))
-		return cast_failed(w, ENOMEM, "keeping the end of a stream in", e);
 	/* The part that is kept ends with a whole character. */
 	room -= cast_utf8_tail(p, (size_t)room);
 	if (room && cast_put_stream(w, st, t, p, (size_t)room, e) < 0)
 		return -1;
-	cast_put_carry(w, st, t);
-	s->over = true;
-	/* Should the session be killed, this says why nothing follows. */
-	if (put_note(w, "cap", st, t, s->kept, e) < 0)
+	if (cast_bulk_over(w, st, t, e) < 0)
 		return -1;
 	return cast_commit(w, false, e);
 }
@@ -94,7 +101,7 @@ cast_bulk_end(
 		return -1;
 	if (len)
 		cast_put_bytes(w, st, t, w->joined + lead, len);
-	if (cast_commit(w, without_tail, e) < 0)
+	if (cast_commit_beyond(w, without_tail, e) < 0)
 		return -1;
 	r->done = true;
 	return 0;

@@ -82,12 +82,15 @@ cast_create(const struct cast_start *s, struct err *e)
 	char fresh[sizeof(w->name) + 4];
 
 	if (!w) {
+		quota_close(s->quota);
 		err_set(e, ERR_RECORDING, ENOMEM, "cannot begin a recording");
 		return NULL;
 	}
 	str_copy(w->name, s->name, sizeof(w->name));
 	w->start = w->last = w->synced_at = s->mono_ns;
 	w->bulk_cap = s->bulk_cap;
+	w->max_bytes = s->max_bytes;
+	w->quota = s->quota;
 	w->tty = s->tty;
 	w->digest_only = s->digest_only;
 	for (int st = 0; st < CAST_STREAM_COUNT; st++)
@@ -120,6 +123,7 @@ cast_free(struct cast_writer *w)
 	if (!w)
 		return;
 	cast_release(w);
+	quota_close(w->quota);
 	fd_close(&w->fd);
 	fd_close(&w->dirfd);
 	cast_out_free(w);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/attr.h"
 #include "base/clock.h"
 #include "record/cast_priv.h"
 
@@ -99,5 +100,6 @@ cast_end(struct cast_writer *w, int64_t t, json_t *result, struct err *e)
 	cast_seal_wipe(w);
 	cast_secret_wipe(w);
 	cast_release(w);
+	quota_close(steal_ptr(&w->quota));
 	return rc < 0 || cast_sync(w, t, true, e) < 0 ? -1 : 0;
 }

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/str.h"
 #include "record/cast_escape.h"
 #include "record/cast_priv.h"
 
@@ -153,32 +154,21 @@ write_out(struct cast_writer *w)
 	return 0;
 }
 
-int
-cast_commit(struct cast_writer *w, bool last, struct err *e)
+static int
+put_buffer(struct cast_writer *w, bool last, struct err *e)
 {
 	struct cast_tally before = w->seal.tally;
 	int sys;
 
-	if (w->out_len == 0)
-		return 0;
-	if (w->lost && !last) {
-		w->out_len = 0;
-		return cast_failed(w, w->lost, "an earlier sync lost a part of", e);
-	}
 	if (w->torn) {
-		if (ftruncate(w->fd, (off_t)w->size) < 0) {
-			w->out_len = 0;
+		if (ftruncate(w->fd, (off_t)w->size) < 0)
 			return cast_failed(w, errno, "cutting a half-written line off", e);
-		}
 		w->torn = false;
 	}
-	if (!last && allocate(w, w->out_len) < 0) {
-		w->out_len = 0;
+	if (!last && allocate(w, w->out_len) < 0)
 		return cast_failed(w, errno, "making room in", e);
-	}
 	if (cast_seal_take(w) < 0) {
 		w->seal.tally = before;
-		w->out_len = 0;
 		return cast_failed(w, ENOMEM, "hashing what goes to", e);
 	}
 	if (write_out(w) < 0) {
@@ -192,6 +182,54 @@ cast_commit(struct cast_writer *w, bool last, struct err *e)
 	w->out_len = 0;
 	w->unsynced = true;
 	return 0;
+}
+
+/* Whether the buffer may be written at all. */
+static int
+is_allowed(struct cast_writer *w, struct err *e)
+{
+	char most[STR_SIZE_MAX];
+
+	if (w->lost)
+		return cast_failed(w, w->lost, "an earlier sync lost a part of", e);
+	w->full = w->max_bytes && w->size + w->out_len > w->max_bytes;
+	if (!w->full)
+		return quota_take(w->quota, w->out_len, e);
+	err_set(e, ERR_LIMIT, 0, "the recording is as large as policy allows");
+	str_size(most, w->max_bytes);
+	err_why(e, "%s (limits.session_bytes)", most);
+	return err_hint(e, "begin another session; let large output go to a file");
+}
+
+int
+cast_commit(struct cast_writer *w, bool last, struct err *e)
+{
+	size_t n = w->out_len;
+
+	if (w->out_len == 0)
+		return 0;
+	if (!last && is_allowed(w, e) < 0) {
+		w->out_len = 0;
+		return -1;
+	}
+	if (put_buffer(w, last, e) == 0)
+		return 0;
+	w->out_len = 0;
+	if (!last)
+		quota_give_back(w->quota, n);
+	return -1;
+}
+
+int
+cast_commit_beyond(struct cast_writer *w, bool last, struct err *e)
+{
+	uint64_t max = w->max_bytes;
+	int rc;
+
+	w->max_bytes = 0;
+	rc = cast_commit(w, last, e);
+	w->max_bytes = max;
+	return rc;
 }
 
 void

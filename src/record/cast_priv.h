@@ -71,6 +71,9 @@ struct cast_writer {
 	char name[64];
 	int64_t start, last; /* clock_mono() of the beginning and of the newest event */
 	uint64_t bulk_cap;
+	uint64_t max_bytes; /* 0: no limit */
+	bool full;
+	struct quota *quota;
 	bool tty, digest_only, ended;
 
 	unsigned char *out; /* whole lines on their way to the file; pages come when touched */
@@ -109,6 +112,8 @@ void cast_emit_line(struct cast_writer *w);
 /* Write the buffer in one piece and empty it.  `last`: the reserve may be used.  On -1 the file is
  * as before. */
 int cast_commit(struct cast_writer *w, bool last, struct err *e);
+/* The same of something small, also where the file is as large as it may be. */
+int cast_commit_beyond(struct cast_writer *w, bool last, struct err *e);
 /* Where it is now; and back there, what is in the buffer dropped. */
 void cast_where(const struct cast_writer *w, struct cast_place *at);
 void cast_back(struct cast_writer *w, const struct cast_place *at);
@@ -153,6 +158,8 @@ int cast_put_secret(struct cast_writer *w, int64_t t, bool last, struct err *e);
 /* cast_bulk.c */
 int cast_bulk_data(struct cast_writer *w, enum cast_stream st, int64_t t, const unsigned char *p,
     size_t n, struct err *e);
+/* From here on the stream is over its cap, whatever that is. */
+int cast_bulk_over(struct cast_writer *w, enum cast_stream st, int64_t t, struct err *e);
 /* After a call was accepted: remember the n bytes that went over the cap. */
 void cast_bulk_accept(struct cast_writer *w, enum cast_stream st, const unsigned char *p, size_t n);
 /* The tail and how much is left out before it; with `without_tail` only the latter. */

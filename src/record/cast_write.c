@@ -131,32 +131,55 @@ ended(struct err *e)
 	return err_set(e, ERR_INTERNAL, 0, "the recording has ended already");
 }
 
-int
-cast_data(
-    struct cast_writer *w, enum cast_stream st, int64_t t, const void *p, size_t n, struct err *e)
+/* All of it, or the file is as before. */
+static int
+put_data(struct cast_writer *w, enum cast_stream st, int64_t t, const unsigned char *p, size_t n,
+    struct err *e)
 {
 	struct cast_side before = w->side[st];
 	struct cast_place at;
 	int rc;
 
+	if (w->digest_only)
+		return 0;
+	cast_where(w, &at);
+	if (w->tty || (w->bulk_cap == 0 && !before.over))
+		rc = cast_put_stream(w, st, t, p, n, e);
+	else
+		rc = cast_bulk_data(w, st, t, p, n, e);
+	if (rc == 0)
+		return 0;
+	w->side[st] = before;
+	cast_back(w, &at);
+	return -1;
+}
+
+/* The file is as large as it may be: the digest and the tail are enough of this stream. */
+static int
+go_over(struct cast_writer *w, enum cast_stream st, int64_t t, struct err *e)
+{
+	struct cast_side before = w->side[st];
+
+	if (cast_bulk_over(w, st, t, e) == 0 && cast_commit_beyond(w, false, e) == 0)
+		return 0;
+	w->side[st] = before;
+	w->out_len = 0;
+	return -1;
+}
+
+int
+cast_data(
+    struct cast_writer *w, enum cast_stream st, int64_t t, const void *p, size_t n, struct err *e)
+{
 	if (w->ended)
 		return ended(e);
 	if (n == 0)
 		return 0;
-	if (cast_mark_due(w, t, e) < 0)
+	w->full = false;
+	if (cast_mark_due(w, t, e) < 0 && !w->full)
 		return -1;
-	cast_where(w, &at);
-	if (w->digest_only)
-		rc = 0;
-	else if (w->tty || w->bulk_cap == 0)
-		rc = cast_put_stream(w, st, t, p, n, e);
-	else
-		rc = cast_bulk_data(w, st, t, p, n, e);
-	if (rc < 0) {
-		w->side[st] = before;
-		cast_back(w, &at);
+	if (put_data(w, st, t, p, n, e) < 0 && !(w->full && !w->tty && go_over(w, st, t, e) == 0))
 		return -1;
-	}
 	if (w->side[st].over)
 		cast_bulk_accept(w, st, p, n);
 	w->count[st] += n;
@@ -174,7 +197,7 @@ cast_flush(struct cast_writer *w, int64_t t, struct err *e)
 	memcpy(before, w->side, sizeof(before));
 	for (int st = 0; st < CAST_STREAM_COUNT; st++)
 		cast_put_carry(w, (enum cast_stream)st, t);
-	if (cast_commit(w, false, e) < 0) {
+	if (cast_commit_beyond(w, false, e) < 0) {
 		memcpy(w->side, before, sizeof(before));
 		return -1;
 	}
@@ -248,6 +271,12 @@ cast_is_lost(const struct cast_writer *w)
 	return w->lost != 0;
 }
 
+bool
+cast_is_full(const struct cast_writer *w)
+{
+	return w->full;
+}
+
 uint64_t
 cast_offset(const struct cast_writer *w)
 {
@@ -295,6 +324,7 @@ cast_sync(struct cast_writer *w, int64_t t, bool now, struct err *e)
 	if (!w->unsynced || (!now && t - w->synced_at < NS_PER_S))
 		return 0;
 	(void)cast_put_mark(w, t, NULL);
+	w->full = false;
 	cast_out_trim(w);
 	w->synced_at = t;
 	return sync_all(w, e);

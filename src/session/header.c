@@ -67,6 +67,18 @@ stamp_extras(json_t *j, const struct request *r)
 		json_object_set_new(j, "env_set", env_names(r));
 }
 
+static json_t *
+recorded(const struct policy_session *r)
+{
+	json_t *j = json_pack("{s:b, s:b}", "output", r->record_output, "input", r->record_input);
+
+	if (r->session_bytes)
+		json_object_set_new(j, "max_bytes", json_integer((json_int_t)r->session_bytes));
+	if (r->session_rate)
+		json_object_set_new(j, "max_rate", json_integer((json_int_t)r->session_rate));
+	return j;
+}
+
 json_t *
 session_header(const struct keeper *k, const char *const *argv)
 {
@@ -83,9 +95,7 @@ session_header(const struct keeper *k, const char *const *argv)
 	json_object_set_new(j, "user", who_facts(k));
 	json_object_set_new(j, "target", tgt_to_json(&k->target));
 	json_object_set_new(j, "agent", agent_facts(k));
-	json_object_set_new(j, "recorded",
-	    json_pack(
-		"{s:b, s:b}", "output", k->rules.record_output, "input", k->rules.record_input));
+	json_object_set_new(j, "recorded", recorded(&k->rules));
 	stamp_extras(j, k->req);
 	if (k->rules.would_deny[0])
 		json_object_set_new(j, "policy_would_deny", json_text(k->rules.would_deny));

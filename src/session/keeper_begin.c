@@ -93,6 +93,22 @@ take_evidence(struct keeper *k, struct evidence *ev, struct err *e)
 	return err_why(e, "the agent gave no key for it");
 }
 
+/* That there is no room is a denial: it stands in the audit log. */
+static int
+open_quota(struct keeper *k, struct quota **q, struct err *e)
+{
+	const struct policy_who *w = &k->start->who;
+	json_t *target;
+
+	if (quota_open(q, k->start->conf->state_dir, w->root ? "" : w->user, &k->rules.quota, e) ==
+	    0)
+		return 0;
+	target = tgt_to_json(&k->target);
+	session_audit_denied(k->start, NULL, target, e);
+	json_decref(target);
+	return -1;
+}
+
 static int
 open_record(struct keeper *k, struct err *e)
 {
@@ -101,12 +117,18 @@ open_record(struct keeper *k, struct err *e)
 	char name[STORE_ID_LEN + 8], title[512];
 	struct cast_start cs;
 	struct evidence ev;
+	struct quota *quota;
 
-	if (take_evidence(k, &ev, e) < 0)
+	if (open_quota(k, &quota, e) < 0)
 		return -1;
+	if (take_evidence(k, &ev, e) < 0) {
+		quota_close(quota);
+		return -1;
+	}
 	k->store_dir = store_create(k->start->conf->state_dir, k->start->id, &k->store_lock, e);
 	if (k->store_dir < 0) {
 		explicit_bzero(&ev, sizeof(ev));
+		quota_close(quota);
 		return -1;
 	}
 	snprintf(name, sizeof name, "%s.cast", k->start->id);
@@ -121,6 +143,8 @@ open_record(struct keeper *k, struct err *e)
 	    .title = title,
 	    .term = r->tty && r->term[0] ? r->term : NULL,
 	    .bulk_cap = k->rules.bulk_cap,
+	    .max_bytes = k->rules.session_bytes,
+	    .quota = quota,
 	    .digest_only = !k->rules.record_output,
 	    .tty = r->tty,
 	    .evidence = &ev,

@@ -16,13 +16,17 @@ struct keeper_door {
 	struct loop_src *src;
 	struct enter_stop stopped;
 	char frozen_by[64], ended_by[64]; /* users; "" nobody */
-	const char *limit;  /* that ended it: "idle", "total", "requested"; NULL none */
+	/* That ended it: "idle", "total", "requested", "session_bytes"; NULL none. */
+	const char *limit;
 	bool policy_limits; /* the total is policy's, and not the request's own */
 	int64_t total_at;   /* clock_mono; 0 none */
 	int64_t idle_from;  /* nothing counts that was before */
 	bool total_told;
 	int64_t idle_told; /* since when, as it was when it was announced */
 	struct loop_timer t_total, t_idle;
+	int64_t paced_until; /* clock_mono: when all output so far was due at the rate allowed */
+	bool paced, near_full; /* and said so */
+	struct loop_timer t_paced;
 };
 
 /* keeper_door.c.  Open: when the command runs.  A session without one goes on, and says so. */
@@ -39,6 +43,10 @@ void keeper_freeze_over(struct keeper *k);
 /* keeper_limits.c: the request's timeout, and policy's two: idle, and in all. */
 void keeper_limits_start(struct keeper *k);
 void keeper_typed(struct keeper *k); /* by the holder of the keyboard */
+/* Of its output and its recording. */
+bool keeper_limits_wait(const struct keeper *k); /* output is not read now */
+void keeper_limits_passed(struct keeper *k, size_t n); /* n bytes of it were recorded */
+void keeper_full(struct keeper *k); /* no more can be: it ends, and has a moment for it */
 /* Somebody came: an announcement that he missed is made again. */
 void keeper_limits_again(struct keeper *k);
 

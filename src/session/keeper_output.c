@@ -125,7 +125,11 @@ give_up_recording(struct keeper *k)
 	k->blocked_since = 0;
 	for (size_t i = 0; i < COUNT_OF(k->output); i++)
 		free(steal_ptr(&k->output[i].held));
-	keeper_stop_now(k, "recording");
+	/* What policy limits was announced: there is time to save a file. */
+	if (cast_is_full(k->cast))
+		keeper_full(k);
+	else
+		keeper_stop_now(k, "recording");
 }
 
 static void
@@ -151,27 +155,43 @@ try_again(void *arg)
 
 #define HELD "recording failed: the session is held until it works again, 30 s at most"
 
+static void
+say_held(const struct keeper *k, char *out, size_t size)
+{
+	if (k->failure.code == ERR_LIMIT)
+		snprintf(out, size, "%s: the session is held until there is some, 30 s at most",
+		    k->failure.what);
+	else
+		snprintf(out, size, HELD);
+}
+
 void
 keeper_tell_held(struct keeper_client *c)
 {
+	char text[ERR_WHAT_SIZE + 80];
+
+	say_held(c->k, text, sizeof text);
 	if (c->k->blocked_since)
-		keeper_tell(c, HELD);
+		keeper_tell(c, "%s", text);
 }
 
 /* The record cannot go on: nothing more is taken from the command until it can, or it ends. */
 void
 keeper_record_trouble(struct keeper *k, const struct err *e)
 {
+	char text[ERR_WHAT_SIZE + 80];
+
 	k->failure = *e;
-	if (k->record_broken || cast_is_lost(k->cast) || !k->rules.on_failure_block ||
-	    k->phase != KEEPER_RUNNING) {
+	if (k->record_broken || cast_is_lost(k->cast) || cast_is_full(k->cast) ||
+	    !k->rules.on_failure_block || k->phase != KEEPER_RUNNING) {
 		give_up_recording(k);
 		return;
 	}
 	if (k->blocked_since)
 		return;
 	k->blocked_since = clock_mono();
-	keeper_tell_all(k, HELD);
+	say_held(k, text, sizeof text);
+	keeper_tell_all(k, text);
 	loop_timer_set(k->loop, &k->t_block, NS_PER_S / 2, try_again, k);
 }
 
@@ -234,6 +254,7 @@ record_and_send(struct keeper_source *s, unsigned char *p, size_t n)
 		return;
 	}
 	deliver_in_place(s, p, n);
+	keeper_limits_passed(k, n);
 	keeper_sync_later(k);
 	keeper_tidy_later(k, n);
 	flush_later(k);

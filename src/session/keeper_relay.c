@@ -49,7 +49,10 @@ output_interest(void *arg)
 {
 	const struct keeper_source *s = arg;
 
-	return !s->k->blocked_since && !s->k->frozen && keeper_has_room(s->k) ? POLLIN : 0;
+	return !s->k->blocked_since && !s->k->frozen && !keeper_limits_wait(s->k) &&
+		       keeper_has_room(s->k)
+		   ? POLLIN
+		   : 0;
 }
 
 static void

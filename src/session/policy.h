@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 #include "base/err.h"
+#include "record/quota.h"
 #include "transport/request.h"
 
 struct auditors;
@@ -44,6 +45,9 @@ struct policy_session {
 	int64_t idle_ns;		    /* without a key typed; 0 none */
 	const struct auditors *auditors;    /* borrowed from the policy; NULL: there are none */
 	bool seal_input;		    /* what is typed unseen, to them; else it is masked */
+	/* defaults.limits; 0: none */
+	uint64_t session_bytes, session_rate; /* of its recording; of output, a second */
+	struct quota_limits quota;	      /* user_day holds for all but root */
 	char would_deny[512]; /* defaults.mode audit: why enforce would have refused; else "" */
 };
 /* What one person may have at a time, root on the unix socket apart: defaults.limits. */

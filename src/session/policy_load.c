@@ -25,7 +25,8 @@ parse_size(const json_t *v, uint64_t *out)
 	static const struct {
 		const char *unit;
 		uint64_t factor;
-	} units[] = {{"", 1}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}};
+	} units[] = {
+	    {"", 1}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1ULL << 40}};
 	const char *s = json_string_value(v);
 	unsigned long long n;
 	char *end;
@@ -145,6 +146,39 @@ parse_limits(struct policy *p, const json_t *d, struct err *e)
 	return 0;
 }
 
+/* Less would hardly hold a header and an end, or let a key through. */
+#define LEAST_BYTES (256 * 1024)
+#define LEAST_RATE 1024
+
+static int
+parse_room(struct policy *p, const json_t *limits, struct err *e)
+{
+	struct policy_session *s = &p->session[0];
+	const struct {
+		const char *key;
+		uint64_t *to, least;
+	} rows[] = {{"session_bytes", &s->session_bytes, LEAST_BYTES},
+	    {"session_rate", &s->session_rate, LEAST_RATE},
+	    {"user_day_bytes", &s->quota.user_day, LEAST_BYTES},
+	    {"host_bytes", &s->quota.host, LEAST_BYTES}, {"host_free", &s->quota.host_free, 0}};
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		const json_t *v = json_object_get(limits, rows[i].key);
+
+		if (v && parse_size(v, rows[i].to) < 0)
+			return policy_bad("limits", rows[i].key, "is not a size such as 1GiB", e);
+		if (*rows[i].to > 0 && *rows[i].to < rows[i].least)
+			return policy_bad("limits", rows[i].key,
+			    rows[i].least == LEAST_RATE ? "is less than 1KiB"
+							: "is less than 256KiB",
+			    e);
+	}
+	p->session[1].session_bytes = s->session_bytes;
+	p->session[1].session_rate = s->session_rate;
+	p->session[1].quota = s->quota;
+	return 0;
+}
+
 static void
 parse_person(struct policy *p, const json_t *limits)
 {
@@ -165,7 +199,8 @@ parse_defaults(struct policy *p, const json_t *d, struct err *e)
 	p->session[0].allow_tiocsti = p->session[1].allow_tiocsti =
 	    tiocsti && strcmp(tiocsti, "allow") == 0;
 	parse_person(p, json_object_get(d, "limits"));
-	if (parse_record(p, json_object_get(d, "record"), e) < 0 ||
+	if (parse_room(p, json_object_get(d, "limits"), e) < 0 ||
+	    parse_record(p, json_object_get(d, "record"), e) < 0 ||
 	    parse_auditors(p, json_object_get(d, "record"), e) < 0)
 		return -1;
 	return parse_limits(p, d, e);

@@ -40,8 +40,9 @@ static const struct key record_keys[] = {{"output", BOOL, false}, {"input", BOOL
     {"on_failure", TEXT, false}, {"bulk_cap", ANY, false}, {"auditors", TEXTS, false},
     {"seal_input", BOOL, false}, {0}};
 
-static const struct key limits_keys[] = {
-    {"connections", COUNT, false}, {"sessions", COUNT, false}, {0}};
+static const struct key limits_keys[] = {{"connections", COUNT, false}, {"sessions", COUNT, false},
+    {"session_bytes", ANY, false}, {"session_rate", ANY, false}, {"user_day_bytes", ANY, false},
+    {"host_bytes", ANY, false}, {"host_free", ANY, false}, {0}};
 
 static const char *const command_words[] = {"exec", "shell", "cp", "observe", "attach", "join",
     "watch", "moderate", "privileged", "user", "namespaces", "seccomp", "no-record", "host",

@@ -36,6 +36,7 @@ say_cause(const char *cause, struct err *e)
 	    {"disconnected", "nobody was attached any more, or its owner hung up"},
 	    {"timeout", "its time was over"},
 	    {"recording", "it could not be recorded any more"},
+	    {"limit", "its recording was as large as policy allows"},
 	    {"oom", "its container had no memory left"},
 	    {"target_gone", "its container ended"},
 	    {"agent_stopped", "the agent was stopped"},

@@ -19,6 +19,9 @@
 #define PERSON_CONNECTIONS 1024
 #define PERSON_SESSIONS 2048
 
+/* Added to one another they are still sizes. */
+#define SIZE_MOST (1ULL << 60)
+
 static int
 parse_size(const json_t *v, uint64_t *out)
 {
@@ -31,7 +34,8 @@ parse_size(const json_t *v, uint64_t *out)
 	unsigned long long n;
 	char *end;
 
-	if (json_is_integer(v) && json_integer_value(v) >= 0) {
+	if (json_is_integer(v) && json_integer_value(v) >= 0 &&
+	    json_integer_value(v) <= (json_int_t)SIZE_MOST) {
 		*out = (uint64_t)json_integer_value(v);
 		return 0;
 	}
@@ -39,7 +43,7 @@ parse_size(const json_t *v, uint64_t *out)
 		return -1;
 	n = strtoull(s, &end, 10);
 	for (size_t i = 0; i < COUNT_OF(units); i++)
-		if (strcmp(end, units[i].unit) == 0 && n < (1ULL << 30)) {
+		if (strcmp(end, units[i].unit) == 0 && n <= SIZE_MOST / units[i].factor) {
 			*out = n * units[i].factor;
 			return 0;
 		}

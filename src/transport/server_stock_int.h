@@ -23,7 +23,8 @@ void stock_say_error(struct stock *st, const struct err *e);
 void stock_say_line(struct stock *st, const void *p, size_t n);
 /* Why the session goes on without this client: FR_LEFT. */
 void stock_say_left(struct stock *st, const void *json, size_t n);
-/* The exit status in a FR_RESULT. */
+/* What a session failed of, if it did, and its exit status: of a FR_RESULT. */
+void stock_say_failure(struct stock *st, const void *json, size_t n);
 int stock_status_of(const void *json, size_t n);
 /* "INT" -> 2; 0 unknown. */
 int stock_signal_number(const char *name);

@@ -158,6 +158,7 @@ take_control(struct chan *c, const struct frame *f)
 		break;
 	case FR_RESULT:
 		st->status = stock_status_of(f->data, f->len);
+		stock_say_failure(st, f->data, f->len);
 		st->over = true;
 		frame_put(&st->wire, FR_BYE, NULL, 0);
 		flush_wire(c);

@@ -79,6 +79,29 @@ stock_signal_number(const char *name)
 	return 0;
 }
 
+static void
+copy_text(char *to, size_t size, const json_t *obj, const char *key)
+{
+	const char *s = json_string_value(json_object_get(obj, key));
+
+	str_copy(to, s ? s : "", size);
+}
+
+void
+stock_say_failure(struct stock *st, const void *json, size_t n)
+{
+	json_t *root = json_loadb(json, n, JSON_REJECT_DUPLICATES, NULL);
+	const json_t *error = json_object_get(root, "error");
+	struct err e = {0};
+
+	copy_text(e.what, sizeof e.what, error, "what");
+	copy_text(e.why, sizeof e.why, error, "why");
+	copy_text(e.hint, sizeof e.hint, error, "hint");
+	if (e.what[0])
+		stock_say_error(st, &e);
+	json_decref(root);
+}
+
 int
 stock_status_of(const void *json, size_t n)
 {

@@ -430,6 +430,13 @@ static const struct {
     {"defaults: {timeout: {attended_max: true}}\n", "is not a duration", ""},
     {"defaults: {record: {on_failure: continue}}\n", "neither block nor kill", ""},
     {"defaults: {record: {bulk_cap: 1MB}}\n", "bulk_cap is not a size", ""},
+    {"defaults: {limits: {session_bytes: lots}}\n", "session_bytes is not a size", ""},
+    {"defaults: {limits: {session_bytes: 1KiB}}\n", "session_bytes is less than 256KiB", ""},
+    {"defaults: {limits: {session_rate: 1023}}\n", "session_rate is less than 1KiB", ""},
+    {"defaults: {limits: {user_day_bytes: 9}}\n", "user_day_bytes is less than 256KiB", ""},
+    {"defaults: {limits: {host_bytes: 17000000TiB}}\n", "host_bytes is not a size", ""},
+    {"defaults: {limits: {host_free: 2000000000000000000}}\n", "host_free is not a size", ""},
+    {"defaults: {limits: {host_byte: 1GiB}}\n", "limits.host_byte", "host_bytes"},
     {"defaults: {record: {bulk_cap: -1}}\n", "bulk_cap is not a size", ""},
     {"defaults: {record: {bulk_cap: 99999999999999999999GiB}}\n", "bulk_cap is not a size", ""},
     {"a: &x 1\n", "an anchor", ""},
@@ -464,6 +471,16 @@ test_limits(void)
 	p = parse("defaults: {limits: {sessions: 7}, idle: 3650d}\n");
 	is_int((long)policy_limits(p).sessions, 7, "as the policy says");
 	is_int((long)policy_limits(p).connections, (long)l.connections, "and as ever");
+	policy_free(p);
+	p = parse("defaults: {limits: {session_bytes: 2GiB, session_rate: 1MiB, user_day_bytes: "
+		  "1TiB, host_bytes: 4TiB, host_free: 300000}}\n");
+	for (int verb = 0; verb < 2; verb++) {
+		(void)may(p, verb ? REQ_SHELL : REQ_EXEC);
+		ok(rules.session_bytes == 2ULL << 30 && rules.session_rate == 1 << 20 &&
+			rules.quota.user_day == 1ULL << 40 && rules.quota.host == 4ULL << 40 &&
+			rules.quota.host_free == 300000,
+		    "what it may record and put out");
+	}
 	policy_free(p);
 }
 

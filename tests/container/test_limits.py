@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What sessions may record and put out: by session, by person and day, by host, and at what pace."""
+import subprocess
+
+import pytest
+
+from house.casts import Cast
+from house.term import Pty
+from house.util import wait_for
+from test_audit import events
+from test_errors import three_parts
+from test_memory import pss
+from test_policy import denied, reef  # noqa: F401
+
+KIB, MIB = 1024, 1024 * 1024
+RESERVE = 96 * KIB
+CROWD = 20
+KEEPER_KIB = 6144
+
+
+@pytest.fixture
+def limited(make_agent):
+    """limited("session_bytes: 1MiB"): an agent with these limits."""
+    def make(limits, record=""):
+        agent = make_agent(start=False)
+        (agent.coral.config.parent / "policy.yaml").write_text(
+            f"defaults: {{limits: {{{limits}}}, record: {{{record}}}}}\n")
+        return agent.start()
+
+    return make
+
+
+def test_a_terminals_recording_is_full(limited, box):
+    """It is announced, the session has time for its end, nobody saw what is not recorded."""
+    agent = limited("session_bytes: 512KiB")
+    done = agent.coral.run("exec", "-tt", "--pid", box.pid, "--", "sh", "-c",
+                           "trap 'echo saved > /tmp/saved; exit 3' TERM HUP; "
+                           "while :; do echo a line of a long story; done")
+    assert done.code == 125, done
+    assert "  why: 512 KiB (limits.session_bytes)" in done.errtext and "  try: " in done.errtext
+    assert "90 % are used" in done.errtext and "policy allows" in done.errtext
+    assert (box.root / "tmp/saved").read_text() == "saved\n"
+    path = agent.coral.newest_cast()
+    cast = Cast(path)
+    assert cast.exact(1) == done.out and len(done.out) > 300_000
+    assert path.stat().st_size < 512 * KIB + RESERVE
+    assert (cast.end["cause"], cast.end["limit"]) == ("limit", "session_bytes")
+    assert cast.coral["recorded"]["max_bytes"] == 512 * KIB
+    ended = wait_for("its end in the log", lambda: events(agent.coral, "session.end"))
+    assert "as large as policy allows" in ended[0]["error"] and ended[0]["exit_code"] == 125
+    # Without a terminal nothing is refused: head, digest and tail, also where there is no cap.
+    (agent.coral.config.parent / "policy.yaml").write_text(
+        "defaults: {limits: {session_bytes: 512KiB}, record: {bulk_cap: 0}}\n")
+    agent.proc.send_signal(1)
+    wait_for("the policy", lambda: agent.coral.run(
+        "exec", "--pid", box.pid, "--", "seq", "1", "300000").code == 0
+        and agent.coral.newest_cast().stat().st_size < MIB)
+    done = agent.coral.run("exec", "--pid", box.pid, "--", "seq", "1", "300000")
+    assert done.code == 0 and done.out.endswith(b"\n300000\n") and done.out.count(b"\n") == 300000
+    cast = Cast(agent.coral.newest_cast())
+    kept = cast.exact(1)
+    assert kept.startswith(b"1\n2\n") and kept.endswith(b"\n300000\n")
+    assert cast.own("elided")[0]["bytes"] + len(kept) == len(done.out)
+
+
+def test_at_a_pace(limited, box):
+    """Nothing is dropped, who writes waits; it is said once."""
+    agent = limited("session_rate: 600KiB", "bulk_cap: 0")
+    for tty in (["-tt"], []):
+        done = agent.coral.run("exec", *tty, "--pid", box.pid, "--", "seq", "100000", "430000")
+        assert done.code == 0, done
+        assert done.out.replace(b"\r", b"").split() == [b"%d" % n for n in range(100000, 430001)]
+        assert done.errtext.count("600 KiB of output a second") == 1, done.errtext
+        cast = Cast(agent.coral.newest_cast())
+        # What a second lets through comes at once, and so does what a pipe holds at the end.
+        assert cast.end["duration_ms"] > 900, cast.end
+        assert cast.coral["recorded"]["max_rate"] == 600 * KIB
+
+
+def test_room_on_the_host(limited, box):
+    """Held while there is none, and going on when there is; no session begins meanwhile."""
+    agent = limited("host_bytes: 3MiB")
+    coral = agent.coral
+    old = coral.run("exec", "--pid", box.pid, "--", "sh", "-c", "yes | head -c 1500000")
+    assert old.code == 0
+    sid = coral.session_dirs()[0]
+    argv = coral.argv("exec", "-tt", "--pid", box.pid, "--", "sh", "-c",
+                      "seq 100000 240000; read x; exit 7")
+    with Pty(argv, coral.env()) as term:
+        term.expect("all the room that policy gives", 30)
+        term.expect("the session is held")
+        refused = coral.run("exec", "--pid", box.pid, "--", "echo", "never")
+        assert refused.code == 125 and b"never" not in refused.out
+        three_parts(refused, "host_bytes", "3 MiB")
+        assert "host_bytes" in events(coral, "denied")[-1]["error"]
+        assert coral.run("sessions rm", sid).code == 0
+        term.expect("240000", 60)
+        term.send("\r")
+        assert term.wait() == 7
+    cast = Cast(coral.newest_cast())
+    assert cast.exact(1).count(b"\n") > 140000 and cast.end["exit_code"] == 7
+
+
+def test_room_for_others(limited, box):
+    """What policy leaves free on the disk is left, from the start."""
+    agent = limited("host_free: 900TiB")
+    done = agent.coral.run("exec", "--pid", box.pid, "--", "echo", "never")
+    assert done.code == 125 and done.out == b""
+    three_parts(done, "host_free", "900 TiB")
+    assert agent.coral.session_dirs() == []
+
+
+def test_a_person_and_a_day(reef, box):  # noqa: F811
+    """One person's bytes are not another's, and not root's."""
+    agent, people = reef("defaults: {limits: {user_day_bytes: 256KiB}, record: {on_failure: kill}}\n"
+                         "roles: [{name: r, permissions: [{commands: [exec, shell]}]}]\n"
+                         "users: [{name: alice, role: r}, {name: bob, role: r}]\n",
+                         people=("alice", "bob"))
+    user = f"pid.{box.pid}"
+    first = people["alice"](user, "seq 1 100000")
+    assert first.returncode == 125 and b"user_day_bytes" in first.stderr, first.stderr[-300:]
+    denied(people["alice"](user, "echo never"), "user_day_bytes", "alice")
+    assert people["bob"](user, "echo of bob").stdout == b"of bob\n"
+    assert agent.coral.run("exec", "--pid", box.pid, "--", "seq", "1", "100000").code == 0
+    said = wait_for("the denial in the log", lambda: [
+        r for r in events(agent.coral, "denied") if "user_day_bytes" in (r["error"] or "")])
+    assert said[-1]["user_id"] == "alice" and said[-1]["decision"] == "deny"
+
+
+def test_twenty_floods(limited, box):
+    """Hostile output of twenty sessions at once: the disk and the memory are bounded, all end."""
+    agent = limited("session_bytes: 2MiB, host_bytes: 30MiB, session_rate: 1MiB", "on_failure: kill")
+    argv = agent.coral.argv("exec", "-tt", "--pid", box.pid, "--", "yes",
+                            "\x1b[31mflood\x1b[0m\u009b\u202e" * 8)
+    floods = [subprocess.Popen(argv, env=agent.coral.env(), stdin=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+              for _ in range(CROWD)]
+    most = 0
+
+    def over():
+        nonlocal most
+        for pid in agent.keepers().values():
+            try:
+                most = max(most, pss(pid))
+            except (OSError, AssertionError):
+                pass
+        return all(p.poll() is not None for p in floods)
+
+    wait_for("the floods to end", over, 120)
+    told = [p.stderr.read().decode(errors="replace") for p in floods]
+    assert all(p.returncode == 125 for p in floods), told
+    assert all("session_bytes" in t or "host_bytes" in t for t in told), told
+    assert any("host_bytes" in t for t in told)
+    wait_for("the keepers to end", lambda: not agent.keepers(), 30)
+    sizes = [p.stat().st_blocks * 512 for p in (agent.coral.state / "sessions").glob("*/*.cast")]
+    assert sum(sizes) <= 30 * MIB + CROWD * RESERVE, sizes
+    assert 0 < most < KEEPER_KIB, most
+    for p in floods:
+        p.stderr.close()

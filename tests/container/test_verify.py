@@ -196,6 +196,20 @@ def test_rolled_back(several, agent):
         assert code == 3 and ours["unsigned_events"] == 0 and ours["signed_bytes"] == at
     several.write_bytes(raw)
     assert both(agent.coral, several)[0] == 0
+    # Cut anywhere, both say the same of it: true up to its last whole mark, and no more.
+    ends = [m.end() for m in re.finditer(rb'"c","{\\"(mark|seal)\\":.*\n', raw)]
+    top = agent.home / "cuts"
+    top.mkdir()
+    for at in range(ends[0], len(raw), max(1, len(raw) // 400)):
+        (top / f"{at}.cast").write_bytes(raw[:at])
+    rows = agent.coral.local("audit verify", top, "-o", "json").json()
+    assert len(rows) > 100
+    for row in rows:
+        at = int(row["file"].rpartition("/")[2].partition(".")[0])
+        theirs = verify(raw[:at])
+        assert (row["bad"], theirs.state) == (None, "open"), (at, row)
+        assert row["signed_lines"] == theirs.signed_lines and not row["complete"], (at, row)
+        assert row["signed_bytes"] == max(end for end in ends if end <= at), (at, row)
 
 
 def test_another_sessions_recording(agent, box):

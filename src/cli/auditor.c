@@ -11,6 +11,7 @@
 #include "base/attr.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "record/source.h"
 
 const char *
 auditor_key_path(const struct args *a)
@@ -33,6 +34,27 @@ auditor_key_take(struct auditor_key *k, const struct args *a, struct err *e)
 	err_set(e, ERR_USAGE, 0, "no auditor's key is named");
 	err_why(e, "what is sealed opens with the secret key of an auditor alone");
 	return err_hint(e, "--key FILE, or CORAL_AUDITOR_KEY");
+}
+
+/* Until the end of the process. */
+static struct auditor_key reading;
+
+int
+auditor_unlock_with(const char *path, struct err *e)
+{
+	auditor_key_free(&reading);
+	if (auditor_key_load(&reading, path, auditor_ask, e) < 0)
+		return -1;
+	source_unlock(&reading);
+	return 0;
+}
+
+int
+auditor_unlock(const struct args *a, struct err *e)
+{
+	const char *path = auditor_key_path(a);
+
+	return path ? auditor_unlock_with(path, e) : 0;
 }
 
 /* A line without its end; -1: none came, or it is too long. */

@@ -11,6 +11,9 @@
 const char *auditor_key_path(const struct args *a);
 /* Loads it, asking for its passphrase on the terminal.  ERR_USAGE when none is named. */
 int auditor_key_take(struct auditor_key *k, const struct args *a, struct err *e);
+/* The same, when one is named, for all that this process reads. */
+int auditor_unlock(const struct args *a, struct err *e);
+int auditor_unlock_with(const char *path, struct err *e);
 /* As auditor_ask_fn, on the terminal. */
 int auditor_ask(const char *what, char *out, size_t size, struct err *e);
 /* A new one, twice; "" when there is to be none.  ERR_USAGE without a terminal. */

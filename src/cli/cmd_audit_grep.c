@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "cli/auditor.h"
 #include "cli/grep_text.h"
 #include "cli/pattern.h"
 #include "cli/replay.h"
@@ -182,6 +183,8 @@ run(const struct cmd *c, const struct args *a, int argc, char **argv, int dashda
 		args_flag(a, "ignore-case"), &e) < 0)
 		return cmd_fail(&e);
 	rc = grep_text_init(&s.out, a, as_json, &e);
+	if (rc == 0)
+		rc = auditor_unlock(a, &e);
 	if (rc == 0) {
 		bound_memory();
 		rc = search_words(&s, argv + 1, &e);
@@ -203,6 +206,7 @@ static const struct opt opts[] = {
     {"service", 's', OPT_STR, "SERVICE", "in sessions on this target; * and ? stand for others",
 	COMP_SERVICE, NULL},
     {"lines", 0, OPT_INT, "N", "the last N alone", COMP_NONE, NULL},
+    AUDITOR_KEY_OPT,
     {"output", 'o', OPT_STR, "table|json", "how to print; json: an object a line", COMP_WORDS,
 	"table json"},
     CMD_AGENT_OPTS,

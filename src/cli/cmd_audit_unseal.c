@@ -12,6 +12,7 @@
 #include "cli/replay.h"
 #include "record/cast.h"
 #include "record/sealed.h"
+#include "record/source.h"
 
 struct unsealing {
 	struct auditor_key key;
@@ -140,8 +141,10 @@ run(const struct cmd *c, const struct args *a, int argc, char **argv, int dashda
 	rc = cmd_format(a, &u.as_json, &e);
 	if (rc == 0)
 		rc = auditor_key_take(&u.key, a, &e);
+	source_unlock(&u.key);
 	if (rc == 0)
 		rc = unseal(&u, a, argv[0], &e);
+	source_unlock(NULL);
 	auditor_key_free(&u.key);
 	explicit_bzero(&u.session, sizeof(u.session));
 	return rc < 0 ? cmd_fail(&e) : 0;

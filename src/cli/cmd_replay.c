@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "cli/auditor.h"
 #include "cli/cmds.h"
 #include "cli/replay.h"
 #include "cli/replay_follow.h"
@@ -173,6 +174,8 @@ run(const struct cmd *c, const struct args *a, int argc, char **argv, int dashda
 	x.from = o.from;
 	if (check_format(&x, &e) < 0)
 		return cmd_fail(&e);
+	if (auditor_unlock(a, &e) < 0)
+		return cmd_fail(&e);
 	if (args_flag(a, "follow"))
 		fd = check_follow(&x, &e) < 0
 			 ? -1
@@ -203,6 +206,7 @@ static const struct opt opts[] = {
 	NULL},
     {"raw", 0, OPT_FLAG, NULL, "ttyrec, script: the very bytes, whatever they do to a terminal",
 	COMP_NONE, NULL},
+    AUDITOR_KEY_OPT,
     CMD_AGENT_OPTS,
     {NULL, 0, OPT_FLAG, NULL, NULL, COMP_NONE, NULL},
 };

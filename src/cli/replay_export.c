@@ -59,7 +59,9 @@ replay_format_of_file(const char *path)
 static int
 damaged(struct err *e)
 {
-	err_hint(e, "what comes before it was printed");
+	/* Without a key nothing came. */
+	if (e->code != ERR_AUTH)
+		err_hint(e, "what comes before it was printed");
 	return cmd_fail(e);
 }
 

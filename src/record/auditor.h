@@ -46,6 +46,8 @@ int auditor_key_create(
     const char *path, const char *name, const char *pass, struct auditor *who, struct err *e);
 /* `ask` is called where a passphrase is needed.  Free it also after -1. */
 int auditor_key_load(struct auditor_key *k, const char *path, auditor_ask_fn *ask, struct err *e);
+/* Whether a file seems to be one. */
+bool auditor_key_is(const char *path);
 /* Open what was sealed to the key: n bytes into out.  -1: it was not, or was altered. */
 int auditor_key_open(const struct auditor_key *k, const unsigned char *box, size_t box_len,
     unsigned char *out, size_t n);

@@ -262,6 +262,17 @@ auditor_key_load(struct auditor_key *k, const char *path, auditor_ask_fn *ask, s
 	return rc;
 }
 
+bool
+auditor_key_is(const char *path)
+{
+	static const char begin[] = "{\"coral_auditor_key\":";
+	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	char text[sizeof(begin) - 1];
+
+	return fd >= 0 && read(fd, text, sizeof(text)) == (ssize_t)sizeof(text) &&
+	       memcmp(text, begin, sizeof(text)) == 0;
+}
+
 int
 auditor_key_open(const struct auditor_key *k, const unsigned char *box, size_t box_len,
     unsigned char *out, size_t n)

@@ -41,8 +41,10 @@ struct cast_start {
 	/* Sign it: copied to memory that no fork inherits.  `coral` has then a "session_id".  NULL:
 	 * the recording proves nothing. */
 	const struct evidence *evidence;
-	/* Seal what cast_secret() is given to them.  NULL: none, and its place alone is kept. */
+	/* Who may open what is sealed, or NULL; nobody else can. */
 	const struct auditors *auditors;
+	bool seal_input; /* what cast_secret() is given; else its place alone is kept */
+	bool encrypt;	 /* the whole file: `name` is then "ID.cast.sealed" */
 };
 struct cast_writer *cast_create(const struct cast_start *s, struct err *e);
 

@@ -15,12 +15,12 @@
 
 #define FORMAT 1 /* of the "coral" object and of coral's own events */
 
-/* The first line, without its newline; NULL when there is no memory.  Takes coral. */
-static char *
-header_text(const struct cast_start *s, json_t *coral)
+/* What the first line says.  Takes coral. */
+static json_t *
+header_of(const struct cast_start *s, json_t *coral)
 {
-	json_t *clock, *env = NULL, *title = NULL, *h;
-	char *text = NULL, seen[512];
+	json_t *clock, *env = NULL, *title = NULL;
+	char seen[512];
 
 	clock = json_pack(
 	    "{sI sI}", "real_ns", (json_int_t)s->real_ns, "mono_ns", (json_int_t)s->mono_ns);
@@ -34,28 +34,17 @@ header_text(const struct cast_start *s, json_t *coral)
 		str_vis(seen, sizeof(seen), s->title);
 		title = json_string(seen);
 	}
-	h = json_pack("{si si si sI so* so* so}", "version", 2, "width", s->cols, "height", s->rows,
-	    "timestamp", (json_int_t)(s->real_ns / NS_PER_S), "title", title, "env", env, "coral",
-	    coral);
-	if (h)
-		text = json_dumps(h, JSON_COMPACT);
-	json_decref(h);
-	return text;
+	return json_pack("{si si si sI so* so* so}", "version", 2, "width", s->cols, "height",
+	    s->rows, "timestamp", (json_int_t)(s->real_ns / NS_PER_S), "title", title, "env", env,
+	    "coral", coral);
 }
 
+/* The file's own line, where it is encrypted, and the header in the buffer. */
 static int
-write_header(struct cast_writer *w, const struct cast_start *s, struct err *e)
+begin(struct cast_writer *w, const struct cast_start *s, const json_t *header, struct err *e)
 {
-	json_t *coral = s->coral ? json_copy(s->coral) : json_object();
-	auto_free char *text = NULL;
-	size_t n;
-
-	if (cast_secret_init(w, s, coral, e) < 0) {
-		json_decref(coral);
-		return -1;
-	}
-	text = header_text(s, coral);
-	n = text ? strlen(text) : 0;
+	auto_free char *text = header ? json_dumps(header, JSON_COMPACT) : NULL;
+	size_t n = text ? strlen(text) : 0;
 
 	if (!text)
 		return err_set(e, ERR_RECORDING, ENOMEM, "cannot begin a recording");
@@ -66,10 +55,28 @@ write_header(struct cast_writer *w, const struct cast_start *s, struct err *e)
 	}
 	if (cast_out_alloc(w, n) < 0)
 		return err_set(e, ERR_RECORDING, errno, "cannot begin a recording");
+	if (cast_encrypt_init(w, s, header, e) < 0)
+		return -1;
 	memcpy(w->out, text, n);
 	w->out_len = n;
 	cast_emit_line(w);
-	if (cast_commit(w, false, e) < 0)
+	return 0;
+}
+
+static int
+write_header(struct cast_writer *w, const struct cast_start *s, struct err *e)
+{
+	json_t *coral = s->coral ? json_copy(s->coral) : json_object(), *header;
+	int rc;
+
+	if (cast_secret_init(w, s, coral, e) < 0) {
+		json_decref(coral);
+		return -1;
+	}
+	header = header_of(s, coral);
+	rc = begin(w, s, header, e);
+	json_decref(header);
+	if (rc < 0 || cast_commit(w, false, e) < 0)
 		return -1;
 	/* Who, where and what is signed before anything is done. */
 	return cast_put_mark(w, s->mono_ns, e);
@@ -129,6 +136,7 @@ cast_free(struct cast_writer *w)
 	cast_out_free(w);
 	cast_seal_wipe(w);
 	cast_secret_wipe(w);
+	cast_encrypt_wipe(w);
 	for (int st = 0; st < CAST_STREAM_COUNT; st++) {
 		free(w->ring[st].data);
 		sha2_drop(&w->sha[st]);

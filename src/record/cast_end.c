@@ -68,10 +68,9 @@ put_rest(struct cast_writer *w, int64_t t, struct err *e)
 }
 
 static int
-put_end(struct cast_writer *w, int64_t t, json_t *result, struct err *e)
+put_end(struct cast_writer *w, int64_t t, const json_t *end, struct err *e)
 {
-	json_t *end = end_facts(w, t, result), *code = json_object_get(end, "exit_code");
-	int rc;
+	const json_t *code = json_object_get(end, "exit_code");
 
 	if (json_is_integer(code)) {
 		cast_begin(w, t, 'x');
@@ -79,24 +78,34 @@ put_end(struct cast_writer *w, int64_t t, json_t *result, struct err *e)
 		    (long long)json_integer_value(code));
 		cast_emit_line(w);
 	}
-	rc = cast_put_facts(w, t, "end", end, CAST_END_MAX, e);
-	json_decref(end);
-	return rc < 0 ? -1 : cast_commit(w, true, e);
+	if (cast_put_facts(w, t, "end", end, CAST_END_MAX, e) < 0)
+		return -1;
+	return cast_commit(w, true, e);
 }
 
 int
 cast_end(struct cast_writer *w, int64_t t, json_t *result, struct err *e)
 {
+	json_t *end;
 	int rc;
 
 	if (w->ended)
 		return err_set(e, ERR_INTERNAL, 0, "the recording has ended already");
-	if (put_rest(w, t, e) < 0 || put_end(w, t, result, e) < 0) {
+	if (put_rest(w, t, e) < 0) {
 		w->out_len = 0;
+		return -1;
+	}
+	end = end_facts(w, t, result);
+	if (put_end(w, t, end, e) < 0) {
+		w->out_len = 0;
+		json_decref(end);
 		return -1;
 	}
 	w->ended = true;
 	rc = cast_put_seal(w, t, e);
+	if (rc == 0 && w->cipher)
+		rc = cast_encrypt_end(w, end, e);
+	json_decref(end);
 	cast_seal_wipe(w);
 	cast_secret_wipe(w);
 	cast_release(w);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/str.h"
@@ -19,6 +20,8 @@
 
 _Static_assert(CAST_CHUNK *CAST_ESCAPE_GROW + FRAME < CAST_LINE_MAX, "a chunk fits a line");
 _Static_assert(CAST_FACTS_MAX * 2 + FRAME < OUT_MIN, "escaped twice, facts fit the buffer");
+_Static_assert(OUT_MIN < SEALED_FRAME_MAX && CAST_LINE_MAX + FRAME < SEALED_FRAME_MAX,
+    "what is written at once fits a frame");
 _Static_assert(BASE64_OF(8 * CAST_LEAVES_MAX) + FRAME < OUT_MIN, "a mark fits the buffer");
 _Static_assert(CAST_END_MAX * 2 + BASE64_OF(8 * 2 * CAST_MARK_LINES) + 8 * FRAME < CAST_RESERVE,
     "the end and the seal fit the reserve");
@@ -79,7 +82,7 @@ cast_emit_line(struct cast_writer *w)
 static int
 allocate(struct cast_writer *w, size_t more)
 {
-	uint64_t need = w->size + more + CAST_RESERVE, ahead = w->size / 8;
+	uint64_t need = w->disk + more + CAST_RESERVE, ahead = w->disk / 8;
 
 	if (need <= w->allocated || w->no_alloc)
 		return 0;
@@ -88,8 +91,8 @@ allocate(struct cast_writer *w, size_t more)
 	if (ahead > 1024 * 1024)
 		ahead = 1024 * 1024;
 	for (;;) {
-		if (fallocate(w->fd, FALLOC_FL_KEEP_SIZE, (off_t)w->size,
-			(off_t)(need - w->size + ahead)) == 0) {
+		if (fallocate(w->fd, FALLOC_FL_KEEP_SIZE, (off_t)w->disk,
+			(off_t)(need - w->disk + ahead)) == 0) {
 			w->allocated = need + ahead;
 			return 0;
 		}
@@ -108,16 +111,17 @@ allocate(struct cast_writer *w, size_t more)
 static void
 cut_back(struct cast_writer *w)
 {
-	w->torn = ftruncate(w->fd, (off_t)w->size) < 0;
+	w->torn = ftruncate(w->fd, (off_t)w->disk) < 0;
 	/* What was allocated past the end went with it; have the reserve back at once. */
-	w->allocated = w->size;
+	w->allocated = w->disk;
 	(void)allocate(w, 0);
 }
 
 void
 cast_where(const struct cast_writer *w, struct cast_place *at)
 {
-	*at = (struct cast_place){.size = w->size, .tally = w->seal.tally};
+	*at = (struct cast_place){
+	    .size = w->size, .disk = w->disk, .frames = w->frames, .tally = w->seal.tally};
 }
 
 void
@@ -128,18 +132,17 @@ cast_back(struct cast_writer *w, const struct cast_place *at)
 	if (w->size == at->size)
 		return;
 	w->size = at->size;
+	w->disk = at->disk;
+	w->frames = at->frames;
 	cut_back(w);
 }
 
 /* 0 or -1 with errno. */
 static int
-write_out(struct cast_writer *w)
+write_all(struct cast_writer *w, struct iovec *v, int n)
 {
-	const unsigned char *p = w->out;
-	size_t n = w->out_len;
-
 	while (n > 0) {
-		ssize_t put = write(w->fd, p, n);
+		ssize_t put = writev(w->fd, v, n);
 
 		if (put < 0 && errno == EINTR)
 			continue;
@@ -148,9 +151,51 @@ write_out(struct cast_writer *w)
 				errno = EIO;
 			return -1;
 		}
-		p += put;
-		n -= (size_t)put;
+		for (; n > 0 && (size_t)put >= v->iov_len; v++, n--)
+			put -= (ssize_t)v->iov_len;
+		if (n > 0) {
+			v->iov_base = (char *)v->iov_base + put;
+			v->iov_len -= (size_t)put;
+		}
 	}
+	return 0;
+}
+
+static int
+write_out(struct cast_writer *w)
+{
+	struct iovec v[] = {{w->frame, SEALED_HEAD}, {w->out, w->out_len}};
+
+	return w->cipher ? write_all(w, v, 2) : write_all(w, v + 1, 1);
+}
+
+/* What was written a part of is cut off again. */
+static int
+ready(struct cast_writer *w, size_t more, bool last, struct err *e)
+{
+	if (w->torn) {
+		if (ftruncate(w->fd, (off_t)w->disk) < 0)
+			return cast_failed(w, errno, "cutting a half-written line off", e);
+		w->torn = false;
+	}
+	if (!last && allocate(w, more) < 0)
+		return cast_failed(w, errno, "making room in", e);
+	return 0;
+}
+
+int
+cast_write_raw(struct cast_writer *w, const void *p, size_t n, struct err *e)
+{
+	struct iovec v = {(void *)(uintptr_t)p, n};
+
+	if (write_all(w, &v, 1) < 0) {
+		int sys = errno;
+
+		cut_back(w);
+		return cast_failed(w, sys, "writing", e);
+	}
+	w->disk += n;
+	w->unsynced = true;
 	return 0;
 }
 
@@ -160,14 +205,9 @@ put_buffer(struct cast_writer *w, bool last, struct err *e)
 	struct cast_tally before = w->seal.tally;
 	int sys;
 
-	if (w->torn) {
-		if (ftruncate(w->fd, (off_t)w->size) < 0)
-			return cast_failed(w, errno, "cutting a half-written line off", e);
-		w->torn = false;
-	}
-	if (!last && allocate(w, w->out_len) < 0)
-		return cast_failed(w, errno, "making room in", e);
-	if (cast_seal_take(w) < 0) {
+	if (ready(w, w->out_len + SEALED_HEAD, last, e) < 0)
+		return -1;
+	if (cast_seal_take(w) < 0 || cast_encrypt(w) < 0) {
 		w->seal.tally = before;
 		return cast_failed(w, ENOMEM, "hashing what goes to", e);
 	}
@@ -179,6 +219,8 @@ put_buffer(struct cast_writer *w, bool last, struct err *e)
 		return cast_failed(w, sys, "writing", e);
 	}
 	w->size += w->out_len;
+	w->disk += w->out_len + (w->cipher ? SEALED_HEAD : 0);
+	w->frames++;
 	w->out_len = 0;
 	w->unsynced = true;
 	return 0;
@@ -235,6 +277,6 @@ cast_commit_beyond(struct cast_writer *w, bool last, struct err *e)
 void
 cast_release(struct cast_writer *w)
 {
-	if (w->fd >= 0 && w->allocated > w->size && ftruncate(w->fd, (off_t)w->size) == 0)
-		w->allocated = w->size;
+	if (w->fd >= 0 && w->allocated > w->disk && ftruncate(w->fd, (off_t)w->disk) == 0)
+		w->allocated = w->disk;
 }

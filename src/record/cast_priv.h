@@ -5,6 +5,7 @@
 /* What the files of the recorder share. */
 #include "base/sha256.h"
 #include "record/cast.h"
+#include "record/sealed_file.h"
 
 #define CAST_LINE_MAX (1024 * 1024)    /* of a line, its newline included */
 #define CAST_CHUNK (64 * 1024)	       /* bytes of a stream in one event, at most */
@@ -59,7 +60,8 @@ struct cast_ring {
 
 /* What is typed while the terminal does not show it. */
 struct cast_secret {
-	struct cast_vault *vault; /* the key, and what is typed; NULL: it is not sealed */
+	struct cast_vault *vault; /* the key, and what is typed; NULL: no auditors */
+	bool seals;		  /* else it is masked */
 	size_t len;		  /* of it in there */
 	bool typed;		  /* something, since the last event of it */
 	uint64_t sealed;	  /* events of it so far */
@@ -80,7 +82,11 @@ struct cast_writer {
 	size_t out_size, out_len;
 	unsigned char *joined; /* CAST_CHUNK: carried and new bytes side by side; part of out */
 
-	uint64_t size;	    /* of the file as far as whole lines go */
+	uint64_t size;		    /* of the recording as far as whole lines go */
+	uint64_t disk;		    /* of the file: the same, unless it is encrypted */
+	uint64_t frames;	    /* of such a file */
+	struct sealed_file *cipher; /* NULL: it is not */
+	unsigned char frame[SEALED_HEAD];
 	uint64_t allocated; /* blocks asked for up to here */
 	bool no_alloc;	    /* the file system cannot */
 	bool torn;	    /* something after `size` could not be cut off yet */
@@ -98,13 +104,15 @@ struct cast_writer {
 
 /* How far the file was written, to be able to take lines back. */
 struct cast_place {
-	uint64_t size;
+	uint64_t size, disk, frames;
 	struct cast_tally tally;
 };
 
 /* cast_file.c: the file under the writer. */
 int cast_out_alloc(struct cast_writer *w, size_t header_len);
 void cast_out_free(struct cast_writer *w);
+/* n bytes as they are; for the file's own lines.  On -1 the file is as before. */
+int cast_write_raw(struct cast_writer *w, const void *p, size_t n, struct err *e);
 /* Give back the pages of the line buffer. */
 void cast_out_trim(struct cast_writer *w);
 /* End the line at the end of the buffer.  Every line of the file passes here. */
@@ -152,8 +160,19 @@ int cast_put_seal(struct cast_writer *w, int64_t t, struct err *e);
 int cast_secret_init(
     struct cast_writer *w, const struct cast_start *s, json_t *coral, struct err *e);
 void cast_secret_wipe(struct cast_writer *w);
+const struct sealed_key *cast_secret_key(const struct cast_writer *w); /* NULL: no auditors */
 /* What is held, as an event.  `last`: the reserve may be used. */
 int cast_put_secret(struct cast_writer *w, int64_t t, bool last, struct err *e);
+
+/* cast_encrypt.c: the file's first line is written; 0 or -1, also where nothing is encrypted.
+ * `header`: the recording's. */
+int cast_encrypt_init(
+    struct cast_writer *w, const struct cast_start *s, const json_t *header, struct err *e);
+void cast_encrypt_wipe(struct cast_writer *w);
+/* The buffer becomes a frame.  0 or -1. */
+int cast_encrypt(struct cast_writer *w);
+/* What of the end is no secret, behind all. */
+int cast_encrypt_end(struct cast_writer *w, const json_t *end, struct err *e);
 
 /* cast_bulk.c */
 int cast_bulk_data(struct cast_writer *w, enum cast_stream st, int64_t t, const unsigned char *p,

@@ -40,7 +40,10 @@ cast_secret_init(struct cast_writer *w, const struct cast_start *s, json_t *cora
 	if (!header)
 		return err_set(
 		    e, ERR_RECORDING, 0, "cannot seal a recording's key to its auditors");
-	json_object_set_new(coral, "sealing", header);
+	if (s->seal_input)
+		json_object_set(coral, "sealing", header);
+	json_decref(header);
+	w->secret.seals = s->seal_input;
 	return 0;
 }
 
@@ -52,10 +55,16 @@ cast_secret_wipe(struct cast_writer *w)
 	w->secret = (struct cast_secret){0};
 }
 
+const struct sealed_key *
+cast_secret_key(const struct cast_writer *w)
+{
+	return w->secret.vault ? &w->secret.vault->key : NULL;
+}
+
 bool
 cast_seals(const struct cast_writer *w)
 {
-	return w->secret.vault != NULL;
+	return w->secret.seals;
 }
 
 /* What is held, as an event in the buffer. */
@@ -70,7 +79,7 @@ put(struct cast_writer *w, int64_t t)
 
 	if (!s->typed)
 		return 0;
-	if (s->vault) {
+	if (s->seals) {
 		if (sealed_put(&s->vault->key, s->sealed, s->vault->text, s->len, box) < 0)
 			return -1;
 		kind = "sealed";
@@ -111,7 +120,7 @@ take(struct cast_writer *w, int64_t t, const unsigned char *p, size_t n, struct 
 		bool over = p[i] == '\r' || p[i] == '\n';
 
 		s->typed = true;
-		if (s->vault) {
+		if (s->seals) {
 			s->vault->text[s->len++] = p[i];
 			over |= s->len == SEALED_TEXT;
 		}

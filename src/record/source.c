@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "record/sealed_file.h"
 #include "record/source_priv.h"
 
 static const unsigned char zstd_magic[4] = {0x28, 0xb5, 0x2f, 0xfd};
@@ -60,26 +61,47 @@ source_raw(struct source *s, void *p, size_t n)
 	return got;
 }
 
-/* 1: zstd's magic number; no more is read of a pipe than is like it. */
-static int
-is_compressed(struct source *s)
+enum form { PLAIN, ZSTD, SEALED };
+
+static bool
+is_like(const struct source *s, size_t n, const void *magic, size_t len)
 {
+	return memcmp(s->first, magic, n < len ? n : len) == 0;
+}
+
+/* What n bytes at its beginning say; *more: others could follow that make it another. */
+static enum form
+form_of(const struct source *s, size_t n, bool *more)
+{
+	bool zstd = is_like(s, n, zstd_magic, sizeof(zstd_magic));
+	bool sealed = is_like(s, n, SEALED_MAGIC, SEALED_MAGIC_LEN);
+
+	*more = (zstd && n < sizeof(zstd_magic)) || (sealed && n < SEALED_MAGIC_LEN);
+	return *more ? PLAIN : zstd ? ZSTD : sealed ? SEALED : PLAIN;
+}
+
+/* Its form, or -1; no more is read of a pipe than is like one. */
+static int
+look(struct source *s)
+{
+	enum form form = PLAIN;
+	bool more = true;
 	size_t n = 0;
 	ssize_t got;
 
 	do {
 		if (s->seekable)
-			got = pread(s->fd, s->first, sizeof(s->first), (off_t)s->raw);
+			got = pread(s->fd, s->first, SEALED_MAGIC_LEN, (off_t)s->raw);
 		else
-			got = get(s, s->first + n, sizeof(s->first) - n);
+			got = get(s, s->first + n, SEALED_MAGIC_LEN - n);
 		if (got < 0)
-			return errno == EISDIR || !s->seekable ? -1 : 0;
+			return errno == EISDIR || !s->seekable ? -1 : PLAIN;
 		n += (size_t)got;
-	} while (got > 0 && n < sizeof(s->first) && memcmp(s->first, zstd_magic, n) == 0 &&
-		 !s->seekable);
+		form = form_of(s, n, &more);
+	} while (got > 0 && more && !s->seekable);
 	if (!s->seekable)
 		s->nfirst = n;
-	return n == sizeof(s->first) && memcmp(s->first, zstd_magic, n) == 0;
+	return (int)form;
 }
 
 struct source *
@@ -98,11 +120,13 @@ source_open_fd(int fd, const char *name, struct err *e)
 	s->seekable = at >= 0;
 	s->raw = at < 0 ? 0 : (uint64_t)at;
 	str_vis(s->name, sizeof(s->name), name);
-	rc = is_compressed(s);
+	rc = look(s);
 	if (rc < 0)
 		source_failed(s, e);
-	else if (rc > 0)
+	else if (rc == ZSTD)
 		rc = zsource_open(s, e);
+	else if (rc == SEALED)
+		rc = esource_open(s, e);
 	if (rc < 0) {
 		source_close(s);
 		return NULL;
@@ -117,6 +141,8 @@ source_read(struct source *s, void *p, size_t n, struct err *e)
 
 	if (s->zstd)
 		return zsource_read(s, p, n, e);
+	if (s->sealed)
+		return esource_read(s, p, n, e);
 	got = source_raw(s, p, n);
 	return got < 0 ? source_failed(s, e) : got;
 }
@@ -129,6 +155,8 @@ source_seek(struct source *s, uint64_t at, struct err *e)
 		    "cannot seek in the recording %s", s->name);
 	if (s->zstd)
 		return zsource_seek(s, at, e);
+	if (s->sealed)
+		return esource_seek(s, at, e);
 	s->raw = at;
 	return 0;
 }
@@ -153,17 +181,26 @@ source_read_at(struct source *s, uint64_t at, void *p, size_t n, struct err *e)
 uint64_t
 source_at(const struct source *s)
 {
+	if (s->sealed)
+		return esource_at(s);
 	return s->zstd ? zsource_at(s) : s->raw;
+}
+
+int64_t
+source_file_size(const struct source *s)
+{
+	struct stat st;
+
+	return fstat(s->fd, &st) == 0 && S_ISREG(st.st_mode) ? st.st_size : -1;
 }
 
 int64_t
 source_size(const struct source *s)
 {
-	struct stat st;
-
 	if (s->zstd)
 		return zsource_size(s);
-	return fstat(s->fd, &st) == 0 && S_ISREG(st.st_mode) ? st.st_size : -1;
+	/* Frames that it walks past are remembered. */
+	return s->sealed ? esource_size((struct source *)(uintptr_t)s) : source_file_size(s);
 }
 
 void
@@ -172,6 +209,7 @@ source_close(struct source *s)
 	if (!s)
 		return;
 	zsource_close(s);
+	esource_close(s);
 	close(s->fd);
 	free(s);
 }

@@ -3,8 +3,8 @@
 #define CORAL_RECORD_SOURCE_H
 
 /*
- * The bytes of a recording, whatever form the file has: as they are, or
- * compressed by zstd (which its first bytes tell).  Offsets are those of the
+ * The bytes of a recording, whatever form the file has: as they are,
+ * compressed by zstd, or encrypted (which its first bytes tell).  Offsets are those of the
  * recording, never of what is compressed.  Every file is hostile: memory is
  * bounded, and what is no such file is ERR_BAD_FILE.
  *
@@ -18,7 +18,14 @@
 #include <sys/types.h>
 #include "base/err.h"
 
+struct auditor_key;
+struct sealed_file;
 struct source;
+
+/* For encrypted ones, of this process from here on: an auditor's key, borrowed; or the one that
+ * this process writes. */
+void source_unlock(const struct auditor_key *k);
+void source_unlock_own(const struct sealed_file *f);
 
 /* From where fd stands; takes fd, whether it succeeds or not.  A file's own position is then
  * neither used nor moved: two sources on copies of one descriptor do not disturb each other. `name`

@@ -23,7 +23,7 @@ store_cast_name(const char *id, char out[STORE_CAST_SIZE])
 bool
 store_named_cast(const char *name)
 {
-	static const char *const ends[] = {".cast", ".cast" STORE_ZST};
+	static const char *const ends[] = {".cast", ".cast" STORE_ZST, ".cast" STORE_SEALED};
 	size_t n = strlen(name);
 
 	for (size_t i = 0; i < COUNT_OF(ends); i++) {
@@ -39,8 +39,8 @@ store_named_cast(const char *name)
 int
 store_open_file(int sessdir, const char *id)
 {
-	static const char *const ends[] = {"", STORE_ZST};
-	char plain[STORE_CAST_SIZE], name[STORE_CAST_SIZE + sizeof(STORE_ZST)];
+	static const char *const ends[] = {"", STORE_ZST, STORE_SEALED};
+	char plain[STORE_CAST_SIZE], name[STORE_CAST_SIZE + sizeof(STORE_SEALED)];
 	int fd = -1;
 
 	store_cast_name(id, plain);

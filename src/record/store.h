@@ -3,11 +3,11 @@
 #define CORAL_RECORD_STORE_H
 
 /*
- * The recordings on disk: STATE_DIR/sessions/ID/ID.cast, or ID.cast.zst once
- * it is compressed: readers do not care (source.h).  A session is live
- * while its keeper holds the lock (flock) on STATE_DIR/sessions/ID/lock.
- * States: live, ended, truncated (no end record and no lock holder).  Whether
- * a live one is detached only its keeper knows: session/control.h.
+ * The recordings on disk: STATE_DIR/sessions/ID/ID.cast, ID.cast.zst once
+ * it is compressed, or ID.cast.sealed when it is encrypted: readers do not care (source.h).  A
+ * session is live while its keeper holds the lock (flock) on STATE_DIR/sessions/ID/lock. States:
+ * live, ended, truncated (no end record and no lock holder).  Whether a live one is detached only
+ * its keeper knows: session/control.h.
  */
 #include <jansson.h>
 #include "base/err.h"
@@ -37,7 +37,10 @@ json_t *store_show(const char *state_dir, const char *id, struct err *e);
 json_t *store_list(const char *state_dir, store_may_fn *may, void *arg, struct err *e);
 /* Whether it goes on. */
 bool store_live(const char *state_dir, const char *id);
-/* Whether a file is called as recordings are: *.cast, *.cast.zst. */
+/* The recording in a session's directory, in whichever form it is there: O_RDONLY, or -1 with
+ * errno. */
+int store_open_file(int sessdir, const char *id);
+/* Whether a file is called as recordings are: *.cast, *.cast.zst, *.cast.sealed. */
 bool store_named_cast(const char *name);
 /* The file: O_RDONLY, for source_open_fd(). */
 int store_open_cast(const char *state_dir, const char *id, struct err *e);

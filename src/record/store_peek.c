@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "record/cast_parse.h"
 #include "record/cast_priv.h"
+#include "record/sealed_file.h"
 #include "record/source.h"
 #include "record/store_priv.h"
 
@@ -121,6 +122,20 @@ peek_end(struct source *src, struct buf *b, struct store_peek *p)
 	}
 }
 
+/* Of an encrypted one there is what it says in clear. */
+static bool
+peek_sealed(int fd, struct store_peek *p)
+{
+	struct err why = {0};
+	bool is;
+
+	if (sealed_peek(fd, &is, &p->header, &p->end, &why) < 0 && is)
+		str_copy(p->why, why.why, sizeof(p->why));
+	/* The seal comes before the note about the end. */
+	p->sealed = p->end != NULL;
+	return is;
+}
+
 /* What is in the file; takes fd. */
 static void
 peek(int fd, const char *id, struct store_peek *p)
@@ -161,7 +176,9 @@ store_peek(int sessdir, const char *id, struct store_peek *p)
 		str_copy(p->why, "it is not a regular file", sizeof(p->why));
 		return;
 	}
-	peek(steal_fd(&fd), id, p);
+	p->size = st.st_size;
+	if (!peek_sealed(fd, p))
+		peek(steal_fd(&fd), id, p);
 }
 
 void

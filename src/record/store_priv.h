@@ -7,11 +7,10 @@
 
 #define STORE_LOCK "lock"
 #define STORE_CAST_SIZE (STORE_ID_LEN + 8)
-#define STORE_ZST ".zst" /* behind the name of what is compressed */
+#define STORE_ZST ".zst"       /* behind the name of what is compressed */
+#define STORE_SEALED ".sealed" /* of what is encrypted */
 
 void store_cast_name(const char *id, char out[STORE_CAST_SIZE]);
-/* The recording, in whichever form it is there: O_RDONLY, or -1 with errno. */
-int store_open_file(int sessdir, const char *id);
 /* STATE_DIR/sessions for readdir(); NULL, and *none or an error, when there is no such directory.
  */
 DIR *store_open_list(const char *state_dir, bool *none, struct err *e);

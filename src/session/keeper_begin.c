@@ -114,7 +114,7 @@ open_record(struct keeper *k, struct err *e)
 {
 	const struct request *r = k->req;
 	const char *const *argv = enter_plan_argv(k->plan);
-	char name[STORE_ID_LEN + 8], title[512];
+	char name[STORE_ID_LEN + 16], title[512];
 	struct cast_start cs;
 	struct evidence ev;
 	struct quota *quota;
@@ -131,7 +131,7 @@ open_record(struct keeper *k, struct err *e)
 		quota_close(quota);
 		return -1;
 	}
-	snprintf(name, sizeof name, "%s.cast", k->start->id);
+	snprintf(name, sizeof name, "%s.cast%s", k->start->id, k->rules.encrypt ? ".sealed" : "");
 	snprintf(title, sizeof title, "coral %s %s", request_verb_name(r->verb), k->target.service);
 	cs = (struct cast_start){.dirfd = k->store_dir,
 	    .name = name,
@@ -148,7 +148,9 @@ open_record(struct keeper *k, struct err *e)
 	    .digest_only = !k->rules.record_output,
 	    .tty = r->tty,
 	    .evidence = &ev,
-	    .auditors = k->rules.seal_input ? k->rules.auditors : NULL};
+	    .auditors = k->rules.auditors,
+	    .seal_input = k->rules.seal_input,
+	    .encrypt = k->rules.encrypt};
 	k->cast = cast_create(&cs, e);
 	explicit_bzero(&ev, sizeof(ev));
 	json_decref(cs.coral);

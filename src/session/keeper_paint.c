@@ -19,13 +19,11 @@
 static struct painter *
 painter_of(struct keeper *k, bool after_end)
 {
-	char name[STORE_ID_LEN + 8];
 	int fd;
 
 	if (k->painter || !k->rules.record_output || (k->phase >= KEEPER_DRAINING && !after_end))
 		return k->painter;
-	snprintf(name, sizeof name, "%s.cast", k->start->id);
-	fd = openat(k->store_dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	fd = store_open_file(k->store_dir, k->start->id);
 	if (fd >= 0)
 		k->painter = painter_new(k->loop, fd, k->start->conf->runtime_dir);
 	if (k->painter)

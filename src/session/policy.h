@@ -45,6 +45,7 @@ struct policy_session {
 	int64_t idle_ns;		    /* without a key typed; 0 none */
 	const struct auditors *auditors;    /* borrowed from the policy; NULL: there are none */
 	bool seal_input;		    /* what is typed unseen, to them; else it is masked */
+	bool encrypt;			    /* the whole recording, to them */
 	/* defaults.limits; 0: none */
 	uint64_t session_bytes, session_rate; /* of its recording; of output, a second */
 	struct quota_limits quota;	      /* user_day holds for all but root */

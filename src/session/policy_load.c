@@ -122,9 +122,12 @@ parse_auditors(struct policy *p, const json_t *r, struct err *e)
 			       0) return policy_bad("record", "auditors", why, e);
 	if (json_is_true(seal) && p->auditors.n == 0)
 		return policy_bad("record", "seal_input", "needs record.auditors", e);
+	if (json_is_true(json_object_get(r, "encrypt")) && p->auditors.n == 0)
+		return policy_bad("record", "encrypt", "needs record.auditors", e);
 	for (i = 0; p->auditors.n > 0 && i < COUNT_OF(p->session); i++) {
 		p->session[i].auditors = &p->auditors;
 		p->session[i].seal_input = !json_is_false(seal);
+		p->session[i].encrypt = json_is_true(json_object_get(r, "encrypt"));
 	}
 	return 0;
 }

@@ -38,7 +38,7 @@ static const struct key disconnect_keys[] = {
     {"shell", TEXT, false}, {"exec", TEXT, false}, {"keep", ANY, false}, {0}};
 static const struct key record_keys[] = {{"output", BOOL, false}, {"input", BOOL, false},
     {"on_failure", TEXT, false}, {"bulk_cap", ANY, false}, {"auditors", TEXTS, false},
-    {"seal_input", BOOL, false}, {0}};
+    {"seal_input", BOOL, false}, {"encrypt", BOOL, false}, {0}};
 
 static const struct key limits_keys[] = {{"connections", COUNT, false}, {"sessions", COUNT, false},
     {"session_bytes", ANY, false}, {"session_rate", ANY, false}, {"user_day_bytes", ANY, false},

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from house.term import Pty
-from house.unseal import sealed_input
+from house.unseal import decrypted, sealed_input
 from house.util import wait_for
 
 SECRET, LONG = "hunter2-swordfish", "correct-horse-" * 10
@@ -155,3 +155,52 @@ def test_keys_with_a_passphrase(coral, home):
             term.send(word + "\r")
             assert term.wait() == 1 and said.encode() in term.seen, term.seen
             assert word.encode() not in term.seen
+
+
+def test_encrypted(make_agent, box, auditors):
+    """Every reader needs a key; the agent needs none to list, and to paint a screen anew."""
+    files, lines = auditors
+    agent = make_agent(start=False)
+    coral = agent.coral
+    (coral.config.parent / "policy.yaml").write_text(policy(lines, "encrypt: true"))
+    agent.start()
+    argv = coral.argv("shell", "--pid", box.pid)
+    with Pty(argv, coral.env()) as term:
+        term.send("stty -echo; echo vis''ible; read p; stty echo; echo got ${#p}\r")
+        term.expect("visible")
+        term.send(SECRET + "\r")
+        term.expect(f"got {len(SECRET)}")
+        term.proc.kill()
+    wait_for("the loss", lambda: coral.sessions()[0]["state"] == "detached")
+    sid = coral.session_dirs()[-1]
+    path = coral.state / "sessions" / sid / f"{sid}.cast.sealed"
+    live, = coral.sessions()
+    assert (live["id"], live["state"], live["user"]) == (sid, "detached", "root")
+    with Pty(coral.argv("attach", sid), coral.env()) as term:
+        term.expect(f"got {len(SECRET)}")  # painted from the recording
+        term.send("exit 5\r")
+        assert term.wait() == 5
+    row, = coral.sessions()
+    assert (row["state"], row["exit_code"], row["target"]) == ("ended", 5, "harbour"), row
+    for text in (b"visible", SECRET.encode()):
+        assert text not in everything(coral)
+    plain, note = decrypted(path.read_bytes(), files["bob"])
+    assert b"visible" in plain and note["exit_code"] == 5 and SECRET.encode() not in plain
+    assert sealed_input(plain, files["bob"]) == [SECRET.encode() + b"\r"]
+    copy = coral.home / "plain.cast"
+    copy.write_bytes(plain)
+    assert coral.local("audit verify", copy).code == 0
+    readers = (("replay", "--format", "text", sid), ("audit grep", "visible", sid),
+               ("audit verify", sid), ("audit verify", path), ("replay", "--format", "cast", path))
+    for verb, *args in readers:
+        done = coral.local(verb, *args)
+        assert done.code == 1 and b"visible" not in done.out, done
+        assert "alice, bob" in done.errtext and "try: --key" in done.errtext, done
+        done = coral.local(verb, "--key", files["carol"], *args)
+        assert done.code == 1 and "this key does not open" in done.errtext, done
+        done = coral.local(verb, "--key", files["alice"], *args)
+        assert done.code == 0 and (b"visible" in done.out or "verify" in verb), done
+    coral.extra["CORAL_AUDITOR_KEY"] = str(files["bob"])
+    assert coral.local("audit unseal", sid).text.split()[-1] == SECRET
+    assert coral.local("audit verify", "--agent-addr", agent.socket, sid).code == 0
+    assert coral.local("replay", "--format", "cast", path).out == plain

@@ -63,7 +63,8 @@ create(const char *name, const struct auditors *to)
 	    .coral = coral,
 	    .tty = true,
 	    .evidence = &rec_evidence,
-	    .auditors = to};
+	    .auditors = to,
+	    .seal_input = to != NULL};
 	struct cast_writer *w = cast_create(&s, &e);
 
 	json_decref(coral);

@@ -20,7 +20,7 @@ def unpad(text):
 
 
 def session_key(coral, key_file):
-    """The session's key, out of a header and the file of an auditor's secret."""
+    """The session's key, out of what has "sealing", and the file of an auditor's secret."""
     key = json.loads(key_file.read_text())
     mine = hashlib.sha256(base64.b64decode(key["public"])).hexdigest()[:16]
     box, = [one["box"] for one in coral["sealing"]["to"] if one["id"] == mine]
@@ -42,3 +42,25 @@ def sealed_input(cast, key_file):
             place = f"coral sealed input 1\n{header['coral']['session_id']}\n{facts['n']}\n"
             found.append(unpad(aead_open(box[24:], place.encode(), box[:24], key)))
     return found
+
+
+def decrypted(data, key_file):
+    """The recording in an encrypted file, and the note in clear that ends it."""
+    line, _, rest = data.partition(b"\n")
+    first = json.loads(line)
+    key = subkey(session_key(first, key_file), 2, b"coralrec")
+    digest = hashlib.sha256(line + b"\n").digest()
+    out, n = b"", 0
+    while rest:
+        kind, size = rest[:1], int.from_bytes(rest[1:4], "big")
+        nonce, tag, text = rest[4:28], rest[28:44], rest[44:44 + size]
+        place = (b"coral sealed recording 1\n" + digest + kind + n.to_bytes(8, "big")
+                 + len(out).to_bytes(8, "big"))
+        if kind == b"E":
+            assert aead_open(tag, place + text, nonce, key) == b""
+            assert rest[44 + size:] == size.to_bytes(4, "big") + b"cEnd"
+            return out, json.loads(text)
+        assert kind == b"D"
+        out += aead_open(text + tag, place, nonce, key)
+        rest, n = rest[44 + size:], n + 1
+    return out, None

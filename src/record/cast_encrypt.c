@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The recording as frames that its auditors alone can open. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/attr.h"
+#include "record/cast_priv.h"
+#include "record/source.h"
+
+/* Not apart from forks, as what opens sealed lines is: who paints the screen reads the file, and
+ * this key opens no more than that. */
+int
+cast_encrypt_init(
+    struct cast_writer *w, const struct cast_start *s, const json_t *header, struct err *e)
+{
+	const struct sealed_key *k = cast_secret_key(w);
+	auto_free char *line = NULL;
+	size_t n;
+
+	if (!s->encrypt)
+		return 0;
+	line = k ? sealed_first_line(k, header, s->auditors) : NULL;
+	w->cipher = line ? calloc(1, sizeof(*w->cipher)) : NULL;
+	n = line ? strlen(line) : 0;
+	if (!w->cipher || n > SEALED_LINE_MAX || sealed_file_init(w->cipher, k, line, n) < 0) {
+		err_set(e, ERR_RECORDING, 0, "cannot begin an encrypted recording");
+		return err_why(
+		    e, "its first line is %zu bytes; at most %d fit", n, SEALED_LINE_MAX);
+	}
+	source_unlock_own(w->cipher);
+	return cast_write_raw(w, line, n, e);
+}
+
+void
+cast_encrypt_wipe(struct cast_writer *w)
+{
+	if (w->cipher)
+		explicit_bzero(w->cipher, sizeof(*w->cipher));
+	free(steal_ptr(&w->cipher));
+}
+
+int
+cast_encrypt(struct cast_writer *w)
+{
+	if (!w->cipher)
+		return 0;
+	return sealed_file_put(w->cipher, w->frames, w->size, w->frame, w->out, w->out_len);
+}
+
+int
+cast_encrypt_end(struct cast_writer *w, const json_t *end, struct err *e)
+{
+	static const char *const keys[] = {"exit_code", "signal", "cause", "duration_ms"};
+	unsigned char bytes[SEALED_HEAD + SEALED_NOTE_MAX + SEALED_NOTE_TAIL];
+	json_t *note = json_object();
+	auto_free char *text = NULL;
+	size_t n;
+
+	for (size_t i = 0; i < COUNT_OF(keys); i++)
+		json_object_set(note, keys[i], json_object_get(end, keys[i]));
+	text = json_dumps(note, JSON_COMPACT);
+	json_decref(note);
+	n = text ? strlen(text) : 0;
+	if (n == 0 || n > SEALED_NOTE_MAX ||
+	    sealed_file_put_end(w->cipher, w->frames, w->size, bytes, text, n) < 0)
+		return cast_failed(w, ENOMEM, "ending", e);
+	memcpy(bytes + SEALED_HEAD, text, n);
+	sealed_note_tail(bytes + SEALED_HEAD + n, n);
+	return cast_write_raw(w, bytes, SEALED_HEAD + n + SEALED_NOTE_TAIL, e);
+}

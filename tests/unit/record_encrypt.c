@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Recordings that are encrypted as they are written. */
+#include "record_util.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include "base/json.h"
+#include "base/str.h"
+#include "record/sealed_file.h"
+#include "record/source.h"
+#include "record/store_priv.h"
+#include "record/verify.h"
+
+#define NAME REC_ID ".cast.sealed"
+#define PLAIN "plain.cast"
+
+static struct auditors to;
+static struct auditor_key key, other;
+
+static int
+no_passphrase(const char *what, char *out, size_t size, struct err *e)
+{
+	(void)what;
+	(void)out;
+	(void)size;
+	return err_set(e, ERR_USAGE, 0, "nobody is asked here");
+}
+
+static void
+make_key(struct auditor_key *k, const char *name)
+{
+	struct auditor who;
+
+	if (auditor_key_create(rec_path(name), name, "", &who, NULL) < 0 ||
+	    auditor_key_load(k, rec_path(name), no_passphrase, NULL) < 0) {
+		printf("Bail out! no key\n");
+		exit(1);
+	}
+	unlink(rec_path(name));
+}
+
+static struct cast_writer *
+create(const char *name, bool encrypt)
+{
+	json_t *coral =
+	    json_pack("{ss ss s[s]}", "session_id", REC_ID, "verb", "exec", "command", "ls");
+	struct err e = {0};
+	struct cast_start s = {.dirfd = rec_dirfd,
+	    .name = name,
+	    .cols = 80,
+	    .rows = 24,
+	    .real_ns = 1700000000 * NS_PER_S,
+	    .mono_ns = REC_T0,
+	    .coral = coral,
+	    .tty = true,
+	    .evidence = &rec_evidence,
+	    .auditors = &to,
+	    .seal_input = true,
+	    .encrypt = encrypt};
+	struct cast_writer *w = cast_create(&s, &e);
+
+	json_decref(coral);
+	ok(w != NULL, "%s is begun: %s", name, e.why);
+	return w;
+}
+
+static void
+end(struct cast_writer *w, int64_t t)
+{
+	json_t *result = json_pack("{si ss}", "exit_code", 7, "cause", "exit");
+	struct err e = {0};
+
+	ok(cast_end(w, t, result, &e) == 0, "the end: %s", e.why);
+	json_decref(result);
+	cast_free(w);
+	/* The writer's own key opened it so far. */
+	source_unlock(&key);
+}
+
+/* Pieces of all lengths, a secret among them. */
+static void
+write_some(struct cast_writer *w, size_t pieces, size_t most)
+{
+	unsigned char *p = malloc(most);
+	uint32_t seed = 3;
+	bool good = true;
+
+	for (size_t i = 0; i < pieces; i++) {
+		size_t n = 1 + rec_random(&seed) % most;
+
+		for (size_t k = 0; k < n; k++)
+			p[k] = (unsigned char)('a' + rec_random(&seed) % 26);
+		good &= cast_data(w, CAST_STDOUT, REC_T0 + (int64_t)i * 1000, p, n, NULL) == 0;
+	}
+	good &= cast_secret(w, REC_T0 + (int64_t)pieces * 1000, "hidden\r", 7, NULL) == 0;
+	ok(good, "%zu pieces are taken", pieces);
+	free(p);
+}
+
+/* All of it, decrypted; -1 with e. */
+static int
+slurp(const char *name, struct buf *out, struct err *e)
+{
+	struct source *s = source_open_fd(openat(rec_dirfd, name, O_RDONLY | O_CLOEXEC), name, e);
+	ssize_t n = s ? 1 : -1;
+
+	buf_clear(out);
+	while (s && n > 0) {
+		void *p = buf_tail(out, 65536);
+
+		n = p ? source_read(s, p, 65536, e) : -1;
+		if (n > 0)
+			buf_added(out, (size_t)n);
+	}
+	source_close(s);
+	return (int)n;
+}
+
+static int
+state_of(const char *name)
+{
+	auto_close int fd = openat(rec_dirfd, name, O_RDONLY | O_CLOEXEC);
+	struct verify_result r;
+
+	return verify_fd(fd, name, &r, NULL) < 0 ? -1 : (int)r.state;
+}
+
+static void
+put_file(const char *name, const unsigned char *p, size_t n)
+{
+	int fd = openat(rec_dirfd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	if (write(fd, p, n) != (ssize_t)n)
+		printf("Bail out! no file\n");
+	close(fd);
+}
+
+static void
+test_whole(struct buf *all)
+{
+	struct cast_writer *w = create(NAME, true);
+	struct err e = {0};
+	struct store_peek peek;
+	struct rec_seen seen;
+
+	write_some(w, 300, 30000);
+	end(w, REC_T0 + NS_PER_S);
+	ok(slurp(NAME, all, &e) == 0 && all->len > 4000000, "it is read: %s", e.why);
+	is_int(state_of(NAME), VERIFY_SEALED, "authentic and complete");
+	rec_read(rec_path(NAME), &seen);
+	ok(!seen.failed && !seen.truncated && seen.end, "a recording");
+	rec_forget(&seen);
+	store_peek(rec_dirfd, REC_ID, &peek);
+	ok(peek.header && peek.end && peek.sealed && !peek.why[0] &&
+		json_int(peek.end, "exit_code", 0) == 7,
+	    "what is in clear says who and how it ended");
+	ok(!json_object_get(json_object_get(peek.header, "coral"), "evidence"), "and no more");
+	store_peek_fini(&peek);
+	source_unlock(NULL);
+	ok(slurp(NAME, all, &e) < 0 && e.code == ERR_AUTH && strstr(e.why, "alice") && e.hint[0],
+	    "without a key: %s", e.why);
+	source_unlock(&other);
+	ok(slurp(NAME, all, &e) < 0 && e.code == ERR_AUTH, "with another's");
+	source_unlock(&key);
+	slurp(NAME, all, NULL);
+}
+
+/* There and back, what is read is what stands there. */
+static void
+test_seek(const struct buf *all)
+{
+	struct source *s =
+	    source_open_fd(openat(rec_dirfd, NAME, O_RDONLY | O_CLOEXEC), NAME, NULL);
+	unsigned char got[5000];
+	uint32_t seed = 11;
+	size_t bad = 0;
+
+	is_int(source_size(s), all->len, "its size");
+	for (int i = 0; i < 2000; i++) {
+		uint64_t at = rec_random(&seed) % (all->len + 1000);
+		ssize_t n = source_read_at(s, at, got, sizeof(got), NULL);
+		size_t want = at >= all->len ? 0 : all->len - (size_t)at;
+
+		if (want > sizeof(got))
+			want = sizeof(got);
+		bad += n != (ssize_t)want || (n > 0 && memcmp(got, buf_head(all) + at, want) != 0);
+		bad += i % 100 == 0 && source_size(s) != (int64_t)all->len;
+	}
+	is_int(bad, 0, "every place is found");
+	source_close(s);
+}
+
+/* Of a small one: cut at every byte it reads up to a whole frame, and is never refused; with any
+ * byte altered nothing is read that was not written. */
+static void
+test_damage(struct buf *all)
+{
+	struct cast_writer *w = create("small.cast.sealed", true);
+	size_t refused = 0, odd = 0, taken = 0, before = 0, first;
+	struct buf file, got;
+	struct err e = {0};
+	int fd;
+
+	write_some(w, 6, 40);
+	end(w, REC_T0 + NS_PER_S);
+	buf_init(&file, 1 << 20);
+	buf_init(&got, 1 << 20);
+	slurp("small.cast.sealed", all, NULL);
+	fd = openat(rec_dirfd, "small.cast.sealed", O_RDONLY | O_CLOEXEC);
+	buf_read_fd(&file, fd, 65536);
+	close(fd);
+	first = (size_t)((const unsigned char *)memchr(buf_head(&file), '\n', file.len) + 1 -
+			 buf_head(&file));
+	for (size_t n = first; n <= file.len; n++) {
+		put_file("cut.cast.sealed", buf_head(&file), n);
+		refused += slurp("cut.cast.sealed", &got, NULL) != 0;
+		odd += got.len < before || memcmp(buf_head(&got), buf_head(all), got.len) != 0 ||
+		       (got.len > 0 && buf_head(&got)[got.len - 1] != '\n');
+		before = got.len;
+	}
+	ok(refused == 0 && odd == 0 && before == all->len,
+	    "cut anywhere, it ends with a whole line");
+	/* Of another beginning it is no such file. */
+	for (size_t i = SEALED_MAGIC_LEN; i < file.len; i++) {
+		file.data[file.off + i] ^= 1;
+		put_file("cut.cast.sealed", buf_head(&file), file.len);
+		/* A length that reaches beyond the end is that of a frame which was cut. */
+		if (slurp("cut.cast.sealed", &got, &e) == 0)
+			taken += got.len > all->len ||
+				 memcmp(buf_head(&got), buf_head(all), got.len) != 0;
+		file.data[file.off + i] ^= 1;
+	}
+	is_int(taken, 0, "altered anywhere, it is refused, or ends before that");
+	buf_fini(&file);
+	buf_fini(&got);
+}
+
+/* A call that found no room leaves nothing, and the end always fits. */
+static void
+test_no_room(struct buf *all)
+{
+	struct cast_writer *w = create("full.cast.sealed", true);
+	struct rlimit was, now;
+	unsigned char *block = malloc(300000);
+	struct err e = {0};
+
+	memset(block, 'z', 300000);
+	ok(cast_data(w, CAST_STDOUT, REC_T0, block, 1000, &e) == 0, "some output");
+	getrlimit(RLIMIT_FSIZE, &was);
+	now = was;
+	now.rlim_cur = 200000;
+	signal(SIGXFSZ, SIG_IGN);
+	setrlimit(RLIMIT_FSIZE, &now);
+	ok(cast_data(w, CAST_STDOUT, REC_T0, block, 300000, &e) < 0 && e.code == ERR_RECORDING,
+	    "no room for more than a frame of it");
+	setrlimit(RLIMIT_FSIZE, &was);
+	ok(cast_data(w, CAST_STDOUT, REC_T0, block, 300000, &e) == 0, "there is again");
+	is_int(cast_count(w, CAST_STDOUT), 301000, "once");
+	end(w, REC_T0 + NS_PER_S);
+	is_int(state_of("full.cast.sealed"), VERIFY_SEALED, "authentic and complete");
+	ok(slurp("full.cast.sealed", all, &e) == 0, "and read: %s", e.why);
+	free(block);
+}
+
+int
+main(void)
+{
+	char line[AUDITOR_LINE];
+	const char *why;
+	struct buf all;
+
+	rec_setup();
+	buf_init(&all, 64 << 20);
+	make_key(&key, "alice");
+	make_key(&other, "bob");
+	auditor_line(line, &key.who);
+	auditors_add(&to, line, &why);
+	test_whole(&all);
+	test_seek(&all);
+	test_damage(&all);
+	test_no_room(&all);
+	auditor_key_free(&key);
+	auditor_key_free(&other);
+	buf_fini(&all);
+	return done_testing();
+}

@@ -137,7 +137,7 @@ check_dir(struct job *j, const char *path)
 	if (j->seen != before)
 		return;
 	err_set(&e, ERR_NO_SESSION, 0, "there is nothing to verify in %s", path);
-	err_why(&e, "it holds no .cast file, nor a .cast.zst");
+	err_why(&e, "it holds no .cast file, nor a .cast.zst or .cast.sealed");
 	err_hint(&e, "name STATE_DIR/sessions, or a recording");
 	failed(j, &e);
 }
@@ -269,7 +269,8 @@ run(const struct cmd *c, const struct args *a, int argc, char **argv, int dashda
 
 static const struct opt opts[] = {
     {"key", 0, OPT_LIST, "FILE|TEXT",
-	"a public key to trust, in place of those of the agent on this machine", COMP_FILE, NULL},
+	"a public key to trust, in place of this machine's; or the secret one of an auditor",
+	COMP_FILE, NULL},
     {"log", 0, OPT_FLAG, NULL, "the audit log of this machine, by its chain", COMP_NONE, NULL},
     {"head", 0, OPT_LIST, "HASH",
 	"a record of the log that was its last one once: it must be there", COMP_NONE, NULL},

@@ -199,12 +199,43 @@ replay_source(const struct args *a, const char *spec, char *name, size_t size, s
 				    : from_session(a, REQ_READ, spec, name, e);
 }
 
+/* The very file of a session that is here, by whatever name: the log is told of it as well.  1, 0:
+ * it is none, -1: it could not be. */
+static int
+tell_of_file(int fd, const char *spec, struct err *e)
+{
+	const char *base = strrchr(spec, '/');
+	char id[STORE_ID_LEN + 1];
+	struct stat named, kept;
+	struct conf conf;
+	auto_close int here = -1;
+
+	base = base ? base + 1 : spec;
+	if (strcspn(base, ".") != STORE_ID_LEN || conf_load(&conf, NULL) < 0)
+		return 0;
+	str_copy(id, base, sizeof(id));
+	if (store_id_valid(id))
+		here = store_open_cast(conf.state_dir, id, NULL);
+	if (here < 0 || fstat(here, &kept) < 0 || fstat(fd, &named) < 0 ||
+	    kept.st_dev != named.st_dev || kept.st_ino != named.st_ino)
+		return 0;
+	return session_audit_local(&conf, "session.unseal", id, e) < 0 ? -1 : 1;
+}
+
 int
 replay_source_sealed(const struct args *a, const char *spec, char *name, size_t size, struct err *e)
 {
+	int fd, told;
+
 	str_vis(name, size, spec);
 	if (!replay_is_file(spec))
 		return from_session(a, REQ_UNSEAL, spec, name, e);
-	fputs("coral: this is a file: no audit log will know that it was unsealed\n", stderr);
-	return open_file(spec, name, e);
+	fd = open_file(spec, name, e);
+	told = fd < 0 ? -1 : tell_of_file(fd, spec, e);
+	if (told == 0)
+		fputs(
+		    "coral: this is a file: no audit log will know that it was unsealed\n", stderr);
+	if (told < 0)
+		fd_close(&fd);
+	return fd;
 }

@@ -11,6 +11,7 @@
 #include "record/source_priv.h"
 
 #define STEP (1024 * 1024) /* of the recording, between places that are remembered */
+#define AHEAD (64 * 1024)  /* of the file, read at once: most frames are small */
 
 /* Where a frame begins. */
 struct place {
@@ -22,8 +23,11 @@ struct source_sealed {
 	struct place next;    /* the frame that comes */
 	unsigned char *plain; /* of the one before */
 	size_t room, have;
-	uint64_t pos;	     /* what is read next, in the recording */
-	bool over;	     /* behind the last frame */
+	uint64_t pos;	      /* what is read next, in the recording */
+	bool over;	      /* behind the last frame */
+	unsigned char *ahead; /* of a file that can be sought in */
+	uint64_t ahead_at;
+	size_t ahead_len;
 	struct place *known; /* in ascending order */
 	size_t nknown, known_room;
 };
@@ -92,6 +96,30 @@ find_key(struct source *s, struct source_sealed *z, const char *line, size_t n, 
 	return rc;
 }
 
+/* As source_raw(), out of what was read ahead where that has it. */
+static ssize_t
+read_ahead(struct source *s, unsigned char *p, size_t n)
+{
+	struct source_sealed *z = s->sealed;
+	uint64_t at = s->raw;
+	ssize_t got;
+
+	if (!s->seekable || n >= AHEAD)
+		return source_raw(s, p, n);
+	if (at < z->ahead_at || at >= z->ahead_at + z->ahead_len) {
+		got = source_raw(s, z->ahead, AHEAD);
+		if (got <= 0)
+			return got;
+		z->ahead_at = at;
+		z->ahead_len = (size_t)got;
+	}
+	if (n > z->ahead_at + z->ahead_len - at)
+		n = (size_t)(z->ahead_at + z->ahead_len - at);
+	memcpy(p, z->ahead + (at - z->ahead_at), n);
+	s->raw = at + n;
+	return (ssize_t)n;
+}
+
 /* All n bytes, unless the file ends: then how many. */
 static ssize_t
 read_raw(struct source *s, void *p, size_t n)
@@ -99,7 +127,7 @@ read_raw(struct source *s, void *p, size_t n)
 	size_t have = 0;
 	ssize_t got;
 
-	while (have < n && (got = source_raw(s, (unsigned char *)p + have, n - have)) != 0) {
+	while (have < n && (got = read_ahead(s, (unsigned char *)p + have, n - have)) != 0) {
 		if (got < 0)
 			return -1;
 		have += (size_t)got;
@@ -142,7 +170,9 @@ esource_open(struct source *s, struct err *e)
 	int rc = -1;
 
 	s->sealed = z;
-	if (!z || !line || sodium_init() < 0)
+	if (z && s->seekable)
+		z->ahead = malloc(AHEAD);
+	if (!z || !line || (s->seekable && !z->ahead) || sodium_init() < 0)
 		err_set(e, ERR_INTERNAL, ENOMEM, "cannot read a recording");
 	else if (read_line(s, line, &n, e) == 0)
 		rc = find_key(s, z, line, n, e);
@@ -246,7 +276,7 @@ check_tail(struct source *s, size_t len, struct err *e)
 
 /* 1: its bytes are in z->plain, 0: there is no more now, -1. */
 static int
-open_next(struct source *s, struct err *e)
+try_next(struct source *s, struct err *e)
 {
 	struct source_sealed *z = s->sealed;
 	unsigned char head[SEALED_HEAD];
@@ -273,6 +303,19 @@ open_next(struct source *s, struct err *e)
 	go_past(z, kind, len);
 	z->have = kind == SEALED_DATA ? len : 0;
 	return kind == SEALED_DATA;
+}
+
+/* Its writer may have taken back what was read ahead, and written something else there. */
+static int
+open_next(struct source *s, struct err *e)
+{
+	bool ahead = s->seekable && s->sealed->ahead_len > 0;
+	int rc = try_next(s, ahead ? NULL : e);
+
+	if (rc >= 0 || !ahead)
+		return rc;
+	s->sealed->ahead_len = 0;
+	return try_next(s, e);
 }
 
 ssize_t
@@ -386,6 +429,7 @@ esource_close(struct source *s)
 	if (!z)
 		return;
 	explicit_bzero(&z->f, sizeof(z->f));
+	free(z->ahead);
 	free(z->plain);
 	free(z->known);
 	free(z);

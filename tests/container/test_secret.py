@@ -71,14 +71,16 @@ def test_sealed_to_the_auditors(make_agent, box, auditors):
     told = [SECRET + "\r", LONG + "\r"]
     for name in ("alice", "bob"):
         assert sealed_input(path.read_bytes(), files[name]) == [t.encode() for t in told]
-    # From the store, by way of the agent, and of a file: the log has the first two.
-    for flags in ((path.stem,), ("--agent-addr", agent.socket, path.stem[:20]), (path,)):
+    # From the store, by way of the agent, and of files: the log has all but the copy.
+    copy = coral.home / path.name
+    copy.write_bytes(path.read_bytes())
+    for flags in ((path.stem,), ("--agent-addr", agent.socket, path.stem[:20]), (path,), (copy,)):
         done = coral.local("audit unseal", "--key", files["bob"], "-o", "json", *flags)
         assert done.code == 0 and [row["text"] for row in done.json()] == told, done
     assert "no audit log" in done.errtext
     log = [json.loads(line) for line in coral.local("audit ls", "-o", "json").out.splitlines()]
     unsealed = [r for r in log if r["event"] == "session.unseal"]
-    assert [(r["session_id"], r["user_id"]) for r in unsealed] == [(path.stem, "root")] * 2
+    assert [(r["session_id"], r["user_id"]) for r in unsealed] == [(path.stem, "root")] * 3
     coral.extra["CORAL_AUDITOR_KEY"] = str(files["alice"])
     done = coral.local("audit unseal", path.stem)
     assert [line.split()[2:] for line in done.text.splitlines()] == [[t[:-1]] for t in told], done

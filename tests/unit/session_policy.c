@@ -7,6 +7,7 @@
 #include "base/attr.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "record/auditor.h"
 #include "session/policy.h"
 #include "tap.h"
 
@@ -94,6 +95,7 @@ test_defaults(void)
 	ok(last.what[0] && last.why[0] && last.hint[0], "in three parts: %s", last.what);
 	ok(!may(p, REQ_SHOW, .owner = "bob"), "not another's session");
 	ok(!may(p, REQ_READ, .owner = NULL), "not a recording of nobody's");
+	ok(!may(p, REQ_UNSEAL, .owner = "alice"), "nor what was typed unseen in one's own");
 	ok(!may(p, REQ_READ, .user = "", .owner = ""), "nobody owns nothing");
 	ok(!may(p, REQ_SESSIONS), "not everybody's list");
 	ok(!may(p, REQ_REMOVE, .owner = "alice"), "no deleting, not even one's own");
@@ -211,6 +213,7 @@ test_conditions(void)
 	ok(!may(p, REQ_EXEC, .service = "f", .privileged = true), "and all of them");
 	ok(!may(p, REQ_EXEC, .service = ""), "an empty list allows nothing");
 	ok(!may(p, REQ_EXEC, .service = "g"), "an approval by nobody is one");
+	ok(may(p, REQ_UNSEAL, .owner = "bob"), "who may audit may unseal, with a key");
 	ok(may(p, REQ_SESSIONS) && may(p, REQ_READ, .owner = "bob") &&
 		may(p, REQ_REMOVE, .owner = "bob"),
 	    "an auditor");
@@ -364,6 +367,8 @@ test_empty(void)
 	policy_free(p);
 }
 
+#define AUDITOR "\"coral-auditor-x25519 GJSje+QojkKw553Vhu7sNpPfmgUZLFTmkjOx6G4Xmwg= alice\""
+
 static const struct {
 	const char *text, *what, *hint;
 } wrong[] = {
@@ -430,6 +435,11 @@ static const struct {
     {"defaults: {timeout: {attended_max: true}}\n", "is not a duration", ""},
     {"defaults: {record: {on_failure: continue}}\n", "neither block nor kill", ""},
     {"defaults: {record: {bulk_cap: 1MB}}\n", "bulk_cap is not a size", ""},
+    {"defaults: {record: {auditors: [\"ssh-ed25519 AAAA\"]}}\n", "auditors is not a line", ""},
+    {"defaults: {record: {auditors: [" AUDITOR ", " AUDITOR "]}}\n", "auditors names a key twice",
+	""},
+    {"defaults: {record: {seal_input: true}}\n", "seal_input needs record.auditors", ""},
+    {"defaults: {record: {encrypt: true}}\n", "encrypt needs record.auditors", ""},
     {"defaults: {limits: {session_bytes: lots}}\n", "session_bytes is not a size", ""},
     {"defaults: {limits: {session_bytes: 1KiB}}\n", "session_bytes is less than 256KiB", ""},
     {"defaults: {limits: {session_rate: 1023}}\n", "session_rate is less than 1KiB", ""},
@@ -481,6 +491,25 @@ test_limits(void)
 			rules.quota.host_free == 300000,
 		    "what it may record and put out");
 	}
+	policy_free(p);
+}
+
+static void
+test_auditors(void)
+{
+	struct policy *p = parse("defaults: {record: {auditors: [" AUDITOR "], encrypt: true}}\n");
+
+	(void)may(p, REQ_SHELL);
+	ok(rules.auditors && rules.auditors->n == 1 && rules.seal_input && rules.encrypt,
+	    "what is typed unseen is sealed where there are auditors, and all of it if asked for");
+	is_str(rules.auditors->v[0].name, "alice", "to her");
+	is_str(rules.auditors->v[0].id, "6f3868ac2d9ca428", "whose key has this id");
+	(void)may(p, REQ_EXEC, .root = true, .no_record = true);
+	ok(!rules.seal_input, "not with --no-record");
+	policy_free(p);
+	p = parse("defaults: {record: {auditors: [" AUDITOR "], seal_input: false}}\n");
+	(void)may(p, REQ_SHELL);
+	ok(rules.auditors && !rules.seal_input && !rules.encrypt, "not if asked not to");
 	policy_free(p);
 }
 
@@ -544,6 +573,7 @@ main(void)
 	test_empty();
 	test_wrong();
 	test_limits();
+	test_auditors();
 	test_file();
 	return done_testing();
 }

@@ -188,7 +188,7 @@ append(struct audit_log *l, const json_t *rec, bool reserve, struct err *e)
 		return -1;
 	/* A full disk has no room for another file: then this one grows on. */
 	if (l->size > 0 && l->size + l->line.len > l->limit && audit_rotate(l, e) < 0 &&
-	    l->ino == 0)
+	    (l->ino == 0 || l->failed))
 		return -1;
 	if (allocate(l, l->line.len) < 0 && !reserve)
 		return audit_failed(l, errno, "making room for " AUDIT_FILE, e);
@@ -204,13 +204,14 @@ append(struct audit_log *l, const json_t *rec, bool reserve, struct err *e)
 int
 audit_log_put(struct audit_log *l, const json_t *rec, bool reserve, struct err *e)
 {
-	int rc;
+	int rc = 0;
 
-	if (l->failed && audit_log_sync(l, e) < 0)
-		return -1;
 	if (take_lock(l, e) < 0)
 		return -1;
-	rc = append(l, rec, reserve, e);
+	if (l->failed)
+		rc = audit_renew(l, e);
+	if (rc == 0)
+		rc = append(l, rec, reserve, e);
 	flock(l->lock, LOCK_UN);
 	return rc;
 }
@@ -218,7 +219,9 @@ audit_log_put(struct audit_log *l, const json_t *rec, bool reserve, struct err *
 int
 audit_log_sync(struct audit_log *l, struct err *e)
 {
-	if (!l->unsynced && !l->failed)
+	if (l->failed)
+		return audit_failed(l, EIO, "syncing " AUDIT_FILE, e);
+	if (!l->unsynced)
 		return 0;
 	l->failed = l->fd >= 0 && fdatasync(l->fd) < 0;
 	if (l->failed)

@@ -20,6 +20,8 @@ struct audit_log {
 	char torn[AUDIT_NAME_SIZE];
 	bool no_alloc;
 	bool unsynced, failed; /* the last sync failed */
+	int64_t renew_at;      /* clock_mono: it is not tried again before */
+	int renew_sys;	       /* errno of the last try */
 	char head[AUDIT_HASH_SIZE];
 	struct buf line;
 };
@@ -29,6 +31,9 @@ int audit_tail_find(struct audit_log *l, struct err *e);
 int audit_rotate(struct audit_log *l, struct err *e);
 /* -1 with the right err of a failed step on the log. */
 int audit_failed(const struct audit_log *l, int sys, const char *doing, struct err *e);
+
+/* log_renew.c, under the lock: after a sync that failed, all of the current file on the disk. */
+int audit_renew(struct audit_log *l, struct err *e);
 
 /* log_files.c: the number in audit-00000001.jsonl, or 0. */
 uint32_t audit_file_number(const char *name);

@@ -195,7 +195,8 @@ audit_rotate(struct audit_log *l, struct err *e)
 	struct stat st;
 
 	audit_file_name((uint32_t)(last + 1), name);
-	if (last < 0 || fdatasync(l->fd) < 0 || ftruncate(l->fd, (off_t)l->size) < 0 ||
+	l->failed = fdatasync(l->fd) < 0;
+	if (last < 0 || l->failed || ftruncate(l->fd, (off_t)l->size) < 0 ||
 	    renameat2(l->dir, AUDIT_FILE, l->dir, name, RENAME_NOREPLACE) < 0)
 		return audit_failed(l, errno, "beginning another file", e);
 	fd_close(&l->fd);

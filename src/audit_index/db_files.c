@@ -12,10 +12,10 @@
 static char *
 verdict_text(const struct audit_verdict *v)
 {
-	json_t *j = json_pack("{s:I,s:I,s:I,s:b,s:s,s:s,s:I,s:s}", "files", (json_int_t)v->files,
-	    "records", (json_int_t)v->records, "bad", (json_int_t)v->bad, "begins", v->begins,
-	    "head", v->head, "bad_file", v->bad_file, "bad_line", (json_int_t)v->bad_line, "why",
-	    v->why);
+	json_t *j = json_pack("{s:I,s:I,s:I,s:b,s:s,s:s,s:s,s:I,s:s}", "files",
+	    (json_int_t)v->files, "records", (json_int_t)v->records, "bad", (json_int_t)v->bad,
+	    "begins", v->begins, "before", v->before, "head", v->head, "bad_file", v->bad_file,
+	    "bad_line", (json_int_t)v->bad_line, "why", v->why);
 	char *text = j ? json_dumps(j, JSON_COMPACT) : NULL;
 
 	json_decref(j);
@@ -23,22 +23,29 @@ verdict_text(const struct audit_verdict *v)
 }
 
 static bool
+is_hash(const char *s)
+{
+	return strspn(s, "0123456789abcdef") == AUDIT_HASH_SIZE - 1;
+}
+
+static bool
 verdict_parse(const char *text, struct audit_verdict *v)
 {
 	json_t *j = text ? json_parse(text, strlen(text), NULL) : NULL;
-	const char *head = json_str(j, "head"), *file = json_str(j, "bad_file"),
-		   *why = json_str(j, "why");
+	const char *head = json_str(j, "head"), *before = json_str(j, "before"),
+		   *file = json_str(j, "bad_file"), *why = json_str(j, "why");
 
 	*v = (struct audit_verdict){.files = (uint64_t)json_int(j, "files", 0)};
 	v->records = (uint64_t)json_int(j, "records", 0);
 	v->bad = (uint64_t)json_int(j, "bad", 0);
 	v->bad_line = (uint64_t)json_int(j, "bad_line", 0);
 	v->begins = json_is_true(json_object_get(j, "begins"));
+	str_copy(v->before, before ? before : "", sizeof v->before);
 	str_copy(v->head, head ? head : "", sizeof v->head);
 	str_copy(v->bad_file, file ? file : "", sizeof v->bad_file);
 	str_copy(v->why, why ? why : "", sizeof v->why);
 	json_decref(j);
-	return strspn(v->head, "0123456789abcdef") == AUDIT_HASH_SIZE - 1;
+	return is_hash(v->head) && is_hash(v->before);
 }
 
 struct index_file *

@@ -185,7 +185,8 @@ index_print(const struct index *x, const struct index_rows *rows, struct err *e)
 	}
 	fd_close(&s.fd);
 	if (rc == 0)
-		printf("E %llu %llu %s %s\n", (unsigned long long)x->v.bad,
+		printf("E %llu %s %s %llu %llu %s %s\n", (unsigned long long)x->v.records,
+		    x->v.before, x->v.head, (unsigned long long)x->v.bad,
 		    (unsigned long long)x->v.bad_line, x->v.bad_file[0] ? x->v.bad_file : "-",
 		    x->v.why);
 	if (rc < 0 || fflush(stdout) == EOF)

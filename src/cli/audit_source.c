@@ -208,13 +208,13 @@ lost(struct err *e)
 	return err_hint(e, "remove the directory index of the log, and try again");
 }
 
-/* "R FILE LINE GOOD LENGTH" and the line, or "E BAD LINE FILE WHY". */
+/* "R FILE LINE GOOD LENGTH" and the line, or "E RECORDS BEFORE HEAD BAD LINE FILE WHY". */
 static int
 take_answer(struct audit_source *s, struct audit_entry *x, struct err *e)
 {
-	unsigned long long line, bad;
+	unsigned long long line, bad, records;
 	unsigned good, length;
-	char head[256];
+	char head[512];
 	int at = 0;
 
 	if (!fgets(head, sizeof head, s->in))
@@ -228,10 +228,15 @@ take_answer(struct audit_source *s, struct audit_entry *x, struct err *e)
 		    .fd = -1,
 		    .line = line,
 		    .good = good == 1};
+		if (x->good && !audit_line_check(x->text, x->len + 1, x->prev, x->hash))
+			return lost(e);
 		return 1;
 	}
-	if (sscanf(head, "E %llu %llu %39s%n", &bad, &line, s->v.bad_file, &at) < 3 || at == 0)
+	if (sscanf(head, "E %llu %64s %64s %llu %llu %39s%n", &records, s->v.before, s->v.head,
+		&bad, &line, s->v.bad_file, &at) < 6 ||
+	    at == 0)
 		return lost(e);
+	s->v.records = records;
 	s->v.bad = bad;
 	s->v.bad_line = line;
 	str_copy(s->v.why, head + at + (head[at] == ' '), sizeof s->v.why);

@@ -28,6 +28,8 @@ const struct cmd *const cmd_table[] = {
     &cmd_audit_ls,
     &cmd_audit_show,
     &cmd_audit_grep,
+    &cmd_audit_export,
+    &cmd_audit_report,
     &cmd_audit_verify,
     &cmd_audit_unseal,
     &cmd_keys_create,

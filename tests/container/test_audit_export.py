@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is taken out of the audit log for somebody else: lines, tables, a directory with proof, sums."""
+import csv
+import hashlib
+import io
+import json
+import shutil
+import subprocess
+
+from house.coral import Coral
+from house.util import wait_for
+from test_audit import events, log_dir, records
+
+HARMLESS = set(range(0x20, 0x7f)) | {0x0a}
+
+
+def files(directory):
+    return {str(p.relative_to(directory)): p.read_bytes()
+            for p in directory.rglob("*") if p.is_file()}
+
+
+def test_for_an_auditor(agent, box, home):
+    """One session's records and recording, verified far from the agent with what came along."""
+    coral = agent.coral
+    for word in ("one", "two"):
+        assert coral.run("exec", "--pid", box.pid, "--", "echo", word).code == 0
+    wait_for("their ends", lambda: len(events(coral, "session.end")) == 2)
+    sid = events(coral, "session.end")[1]["session_id"]
+    there = home / "case"
+    done = coral.local("audit export", "--session", sid, "-d", there)
+    assert done.code == 0 and done.text == f"{there}: 2 records, 1 recording\n", done
+    got = files(there)
+    names = {"README", "MANIFEST.json", "SHA256SUMS", "agent.pub", "log/audit.jsonl"}
+    cast, = [n for n in got if n.startswith("recordings/")]
+    assert set(got) == names | {cast} and cast.startswith(f"recordings/{sid}.cast")
+    assert got["log/audit.jsonl"].splitlines() == [
+        x for x in (log_dir(coral) / "audit.jsonl").read_bytes().splitlines() if sid.encode() in x]
+    mine = [r for r in records(coral) if r["session_id"] == sid]
+    told = json.loads(got["MANIFEST.json"])
+    assert told["records"] == {
+        "file": "log/audit.jsonl", "count": 2, "pieces": 1, "bad": 0, "since": mine[0]["timestamp"],
+        "until": mine[1]["timestamp"], "prev_hash": mine[0]["prev_hash"], "hash": mine[1]["hash"]}
+    assert told["log"] == {"bad": 0, "head": records(coral)[-1]["hash"]}
+    assert told["recordings"] == [{"session_id": sid, "file": cast, "bytes": len(got[cast]),
+                                   "sha256": hashlib.sha256(got[cast]).hexdigest()}]
+    assert told["asked"]["session"] == sid and told["without_recording"] == []
+    subprocess.run(["sha256sum", "-c", "SHA256SUMS"], cwd=there, check=True, capture_output=True)
+    assert {line.split("  ")[1] for line in got["SHA256SUMS"].decode().splitlines()} == \
+        set(got) - {"SHA256SUMS"}
+
+    far = Coral(home / "far")
+    for words in (["--key", there / "agent.pub", there / "recordings"],
+                  ["-o", "json", there / "log"]):
+        done = far.local("audit verify", *words)
+        assert done.code in (0, 3) and b"bad\": true" not in done.out, done
+    assert far.local("audit verify", "--key", there / "agent.pub", there / "recordings").code == 0
+    path = there / "log" / "audit.jsonl"
+    path.write_bytes(path.read_bytes().replace(b'"exit_code":0', b'"exit_code":1'))
+    assert far.local("audit verify", there / "log").code == 1
+
+    again = home / "again"
+    assert coral.local("audit export", "--session", sid, "-d", again).code == 0
+    assert files(again) == got  # the same log, the same bytes
+    done = coral.local("audit export", "-d", again)
+    assert done.code == 2 and "something in it" in done.errtext, done
+    gaps = home / "gaps"  # what stood between these is left out, and that is said
+    assert coral.local("audit export", "--event", "session.end", "--recordings", "-d",
+                       gaps).code == 0
+    told = json.loads((gaps / "MANIFEST.json").read_text())
+    assert told["records"]["pieces"] == 2 and told["records"]["file"] == "log/records.jsonl"
+    assert len(told["recordings"]) == 2
+    shutil.rmtree(coral.state / "sessions" / sid)
+    lost = home / "lost"
+    done = coral.local("audit export", "--session", sid, "-d", lost)
+    assert done.code == 0 and "no recording" in done.text, done
+    assert json.loads((lost / "MANIFEST.json").read_text())["without_recording"] == [sid]
+
+
+def test_for_a_program_of_tables(agent, box):
+    coral = agent.coral
+    for reason in ("=cmd|'/c calc'!A0", 'say "hi", then\tgo', "\x1b]0;x\x07\u202e"):
+        coral.run("exec", "--reason", reason, "--pid", box.pid, "--", "printf", "%s", 'a"b,c')
+    wait_for("their ends", lambda: len(events(coral, "session.end")) == 3)
+    raw = (log_dir(coral) / "audit.jsonl").read_bytes()
+    assert coral.local("audit export").out == raw == coral.local("audit export", "-o", "json").out
+    done = coral.local("audit export", "-o", "csv")
+    assert done.code == 0 and set(done.out) - {0x0d} <= HARMLESS
+    rows = list(csv.DictReader(io.StringIO(done.text, newline="")))
+    theirs = records(coral)
+    assert len(rows) == len(theirs) == 7 and list(rows[0]) == list(theirs[0])
+    for row, record in zip(rows, theirs):
+        for key, value in record.items():
+            if value is None or key in ("hash", "prev_hash", "session_id", "event", "mode"):
+                assert row[key] == (value or ""), key
+            elif isinstance(value, (int, list)):
+                assert json.loads(row[key].replace("\\\\", "\\")) == value, key
+    assert rows[1]["reason"].startswith("'=cmd")
+    for words in (["-o", "xml"], ["-o", "csv", "-d", "x"], ["--recordings"], ["x"]):
+        done = coral.local("audit export", *words)
+        assert done.code == 2 and "try:" in done.errtext, (words, done)
+    with open("/dev/full", "wb") as full:
+        proc = coral.popen("audit export", stdout=full)
+        assert b"cannot write" in proc.communicate(timeout=30)[1] and proc.returncode == 1
+
+
+def test_report(agent, box, home):
+    """The sums are those of the records; in a terminal nothing of a user's acts."""
+    coral = agent.coral
+    for words in (["true"], ["false"], ["/nothing"], ["printf", "x"]):
+        coral.run("exec", "--reason", "\x1b]0;x\x07", "--pid", box.pid, "--", *words)
+    wait_for("their ends", lambda: len(events(coral, "session.end")) == 4)
+    coral.run("sessions rm", events(coral, "session.end")[0]["session_id"])
+    wait_for("a removal", lambda: events(coral, "session.remove"))
+    told = coral.local("audit report", "-o", "json").json()
+    row, = [r for r in told["rows"] if r["sessions"]]
+    starts, ends = events(coral, "session.start"), events(coral, "session.end")
+    assert (row["user_id"], row["sessions"], row["failed"]) == ("root", 4, 2), told
+    assert row["as_root"] == sum(r["uid"] == 0 for r in starts)
+    assert row["time_ms"] == sum(r["duration_ms"] or 0 for r in ends)
+    assert told["total"]["removed"] == 1 and told["records"] == len(records(coral))
+    assert told["bad"] == 0 and told["last"] == records(coral)[-1]["timestamp"]
+    done = coral.local("audit report")
+    assert done.code == 0 and set(done.out) <= HARMLESS, done
+    lines = done.text.splitlines()
+    assert "chain of the log holds" in lines[0] and lines[2].split()[:3] == [
+        "USER", "TARGET", "SESSIONS"], lines
+    assert lines[3].split()[0] == "root" and lines[3].split()[2] == "4", lines
+    assert "DENIED" not in done.text and "Not let in" not in done.text
+    assert coral.local("audit report", "-u", "nobody").text == "No records.\n"
+    path = log_dir(coral) / "audit.jsonl"
+    agent.term()
+    path.write_bytes(path.read_bytes().replace(b'"exit_code":1', b'"exit_code":0', 1))
+    done = coral.local("audit report")
+    assert done.code == 1 and "NOT as it was written" in done.text, done

@@ -55,6 +55,11 @@ def written_by_coral(state):
     return state / "state" / "audit"
 
 
+def coral(state, *words):
+    return subprocess.run([CORAL, "audit", *words], env={"CORAL_STATE_DIR": str(state)}, check=True,
+                          stdin=subprocess.DEVNULL, capture_output=True, timeout=60).stdout
+
+
 def plain(record):
     """As DuckDB shows it: its times have no T and no Z, nor zeros at their end."""
     row = [record[k] for k in auditlog.KEYS]
@@ -70,14 +75,18 @@ def of(directory):
 
 def main(work, temp):
     real = written_by_coral(temp)
-    made = temp / "made"
+    made = temp / "made" / "audit"
     auditlog.write(made, 0, 6000, limit=2 << 20)
     log, theirs = f"read_json_auto('{made}/*.jsonl', sample_size=-1)", of(made)
     runtime = temp / "runtime.json"
     ids = sorted({r["container_id"] for r in theirs if r["container_id"]})[::2]
     runtime.write_text("\n".join(json.dumps({"id": i, "host": f"h{n}"}) for n, i in enumerate(ids)))
 
-    kinds, events, users, pairs, joined, chain, rows, denied = ask(
+    table = temp / "export.csv"
+    table.write_bytes(coral(made.parent, "export", "-o", "csv"))
+    report = json.loads(coral(made.parent, "report", "-o", "json"))
+
+    kinds, events, users, pairs, joined, chain, rows, denied, tables, sums = ask(
         work, f"DESCRIBE SELECT * FROM {log}",
         f"SELECT event, count(*) FROM {log} GROUP BY event ORDER BY event",
         "SELECT user_id, count(*), sum(duration_ms)::BIGINT, max(stdout_bytes), "
@@ -89,7 +98,17 @@ def main(work, temp):
         f"SELECT count(*) FROM {log} a ANTI JOIN {log} b ON a.prev_hash = b.hash",
         f"SELECT * FROM read_json_auto('{real}/*.jsonl') ORDER BY timestamp",
         f"SELECT count(*) FROM {log} WHERE decision = 'deny' "
-        "AND timestamp BETWEEN '2026-01-01 02:00' AND '2026-01-01 03:00'")
+        "AND timestamp BETWEEN '2026-01-01 02:00' AND '2026-01-01 03:00'",
+        "SELECT count(*), count(DISTINCT t.hash), sum(t.duration_ms)::BIGINT - "
+        f"sum(l.duration_ms)::BIGINT FROM read_csv_auto('{table}', sample_size=-1) t JOIN {log} l "
+        "ON t.hash = l.hash AND t.event = l.event AND t.container_pid = l.container_pid",
+        "SELECT user_id, coalesce(service_name, container_name, pod, container_id) AS t, "
+        "count(*) FILTER (event = 'session.start'), "
+        "count(*) FILTER (event = 'session.start' AND uid = 0), "
+        "count(*) FILTER (event = 'session.end' AND (exit_code <> 0 OR error IS NOT NULL)), "
+        "count(*) FILTER (event = 'denied'), "
+        "coalesce(sum(duration_ms) FILTER (event = 'session.end'), 0)::BIGINT "
+        f"FROM {log} WHERE event <> 'auth.failure' GROUP BY ALL ORDER BY ALL")
 
     check("each key has the type that coral-audit-log(5) says", {k[0]: k[1] for k in kinds}, TYPES)
     count = collections.Counter(r["event"] for r in theirs)
@@ -116,6 +135,11 @@ def main(work, temp):
         for r in theirs))]])
     check("every value of records that coral wrote", rows, [plain(r) for r in of(real)])
     check("which were eight", len(rows), 8)
+    check("the table that coral audit export makes", tables, [[str(len(theirs))] * 2 + ["0"]])
+    check("the sums of coral audit report", sums, sorted(
+        [r["user_id"], r["target"], *(str(r[k]) for k in
+                                      ("sessions", "as_root", "failed", "denied", "time_ms"))]
+        for r in report["rows"]))
 
 
 with tempfile.TemporaryDirectory(prefix="coral-clients-") as name:

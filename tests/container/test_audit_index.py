@@ -9,7 +9,7 @@ import pytest
 
 from house import auditlog
 from house.coral import Coral
-from house.util import CORAL, wait_for
+from house.util import CORAL, run, wait_for
 
 PROGRAM = CORAL.parent / "coral-audit-index"
 LIMIT = 2 << 20
@@ -197,6 +197,35 @@ def test_several_at_once_and_killed(log):
     for proc in many:
         assert proc.communicate(timeout=60)[0] == expected[1] and proc.returncode == 0
     assert log.is_used()
+
+
+def test_installed_or_without_room(log):
+    """Where `make install` puts it; and where there is no room for an index there is none."""
+    root = log.coral.home / "usr"
+    for program, place in ((CORAL, "bin"), (PROGRAM, "libexec/coral")):
+        (root / place).mkdir(parents=True)
+        shutil.copy(program, root / place)
+    words = ["ls", "-u", "bob", "--lines", "9"]
+    expected = log.by_scan(*words)
+    assert log.ask(root / "bin" / "coral", *words) == expected and log.index.exists()
+    shutil.rmtree(log.index.parent)
+    helper = root / "libexec" / "coral" / PROGRAM.name
+    helper.chmod(0o777)  # anybody's program is not run
+    assert log.ask(root / "bin" / "coral", *words) == expected and not log.index.exists()
+    small = log.coral.home / "small"
+    small.mkdir()
+    run(["mount", "-t", "tmpfs", "-o", "size=4800k,mode=0700", "small", small])
+    try:
+        for path in log.dir.glob("*.jsonl"):
+            shutil.copy(path, small)
+        with open(small / "filler", "wb") as out:
+            out.write(bytes(os.statvfs(small).f_bavail * 4096 - 65536))
+        shutil.rmtree(log.dir)
+        log.dir.symlink_to(small)
+        assert log.by_index(*words) == expected
+        assert log.by_index(*words) == expected
+    finally:
+        run(["umount", small])
 
 
 def test_it_is_confined(log):

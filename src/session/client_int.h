@@ -86,6 +86,18 @@ void client_sink_close(struct client_sink *s);
 /* Bytes taken, 0 when it must wait for POLLOUT, -1 with errno (never EPIPE: then all is taken). */
 ssize_t client_sink_write(struct client_sink *s, const void *p, size_t n);
 
+/*
+ * Between a session and the terminal of somebody who only looks on: characters, moves, colours and
+ * modes of the screen (record/screen_filter.h).  Nothing that answers, copies, sets a title or
+ * changes what keys and the mouse send.
+ */
+struct client_veil;
+struct client_veil *client_veil_new(void);
+void client_veil_free(struct client_veil *v);
+/* As client_sink_write(): bytes of p that are dealt with. */
+ssize_t client_veil_write(
+    struct client_veil *v, struct client_sink *k, const unsigned char *p, size_t n);
+
 /* Prompts on the controlling terminal; both fail without one. */
 bool client_ask_trust(void *arg, const char *host, const char *fingerprint);
 int client_ask_passphrase(void *arg, const char *prompt, char *out, size_t size);

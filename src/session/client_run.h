@@ -23,6 +23,7 @@ struct client_run_out {
 	struct client_run *run;
 	const char *name;
 	struct client_sink sink;
+	struct client_veil *veil; /* or NULL: as it comes */
 	struct loop_src *src;
 	uint64_t painted; /* of what the sink took: repaints */
 };

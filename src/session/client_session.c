@@ -219,7 +219,8 @@ client_run_deliver(struct client_run *s, struct client_run_out *o, const struct 
 	struct client_sink *k = &o->sink;
 	bool was_broken = k->broken;
 	uint64_t before = k->count;
-	ssize_t n = client_sink_write(k, f->data + s->part, f->len - s->part);
+	ssize_t n = o->veil ? client_veil_write(o->veil, k, f->data + s->part, f->len - s->part)
+			    : client_sink_write(k, f->data + s->part, f->len - s->part);
 
 	if (n < 0) {
 		err_set(s->e, ERR_SHORT_OUTPUT, errno, "cannot write %s", o->name);
@@ -256,6 +257,8 @@ out_open(struct client_run *s, struct client_run_out *o, const char *name, int f
 	client_sink_open(&o->sink, fd, keep);
 	if (o->sink.fd < 0 || o->sink.kind == SINK_KEEP)
 		return 0;
+	if (s->looks && isatty(fd) && !(o->veil = client_veil_new()))
+		return -1;
 	o->src = loop_add(s->loop, o->sink.fd, out_interest, on_out, o);
 	return o->src ? 0 : -1;
 }
@@ -295,6 +298,8 @@ stop(struct client_run *s)
 	s->res->err_bytes = s->err.sink.count;
 	client_sink_close(&s->out.sink);
 	client_sink_close(&s->err.sink);
+	client_veil_free(s->out.veil);
+	client_veil_free(s->err.veil);
 	tp_client_free(s->link.c);
 	client_link_fini(&s->link);
 	json_decref(s->opened);

@@ -1,14 +1,23 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """coral replay --follow: a session that goes on, here and through the agent."""
 import json
+import os
+import signal
 
 import pytest
 
+from house.people import Local, known
 from house.util import wait_for
 from test_audit import events
 from test_door import begin, finish
-from test_policy import reef, tcp  # noqa: F401
 
+POLICY = """roles:
+  - name: developer
+    permissions: [{environments: ["*"], commands: [exec]}]
+  - name: auditor
+    permissions: [{environments: ["*"], commands: [audit]}]
+users: [{name: alice, role: developer}, {name: bob, role: developer}, {name: carol, role: auditor}]
+"""
 ECHO = 'echo up; while read -r x; do echo "got $x"; done; exit 3'
 
 
@@ -94,8 +103,6 @@ def test_into_pipes(agent, box):
 
 def test_killed_keeper_and_wrong_use(agent, box, home):
     """Without an end it is truncated; what cannot be followed is said."""
-    import os
-    import signal
     proc, sid, _ = begin(agent, box, ECHO)
     text = agent.coral.popen("replay", "-f", sid)
     assert text.stdout.readline() == b"up\n"
@@ -109,14 +116,25 @@ def test_killed_keeper_and_wrong_use(agent, box, home):
         assert done.code == 2 and "why:" in done.errtext and "try:" in done.errtext, done
 
 
-def test_whose_it_is(reef, box, home):  # noqa: F811
-    """One's own is followed without the right audit; another's is not there."""
-    agent, people = reef(people=("alice", "bob"))
-    assert people["alice"](f"pid.{box.pid}", "echo hi").stdout == b"hi\n"
+def test_whose_it_is(make_agent, home, box):
+    """People of the agent's machine who are not root: one's own recordings, and with the right
+    audit everybody's, are played, followed and searched through the agent."""
+    uids = {"alice": 4401, "bob": 4402, "carol": 4403}
+    agent = make_agent(start=False, prefix=known(home, uids))
+    (agent.coral.config.parent / "policy.yaml").write_text(POLICY)
+    agent.start()
+    agent.socket.parent.chmod(0o711)
+    alice, bob, carol = (Local(home, name, uid, agent) for name, uid in uids.items())
+    done = alice.run("exec", "--pid", box.pid, "--", "echo", "of alice")
+    assert (done.code, done.text) == (0, "of alice\n"), done
     sid, = agent.coral.session_dirs()
-    mine = tcp(agent, "alice", home, people["alice"].key, box, "replay", "-f", sid)
-    assert (mine.code, mine.text) == (0, "hi\n")
-    other = tcp(agent, "bob", home, people["bob"].key, box, "replay", "-f", sid)
-    assert other.code == 1 and "there is no session" in other.errtext, other
-    found = tcp(agent, "alice", home, people["alice"].key, box, "audit", "grep", "hi")
-    assert found.code != 0 or sid in found.text
+    for words in (["replay", sid], ["replay", "-f", sid], ["audit grep", "of alice"]):
+        verb, *rest = words
+        for person in (alice, carol):
+            done = person.run(verb, *rest)
+            assert done.code == 0 and "of alice" in done.text, (person.name, words, done)
+        done = bob.run(verb, *rest)
+        assert done.code == 1 and "of alice" not in done.text, (words, done)
+        assert verb != "replay" or "there is no session" in done.errtext, done
+    read = [(r["user_id"], r["session_id"]) for r in events(agent.coral, "session.read")]
+    assert sorted(read) == [("alice", sid)] * 3 + [("carol", sid)] * 3

@@ -18,8 +18,20 @@ ALLOWED = re.compile("|".join([
     r"\x1b\(B",                                    # ASCII into G0
 ]))
 
+# What may reach a looker's terminal from a live screen, with the agent's own painting: it moves,
+# erases, shifts, colours, and sets modes of the screen; nothing in it answers or reports.
+SCREEN = re.compile("|".join([
+    ALLOWED.pattern,
+    r"[\t\v\f\x0e\x0f]",
+    r"\x1b[DEHMc]", r"\x1b#8", r"\x1b[()*+][AB0]",
+    r"\x1b\[[0-9;:]{0,90}[@A-HIKLMPSTXZ`adefgjkmr]",
+    r"\x1b\[(?:4|20)[hl]", r"\x1b\[\?[0-9]*[JK]",
+    r"\x1b\[\?(?:1|5|6|7|12|25|47|1047|1048|1049)[hl]",
+    r"\x1b\[[0-9;]*(?:\"q| [@A]|'[}~])",
+]))
 
-def offences(raw):
+
+def offences(raw, allowed=ALLOWED):
     """Every piece of raw that is not on the list, with where it stands."""
     found = []
     try:
@@ -28,7 +40,7 @@ def offences(raw):
         return [f"not UTF-8 at {e.start}: {raw[e.start:e.start + 8]!r}"]
     at = 0
     while at < len(text):
-        piece = ALLOWED.match(text, at)
+        piece = allowed.match(text, at)
         if piece:
             at = piece.end()
         else:

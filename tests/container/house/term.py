@@ -24,7 +24,7 @@ class Pty:
         self.proc = subprocess.Popen(["setsid", "-c", *argv], env=env, stdin=slave, stdout=slave,
                                      stderr=slave)
         self.slave = slave
-        self.seen = b""
+        self.seen = self.all = b""
 
     def resize(self, rows, cols):
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
@@ -35,7 +35,9 @@ class Pty:
     def pump(self, wait=0.05):
         ready, _, _ = select.select([self.master], [], [], wait)
         if ready:
-            self.seen += os.read(self.master, 65536)
+            data = os.read(self.master, 65536)
+            self.seen += data
+            self.all += data
         return bool(ready)
 
     def expect(self, pattern, timeout=15):

@@ -16,7 +16,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#ifndef IMAGE
 #define IMAGE (4 * 1024 * 1024)
+#endif
 
 static void
 bail(const char *what)

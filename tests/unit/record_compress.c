@@ -17,7 +17,7 @@
 #include "record/store.h"
 #include "record/verify.h"
 
-#define LINES 300
+#define LINES 150
 
 static struct buf wanted; /* the recording */
 static int sessdir;
@@ -26,6 +26,7 @@ static void
 make_recording(void)
 {
 	struct cast_writer *w = rec_create("made", true, 0);
+	json_t *end = json_pack("{s:i}", "exit_code", 0);
 	struct err e = {0};
 	char text[8192];
 
@@ -33,7 +34,8 @@ make_recording(void)
 		text[i] = "a line of text that comes again\r\n"[i * i % 33];
 	for (int i = 0; i < LINES; i++)
 		cast_data(w, CAST_STDOUT, REC_T0 + i, text, sizeof(text), &e);
-	cast_end(w, REC_T0 + LINES, json_pack("{s:i}", "exit_code", 0), &e);
+	cast_end(w, REC_T0 + LINES, end, &e);
+	json_decref(end);
 	cast_free(w);
 	buf_init(&wanted, 64 << 20);
 	if (fd_read_file(rec_dirfd, "made", 64 << 20, &wanted) < 0)

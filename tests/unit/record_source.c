@@ -282,6 +282,7 @@ static void
 test_readers(void)
 {
 	struct cast_writer *w = rec_create("whole.cast", true, 0);
+	json_t *end = json_pack("{s:i}", "exit_code", 3);
 	struct verify_result plain, small;
 	struct err e = {0};
 	struct rec_seen a, b;
@@ -296,7 +297,8 @@ test_readers(void)
 	fill_text(text, sizeof(text));
 	for (int i = 0; i < 100; i++)
 		cast_data(w, CAST_STDOUT, REC_T0 + i * NS_PER_S, text, sizeof(text), &e);
-	cast_end(w, REC_T0 + 100 * NS_PER_S, json_pack("{s:i}", "exit_code", 3), &e);
+	cast_end(w, REC_T0 + 100 * NS_PER_S, end, &e);
+	json_decref(end);
 	cast_free(w);
 	buf_init(&file, 64 << 20);
 	drain(open(rec_path("whole.cast"), O_RDONLY | O_CLOEXEC), 65536, &file, &e);

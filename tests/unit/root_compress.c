@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <sys/ptrace.h>
 
-#define IMAGE (12 * 1024 * 1024) /* compressing wants room beside it */
+#define IMAGE (8 * 1024 * 1024) /* compressing wants room beside it */
 #include "disk_util.h"
 
 #include "base/fd.h"

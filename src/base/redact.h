@@ -14,6 +14,9 @@
 
 /* A variable or flag whose value is a secret: DB_PASSWORD, --api-key, "authToken". */
 bool redact_name(const char *name);
+bool redact_name_n(const char *name, size_t n);
+/* A variable whose value is to be looked for elsewhere: not where a secret is kept. */
+bool redact_env_n(const char *name, size_t n);
 
 /*
  * One argv word; `prev` is the word before it or NULL.  Also looks into shell
@@ -21,6 +24,15 @@ bool redact_name(const char *name);
  * returns the length written.  3 * strlen(arg) + 32 is always enough.
  */
 size_t redact_arg(char *dst, size_t size, const char *arg, const char *prev);
+
+typedef void (*redact_found_fn)(void *arg, size_t from, size_t to);
+/* The same of a line that a program wrote or a person types: what of it is secret, from the left. */
+void redact_line(const char *line, redact_found_fn fn, void *arg);
+/* All of the text from p on may be the beginning of a secret that is known by its look. */
+bool redact_may_begin(const char *p);
+
+/* A sentence of somebody's, as json_text() has it. */
+json_t *redact_text(const char *text);
 
 /* An array of strings; what is not UTF-8 in str_vis() form.  NULL: out of memory. */
 json_t *redact_argv(const char *const *argv);

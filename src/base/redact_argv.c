@@ -5,6 +5,33 @@
 
 #include "base/attr.h"
 #include "base/json.h"
+#include "base/redact_priv.h"
+
+/* Of the first words one may be the command. */
+#define COMMANDS 4
+
+/* docker login -p, and what is run by another: sudo, env. */
+static const char *
+option_secret(const char *const *argv, size_t i)
+{
+	const char *from = NULL;
+
+	for (size_t c = 0; c < i && c < COMMANDS && !from; c++)
+		from = redact_option_value(argv[c], argv[i - 1], argv[i]);
+	return from;
+}
+
+static json_t *
+redact_from(const char *arg, const char *from)
+{
+	auto_free char *text = malloc((size_t)(from - arg) + sizeof(REDACTED));
+
+	if (!text)
+		return NULL;
+	memcpy(text, arg, (size_t)(from - arg));
+	strcpy(text + (from - arg), REDACTED);
+	return json_text(text);
+}
 
 static json_t *
 redact_one(const char *arg, const char *prev)
@@ -19,13 +46,29 @@ redact_one(const char *arg, const char *prev)
 }
 
 json_t *
+redact_text(const char *text)
+{
+	size_t size = 3 * strlen(text) + 32;
+	auto_free char *shown = malloc(size);
+
+	if (!shown)
+		return NULL;
+	redact_arg(shown, size, text, "-c");
+	return json_text(shown);
+}
+
+json_t *
 redact_argv(const char *const *argv)
 {
 	json_t *list = json_array();
 	size_t i;
 
 	for (i = 0; list && argv[i]; i++) {
-		if (json_array_append_new(list, redact_one(argv[i], i ? argv[i - 1] : NULL)) < 0) {
+		const char *from = option_secret(argv, i);
+		json_t *one =
+		    from ? redact_from(argv[i], from) : redact_one(argv[i], i ? argv[i - 1] : NULL);
+
+		if (json_array_append_new(list, one) < 0) {
 			json_decref(list);
 			return NULL;
 		}

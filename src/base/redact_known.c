@@ -1,17 +1,97 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Secrets that are known by their own look, as those who issue them describe it. */
 #include "base/redact_priv.h"
 
 #include <string.h>
 #include <strings.h>
+
+#define SET_HEX REDACT_DIGITS "abcdef"
+#define SET_URL REDACT_ALNUM "_-"
+#define SET_DOT SET_URL "."
+
+/* How long a header of a JWT may be: "eyJ-eyJ-..." would cost its square. */
+#define JWT_HEAD 4096
+
+struct token {
+	const char *head;
+	size_t least; /* of what follows, or it is some other word */
+	const char *set;
+};
+
+static const struct token tokens[] = {
+    {"AGE-SECRET-KEY-1", 20, REDACT_ALNUM},
+    {"AIza", 30, SET_URL},
+    {"AKIA", 16, REDACT_DIGITS REDACT_UPPER},
+    {"ASIA", 16, REDACT_DIGITS REDACT_UPPER},
+    {"ATATT3", 20, SET_URL "="},
+    {"dapi", 32, SET_HEX},
+    {"dckr_pat_", 12, SET_URL},
+    {"dop_v1_", 32, SET_HEX},
+    {"doo_v1_", 32, SET_HEX},
+    {"dor_v1_", 32, SET_HEX},
+    {"gho_", 4, REDACT_ALNUM "_"},
+    {"ghp_", 4, REDACT_ALNUM "_"},
+    {"ghr_", 4, REDACT_ALNUM "_"},
+    {"ghs_", 4, REDACT_ALNUM "_"},
+    {"ghu_", 4, REDACT_ALNUM "_"},
+    {"github_pat_", 4, REDACT_ALNUM "_"},
+    {"glagent-", 20, SET_URL},
+    {"glcbt-", 20, SET_URL},
+    {"gldt-", 20, SET_URL},
+    {"glft-", 20, SET_URL},
+    {"glpat-", 20, SET_DOT},
+    {"glptt-", 20, SET_URL},
+    {"glrt-", 20, SET_URL},
+    {"glsa_", 20, REDACT_ALNUM "_"},
+    {"GOCSPX-", 20, SET_URL},
+    {"hf_", 30, REDACT_ALNUM},
+    {"hooks.slack.com/services/", 20, SET_URL "/"},
+    {"hvb.", 20, SET_DOT},
+    {"hvr.", 20, SET_DOT},
+    {"hvs.", 20, SET_DOT},
+    {"npm_", 30, REDACT_ALNUM},
+    {"pypi-", 40, SET_URL},
+    {"rk_live_", 12, REDACT_ALNUM},
+    {"rk_test_", 12, REDACT_ALNUM},
+    {"SG.", 40, SET_DOT},
+    {"shpat_", 20, SET_HEX},
+    {"shpca_", 20, SET_HEX},
+    {"shppa_", 20, SET_HEX},
+    {"shpss_", 20, SET_HEX},
+    {"sk-", 20, SET_URL},
+    {"sk_live_", 12, REDACT_ALNUM},
+    {"sk_test_", 12, REDACT_ALNUM},
+    {"whsec_", 20, REDACT_ALNUM "+/="},
+    {"xapp-", 10, SET_URL},
+    {"xoxa-", 10, SET_URL},
+    {"xoxb-", 10, SET_URL},
+    {"xoxe-", 10, SET_URL},
+    {"xoxo-", 10, SET_URL},
+    {"xoxp-", 10, SET_URL},
+    {"xoxr-", 10, SET_URL},
+    {"xoxs-", 10, SET_URL},
+    {"ya29.", 20, SET_DOT},
+};
+
+/* Certificates and public keys are for everybody. */
+static bool
+is_private_pem(const char *p)
+{
+	size_t n = strcspn(p, "\r\n\\");
+	const char *key = memmem(p, n, "PRIVATE KEY", 11);
+
+	return key && key - p < 48;
+}
 
 static size_t
 pem(const char *p)
 {
 	const char *end;
 
-	if (strncmp(p, "-----BEGIN ", 11) != 0)
+	if (strncmp(p, REDACT_PEM, strlen(REDACT_PEM)) != 0 ||
+	    !is_private_pem(p + strlen(REDACT_PEM)))
 		return 0;
-	end = strstr(p + 11, "-----END ");
+	end = strstr(p + strlen(REDACT_PEM), "-----END ");
 	end = end ? strstr(end + 9, "-----") : NULL;
 	return end ? (size_t)(end + 5 - p) : strlen(p);
 }
@@ -24,44 +104,53 @@ bearer(const char *p, size_t *keep)
 	if (strncasecmp(p, "bearer", 6) != 0)
 		return 0;
 	gap = strspn(p + 6, " \t");
-	n = strspn(p + 6 + gap, REDACT_ALNUM "._~+/=-");
-	if (gap == 0 || n == 0)
+	n = gap ? strspn(p + 6 + gap, REDACT_ALNUM "._~+/=-") : 0;
+	if (n == 0)
 		return 0;
 	*keep = 6 + gap;
 	return 6 + gap + n;
 }
 
 static size_t
-aws(const char *p)
+jwt_head(const char *p)
 {
-	return strncmp(p, "AKIA", 4) == 0 && strspn(p + 4, REDACT_DIGITS REDACT_UPPER) >= 16 ? 20
-											     : 0;
-}
+	size_t n = 0;
 
-static size_t
-github(const char *p)
-{
-	size_t head = 0, n;
-
-	if (p[0] == 'g' && p[1] == 'h' && p[2] && strchr("pousr", p[2]) && p[3] == '_')
-		head = 4;
-	else if (strncmp(p, "github_pat_", 11) == 0)
-		head = 11;
-	n = head ? strspn(p + head, REDACT_ALNUM "_") : 0;
-	return n >= 4 ? head + n : 0;
+	while (n < JWT_HEAD && p[n] && strchr(SET_URL, p[n]))
+		n++;
+	return n;
 }
 
 static size_t
 jwt(const char *p)
 {
-	size_t n = 0;
+	size_t n;
 
 	if (strncmp(p, "eyJ", 3) != 0)
 		return 0;
-	/* A header has some hundred bytes; without an end "eyJ-eyJ-..." would cost its square. */
-	while (n < 4096 && p[n] && p[n] != '.' && strchr(REDACT_ALNUM "_-", p[n]))
-		n++;
-	return p[n] == '.' ? strspn(p, REDACT_ALNUM "_-.") : 0;
+	n = jwt_head(p);
+	return p[n] == '.' ? strspn(p, SET_DOT) : 0;
+}
+
+static size_t
+issued(const char *p)
+{
+	/* Most words do not begin as one of them does. */
+	if (!*p || !strchr("AGSdghnprswxy", *p))
+		return 0;
+	for (const struct token *t = tokens; t < tokens + sizeof(tokens) / sizeof(*t); t++) {
+		size_t head, n;
+
+		if (t->head[0] != *p || t->head[1] != p[1])
+			continue;
+		head = strlen(t->head);
+		if (strncmp(p, t->head, head) != 0)
+			continue;
+		n = strspn(p + head, t->set);
+		if (n >= t->least)
+			return head + n;
+	}
+	return 0;
 }
 
 size_t
@@ -74,13 +163,34 @@ redact_known(const char *p, size_t *keep)
 	case 'b':
 	case 'B':
 		return bearer(p, keep);
-	case 'A':
-		return aws(p);
-	case 'g':
-		return github(p);
 	case 'e':
 		return jwt(p);
 	default:
-		return 0;
+		return issued(p);
 	}
+}
+
+static bool
+begins(const struct token *t, const char *p, size_t n)
+{
+	size_t head = strlen(t->head);
+
+	if (t->head[0] != *p)
+		return false;
+	if (n <= head)
+		return strncmp(p, t->head, n) == 0;
+	return strncmp(p, t->head, head) == 0 && strspn(p + head, t->set) == n - head;
+}
+
+bool
+redact_may_begin(const char *p)
+{
+	size_t n = strlen(p);
+
+	if (*p == 'e' && strncmp(p, "eyJ", n < 3 ? n : 3) == 0)
+		return jwt_head(p) == n;
+	for (const struct token *t = tokens; t < tokens + sizeof(tokens) / sizeof(*t); t++)
+		if (begins(t, p, n))
+			return true;
+	return false;
 }

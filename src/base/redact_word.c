@@ -87,3 +87,26 @@ redact_skip_scheme(const char *p)
 	}
 	return p;
 }
+
+bool
+redact_is_plain(const char *p, size_t n)
+{
+	static const char *const words[] = {"null", "nil", "none", "true", "false", "yes", "no",
+	    "undefined", "required", "optional"};
+
+	while (n > 0 && strchr(",;)]}", p[n - 1]))
+		n--;
+	if (n > 1 && (p[0] == '"' || p[0] == '\'') && p[n - 1] == p[0]) {
+		p++;
+		n -= 2;
+	}
+	if (n == 0 || strncmp(p, REDACTED, n) == 0)
+		return true;
+	if (p[0] == '$' && n > 1 &&
+	    (strchr("({", p[1]) || strspn(p + 1, REDACT_UPPER REDACT_DIGITS "_") >= n - 1))
+		return true;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strlen(words[i]) == n && strncasecmp(p, words[i], n) == 0)
+			return true;
+	return strspn(p, "*.") >= n;
+}

@@ -10,10 +10,10 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/pattern.h"
 #include "base/str.h"
 #include "cli/auditor.h"
 #include "cli/grep_text.h"
-#include "cli/pattern.h"
 #include "cli/replay.h"
 #include "cli/when.h"
 #include "record/grep.h"

@@ -68,14 +68,17 @@ stamp_extras(json_t *j, const struct request *r)
 }
 
 static json_t *
-recorded(const struct policy_session *r)
+recorded(const struct keeper *k)
 {
+	const struct policy_session *r = &k->rules;
 	json_t *j = json_pack("{s:b, s:b}", "output", r->record_output, "input", r->record_input);
 
 	if (r->session_bytes)
 		json_object_set_new(j, "max_bytes", json_integer((json_int_t)r->session_bytes));
 	if (r->session_rate)
 		json_object_set_new(j, "max_rate", json_integer((json_int_t)r->session_rate));
+	if (k->redact_rules)
+		json_object_set_new(j, "redacted", keeper_redact_facts(k));
 	return j;
 }
 
@@ -95,7 +98,7 @@ session_header(const struct keeper *k, const char *const *argv)
 	json_object_set_new(j, "user", who_facts(k));
 	json_object_set_new(j, "target", tgt_to_json(&k->target));
 	json_object_set_new(j, "agent", agent_facts(k));
-	json_object_set_new(j, "recorded", recorded(&k->rules));
+	json_object_set_new(j, "recorded", recorded(k));
 	stamp_extras(j, k->req);
 	if (k->rules.would_deny[0])
 		json_object_set_new(j, "policy_would_deny", json_text(k->rules.would_deny));
@@ -218,6 +221,8 @@ session_result(const struct keeper *k)
 	put_stream(j, k, CAST_STDOUT, "stdout_bytes", "stdout_sha256");
 	put_stream(j, k, CAST_STDERR, "stderr_bytes", "stderr_sha256");
 	json_object_set_new(j, "stdin_bytes", json_integer((json_int_t)k->input_written));
+	if (k->redact_rules)
+		json_object_set_new(j, "redacted", keeper_redact_count(k));
 	if (k->survivors && json_array_size(k->survivors) > 0)
 		json_object_set(j, "survivors_killed", k->survivors);
 	return j;

@@ -299,6 +299,7 @@ keeper_maybe_finish(struct keeper *k)
 {
 	if (k->phase != KEEPER_DRAINING || !keeper_output_over(k) || k->blocked_since)
 		return;
+	keeper_redact_over(k);
 	k->phase = KEEPER_TELLING;
 	loop_timer_clear(k->loop, &k->t_grace);
 	loop_timer_clear(k->loop, &k->t_block);

@@ -45,6 +45,9 @@ keeper_forget(void *keeper)
 	wipe_buf(&k->input_q);
 	wipe_texts(k->req->argv, k->req->argc);
 	wipe_texts(k->req->env, k->req->envc);
+	keeper_redact_forget(k);
+	for (size_t i = 0; i < COUNT_OF(k->output); i++)
+		wipe_buf(&k->output[i].redacted);
 	if (k->plan)
 		enter_plan_forget(k->plan);
 }

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/loop.h"
 #include "record/cast.h"
+#include "record/redactor.h"
 #include "session/control.h"
 #include "session/keeper.h"
 #include "session/keeper_audit.h"
@@ -66,6 +67,12 @@ struct keeper_source {
 	size_t left;
 	unsigned char *held; /* read, not yet recorded; only while recording fails */
 	size_t held_len;
+
+	/* record.redact: what may be recorded of it (behind room for a frame's head), and is not
+	 * recorded or sent yet.  NULL: the output is recorded as it is. */
+	struct redactor *redactor;
+	struct buf redacted;
+	bool redact_lost; /* no memory: nothing more can be said of the stream */
 };
 
 enum keeper_role {
@@ -186,6 +193,8 @@ struct keeper {
 	struct cast_writer *cast;
 	int64_t blocked_since; /* recording fails since then, output is held back; 0: it works */
 	bool record_broken;    /* given up: what comes is read and dropped, and the session ends */
+	struct redactor_rules *redact_rules;
+	struct loop_timer t_redact;
 
 	/* end */
 	size_t untidy; /* bytes of output since memory was given back */
@@ -322,6 +331,22 @@ bool keeper_output_over(const struct keeper *k);
 void keeper_record_trouble(struct keeper *k, const struct err *e);
 void keeper_tell_held(struct keeper_client *c); /* who comes while it cannot */
 void keeper_sync_later(struct keeper *k);
+
+/* keeper_redact.c: record.redact. */
+int keeper_redact_begin(struct keeper *k, struct err *e); /* there is a plan */
+/* For the header and for the end; NULL: it is off. */
+json_t *keeper_redact_facts(const struct keeper *k);
+json_t *keeper_redact_count(const struct keeper *k);
+/* Instead of cast_data(); keeper_redact_again(): what it could not record. */
+int keeper_redact_take(struct keeper_source *s, const unsigned char *p, size_t n, struct err *e);
+int keeper_redact_again(struct keeper_source *s, struct err *e);
+/* To who looks on, what was recorded. */
+void keeper_redact_share(struct keeper_source *s);
+/* What was kept back is recorded and sent. */
+int keeper_redact_flush(struct keeper *k, struct err *e);
+void keeper_redact_over(struct keeper *k);
+void keeper_redact_trim(struct keeper *k);
+void keeper_redact_forget(struct keeper *k);
 
 /* keeper_end.c */
 void keeper_spare_helper(struct keeper *k); /* before something is done to the whole tree */

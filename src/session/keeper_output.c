@@ -75,11 +75,13 @@ deliver_in_place(struct keeper_source *s, unsigned char *p, size_t n)
 	p[3] = (unsigned char)n;
 	if (owner && !owner->gap)
 		buf_added(&owner->s.out, FRAME_HEAD + n);
-	for (struct keeper_client *c = k->clients; c; c = c->next)
+	for (struct keeper_client *c = k->clients; c && !s->redactor; c = c->next)
 		if (c != owner)
 			keeper_share(c, p, FRAME_HEAD + n);
 	if (owner && !owner->gap)
 		keep_or_send(owner, s->frame, n);
+	if (s->redactor)
+		keeper_redact_share(s);
 	for (struct keeper_client *c = k->clients; c; c = c->next)
 		if (c->shared) {
 			c->shared = false;
@@ -105,9 +107,14 @@ release_held(struct keeper_source *s, struct err *e)
 	struct keeper *k = s->k;
 	unsigned char *p;
 
+	if (s->redactor && keeper_redact_again(s, e) < 0)
+		return -1;
+	if (s->redactor)
+		keeper_redact_share(s);
 	if (!s->held)
 		return 0;
-	if (cast_data(k->cast, s->stream, clock_mono(), s->held, s->held_len, e) < 0)
+	if (!s->redactor &&
+	    cast_data(k->cast, s->stream, clock_mono(), s->held, s->held_len, e) < 0)
 		return -1;
 	p = buf_tail(place_of(k), FRAME_HEAD + s->held_len);
 	if (p) {
@@ -139,7 +146,7 @@ try_again(void *arg)
 	struct err e = {0};
 
 	if (release_held(&k->output[0], &e) == 0 && release_held(&k->output[1], &e) == 0 &&
-	    cast_flush(k->cast, clock_mono(), &e) == 0) {
+	    keeper_redact_flush(k, &e) == 0 && cast_flush(k->cast, clock_mono(), &e) == 0) {
 		k->blocked_since = 0;
 		k->failure.code = ERR_NONE;
 		keeper_tell_all(k, "recording works again: the session goes on");
@@ -240,6 +247,14 @@ keeper_output_bound(struct keeper *k)
 	}
 }
 
+static int
+record(struct keeper_source *s, const unsigned char *p, size_t n, struct err *e)
+{
+	if (s->redactor)
+		return keeper_redact_take(s, p, n, e);
+	return cast_data(s->k->cast, s->stream, s->k->last_output, p, n, e);
+}
+
 static void
 record_and_send(struct keeper_source *s, unsigned char *p, size_t n)
 {
@@ -248,7 +263,7 @@ record_and_send(struct keeper_source *s, unsigned char *p, size_t n)
 
 	if (k->record_broken)
 		return;
-	if (cast_data(k->cast, s->stream, k->last_output, p + FRAME_HEAD, n, &e) < 0) {
+	if (record(s, p + FRAME_HEAD, n, &e) < 0) {
 		hold(s, p + FRAME_HEAD, n);
 		keeper_record_trouble(k, &e);
 		return;

@@ -90,6 +90,7 @@ give_back(struct keeper *k)
 {
 	enter_plan_free(steal_ptr(&k->plan));
 	session_context_pack(k);
+	keeper_redact_trim(k);
 	buf_trim(&k->spare);
 	buf_trim(&k->input_q);
 	for (struct keeper_client *c = k->clients; c; c = c->next) {

@@ -7,6 +7,7 @@
  * its defaults when the file is absent.  Keys that need a colony (approvals,
  * MFA) are understood and deny: never silently weaker.  Deny on any doubt.
  */
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -36,6 +37,8 @@ struct policy_what {
 };
 struct policy_session {
 	bool record_output, record_input;
+	bool redact_output, redact_environ;
+	const json_t *redact_patterns; /* texts; borrowed of the policy, NULL: none */
 	bool on_failure_block; /* else kill */
 	uint64_t bulk_cap;
 	bool allow_tiocsti;

@@ -86,6 +86,15 @@ parse_duration(const json_t *map, const char *where, const char *key, int64_t *o
 	return 0;
 }
 
+/* Checked with the schema. */
+static void
+parse_redact(struct policy_session *s, const json_t *r)
+{
+	s->redact_output = json_is_true(json_object_get(r, "output"));
+	s->redact_environ = !json_is_false(json_object_get(r, "environ"));
+	s->redact_patterns = json_object_get(r, "patterns");
+}
+
 static int
 parse_record(struct policy *p, const json_t *r, struct err *e)
 {
@@ -98,6 +107,7 @@ parse_record(struct policy *p, const json_t *r, struct err *e)
 		if (json_object_get(r, "output"))
 			s->record_output = json_is_true(json_object_get(r, "output"));
 		s->record_input = json_is_true(json_object_get(r, "input"));
+		parse_redact(s, json_object_get(r, "redact"));
 		if (cap && parse_size(cap, &s->bulk_cap) < 0)
 			return policy_bad("record", "bulk_cap", "is not a size such as 16MiB", e);
 		if (on_failure && strcmp(on_failure, "block") != 0 &&

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "record/redactor.h"
 
 enum kind { TEXT, TEXTS, BOOL, COUNT, MAP, ANY, LATER };
 
@@ -38,7 +39,9 @@ static const struct key disconnect_keys[] = {
     {"shell", TEXT, false}, {"exec", TEXT, false}, {"keep", ANY, false}, {0}};
 static const struct key record_keys[] = {{"output", BOOL, false}, {"input", BOOL, false},
     {"on_failure", TEXT, false}, {"bulk_cap", ANY, false}, {"auditors", TEXTS, false},
-    {"seal_input", BOOL, false}, {"encrypt", BOOL, false}, {0}};
+    {"seal_input", BOOL, false}, {"encrypt", BOOL, false}, {"redact", MAP, false}, {0}};
+static const struct key redact_keys[] = {
+    {"output", BOOL, false}, {"environ", BOOL, false}, {"patterns", TEXTS, false}, {0}};
 
 static const struct key limits_keys[] = {{"connections", COUNT, false}, {"sessions", COUNT, false},
     {"session_bytes", ANY, false}, {"session_rate", ANY, false}, {"user_day_bytes", ANY, false},
@@ -245,6 +248,33 @@ check_role_names(const json_t *t, struct err *e)
 }
 
 static int
+check_redact(const json_t *r, struct err *e)
+{
+	const json_t *patterns = json_object_get(r, "patterns");
+	struct err why = {0};
+	size_t i;
+	json_t *v;
+
+	if (!r)
+		return 0;
+	if (check_map(r, "redact", redact_keys, e) < 0)
+		return -1;
+	/* Else nothing would be, and nobody be told. */
+	if (patterns && !json_is_true(json_object_get(r, "output")))
+		return policy_bad("redact", "patterns", "needs output: true beside it", e);
+	if (json_array_size(patterns) > REDACTOR_PATTERNS)
+		return policy_bad("redact", "patterns", "holds more than 16", e);
+	json_array_foreach(patterns, i, v)
+	{
+		if (redactor_check_pattern(json_string_value(v), &why) == 0)
+			continue;
+		policy_bad("redact", "patterns", "holds something that is no pattern", e);
+		return err_why(e, "%s: %s", why.what, why.why);
+	}
+	return 0;
+}
+
+static int
 check_defaults(const json_t *d, struct err *e)
 {
 	static const struct {
@@ -261,7 +291,7 @@ check_defaults(const json_t *d, struct err *e)
 		if (m && check_map(m, maps[i].name, maps[i].keys, e) < 0)
 			return -1;
 	}
-	return 0;
+	return check_redact(json_object_get(json_object_get(d, "record"), "redact"), e);
 }
 
 int

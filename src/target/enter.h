@@ -56,6 +56,8 @@ uid_t enter_plan_uid(const struct enter_plan *p);
 const char *enter_plan_notice(const struct enter_plan *p);
 /* argv as it will be executed (the chosen shell), owned by the plan. */
 const char *const *enter_plan_argv(const struct enter_plan *p);
+/* What its environment will be, as NAME=value; borrowed. */
+const char *const *enter_plan_env(const struct enter_plan *p);
 /* New reference: {"entry":"setns|chroot", "namespaces_entered":[...], "uid":, "gid":, "groups":[],
  * "capabilities":"hex", "cwd":, "cgroup":,
  * "items":[{"item":,"state":"cloned|defaulted|denied","why":,"allow":}]};

@@ -226,6 +226,12 @@ enter_plan_uid(const struct enter_plan *p)
 }
 
 const char *const *
+enter_plan_env(const struct enter_plan *p)
+{
+	return (const char *const *)p->env.v;
+}
+
+const char *const *
 enter_plan_argv(const struct enter_plan *p)
 {
 	return (const char *const *)p->argv.v;

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "cli/pattern.h"
+#include "base/pattern.h"
 #include "record/grep.h"
 #include "tap.h"
 

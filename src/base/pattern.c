@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "cli/pattern.h"
+#include "base/pattern.h"
 
 #include <ctype.h>
 #include <stdio.h>

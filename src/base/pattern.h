@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef CORAL_CLI_PATTERN_H
-#define CORAL_CLI_PATTERN_H
+#ifndef CORAL_BASE_PATTERN_H
+#define CORAL_BASE_PATTERN_H
 
 /* What to look for in a line: a text as it is, or an extended regular expression that cannot take
  * long: without references back, and with bounded repetition. */

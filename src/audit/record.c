@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/redact.h"
 #include "base/sha256.h"
 #include "base/str.h"
 
@@ -74,8 +75,13 @@ cut_text(const char *value, size_t max)
 void
 audit_set_text(json_t *rec, const char *key, const char *value)
 {
-	if (value && *value)
-		json_object_set_new(rec, key, cut_text(value, TEXT_MAX));
+	size_t size = value ? 3 * strlen(value) + 32 : 0;
+	auto_free char *shown = size ? malloc(size) : NULL;
+
+	if (!shown || !*value)
+		return;
+	redact_sentence(shown, size, value);
+	json_object_set_new(rec, key, cut_text(shown, TEXT_MAX));
 }
 
 void

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/redact.h"
 #include "base/str.h"
 
 #define MSG_MAX 2560  /* as formatted */
@@ -106,11 +107,12 @@ static void
 vlog(enum log_level lv, const char *fmt, va_list ap)
 {
 	int saved = errno;
-	char msg[MSG_MAX];
+	char msg[MSG_MAX], shown[MSG_MAX];
 
 	if (lv <= log_max) {
 		vsnprintf(msg, sizeof(msg), fmt, ap);
-		emit(lv, msg);
+		redact_sentence(shown, sizeof(shown), msg);
+		emit(lv, shown);
 	}
 	errno = saved;
 }

@@ -12,9 +12,10 @@ struct scan {
 	const char *hide, *hide_end; /* the password of the URL that p is in */
 	char quote;		     /* the shell quote that p is in, or 0 */
 	bool escaped;
-	bool script; /* read by a shell; else NAME=a b is one value */
-	bool header; /* "Name:value" without a blank is a header too */
-	bool shown;  /* a line that a program wrote: "name: value" up to its end */
+	bool script;   /* read by a shell; else NAME=a b is one value */
+	bool header;   /* "Name:value" without a blank is a header too */
+	bool sentence; /* "name: value" is none, nor "--name value" */
+	bool shown;    /* a line that a program wrote: "name: value" up to its end */
 	redact_found_fn fn;
 	void *arg;
 };
@@ -312,8 +313,12 @@ try_name(struct scan *sc, size_t n)
 	    (sc->shown && is_file(sc->p, n)))
 		return false;
 	op = opener(sc);
-	return try_assignment(sc, sc->p + n, op) || try_header(sc, sc->p + n, op) ||
-	       try_quoted(sc, sc->p + n, op) || try_flag(sc, sc->p + n);
+	if (try_assignment(sc, sc->p + n, op))
+		return true;
+	if (sc->sentence)
+		return false;
+	return try_header(sc, sc->p + n, op) || try_quoted(sc, sc->p + n, op) ||
+	       try_flag(sc, sc->p + n);
 }
 
 /* "Bearer authentication" */
@@ -462,6 +467,21 @@ redact_arg(char *dst, size_t size, const char *arg, const char *prev)
 		scan_all(&sc);
 	}
 	put(&c, arg + c.from, n - c.from);
+	dst[c.len] = '\0';
+	return c.len;
+}
+
+size_t
+redact_sentence(char *dst, size_t size, const char *text)
+{
+	struct copy c = {.src = text, .dst = dst, .size = size};
+	struct scan sc = {
+	    .s = text, .p = text, .script = true, .sentence = true, .fn = put_found, .arg = &c};
+
+	if (size == 0)
+		return 0;
+	scan_all(&sc);
+	put(&c, text + c.from, strlen(text) - c.from);
 	dst[c.len] = '\0';
 	return c.len;
 }

@@ -26,13 +26,18 @@ bool redact_env_n(const char *name, size_t n);
 size_t redact_arg(char *dst, size_t size, const char *arg, const char *prev);
 
 typedef void (*redact_found_fn)(void *arg, size_t from, size_t to);
-/* The same of a line that a program wrote or a person types: what of it is secret, from the left. */
+/* The same of a line that a program wrote or a person types: what of it is secret, from the left.
+ */
 void redact_line(const char *line, redact_found_fn fn, void *arg);
 /* All of the text from p on may be the beginning of a secret that is known by its look. */
 bool redact_may_begin(const char *p);
 
-/* A sentence of somebody's, as json_text() has it. */
+/* What somebody said, a reason, as json_text() has it. */
 json_t *redact_text(const char *text);
+/* A sentence of coral's own, in which somebody's words may stand: as redact_arg(), but "the key: no
+ * such file" stays. */
+size_t redact_sentence(char *dst, size_t size, const char *text);
+json_t *redact_sentence_json(const char *text);
 
 /* An array of strings; what is not UTF-8 in str_vis() form.  NULL: out of memory. */
 json_t *redact_argv(const char *const *argv);

@@ -24,12 +24,10 @@ option_secret(const char *const *argv, size_t i)
 static json_t *
 redact_from(const char *arg, const char *from)
 {
-	auto_free char *text = malloc((size_t)(from - arg) + sizeof(REDACTED));
+	auto_free char *text = NULL;
 
-	if (!text)
+	if (asprintf(&text, "%.*s%s", (int)(from - arg), arg, REDACTED) < 0)
 		return NULL;
-	memcpy(text, arg, (size_t)(from - arg));
-	strcpy(text + (from - arg), REDACTED);
 	return json_text(text);
 }
 
@@ -43,6 +41,18 @@ redact_one(const char *arg, const char *prev)
 		return NULL;
 	redact_arg(text, size, arg, prev);
 	return json_text(text);
+}
+
+json_t *
+redact_sentence_json(const char *text)
+{
+	size_t size = 3 * strlen(text) + 32;
+	auto_free char *shown = malloc(size);
+
+	if (!shown)
+		return NULL;
+	redact_sentence(shown, size, text);
+	return json_text(shown);
 }
 
 json_t *

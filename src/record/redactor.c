@@ -328,6 +328,23 @@ redactor_feed(struct redactor *r, int64_t t, const void *p, size_t n, struct buf
 	return 0;
 }
 
+char *
+redactor_text(struct redactor_rules *rules, const char *text)
+{
+	struct redactor *r = redactor_new(rules);
+	size_t n = strlen(text);
+	char *shown = NULL;
+	struct buf out;
+
+	buf_init(&out, 6 * n + REDACTOR_SLACK);
+	if (r && redactor_feed(r, 0, text, n, &out) == 0 && redactor_flush(r, &out) == 0 &&
+	    buf_cstr(&out))
+		shown = strdup(buf_cstr(&out));
+	buf_fini(&out);
+	redactor_free(r);
+	return shown;
+}
+
 int64_t
 redactor_due(const struct redactor *r)
 {

@@ -44,6 +44,8 @@ struct redactor *redactor_new(struct redactor_rules *r);
  * -1: no memory, and nothing more can be said of the stream. */
 #define REDACTOR_SLACK (64 * 1024)
 int redactor_feed(struct redactor *r, int64_t t, const void *p, size_t n, struct buf *out);
+/* A text by itself, as its lines would come out; the caller frees it.  NULL: no memory. */
+char *redactor_text(struct redactor_rules *rules, const char *text);
 /* When what is kept back is to be let go (redactor_flush), or 0. */
 int64_t redactor_due(const struct redactor *r);
 int redactor_flush(struct redactor *r, struct buf *out);

@@ -27,6 +27,16 @@ put_place(json_t *rec, const struct conf *c)
 	audit_set_text(rec, "environment", c->environment);
 }
 
+/* What somebody said, and may have said a password in. */
+static void
+put_said(json_t *rec, const char *key, const char *text)
+{
+	json_t *said = redact_text(text);
+
+	audit_set_text(rec, key, json_string_value(said));
+	json_decref(said);
+}
+
 json_t *
 session_audit_record(const struct keeper_start *s, const char *event)
 {
@@ -37,7 +47,8 @@ session_audit_record(const struct keeper_start *s, const char *event)
 	audit_set_text(rec, "user_id", s->who.user);
 	audit_set_text(rec, "actor", actor);
 	audit_set_text(rec, "mode", request_verb_name(s->req->verb));
-	audit_set_text(rec, "reason", s->req->reason);
+	if (s->req->reason[0])
+		put_said(rec, "reason", s->req->reason);
 	put_place(rec, s->conf);
 	return rec;
 }

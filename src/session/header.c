@@ -49,8 +49,10 @@ who_facts(const struct keeper *k)
 
 /* Requests beyond what the target itself would do are stamped. */
 static void
-stamp_extras(json_t *j, const struct request *r)
+stamp_extras(json_t *j, const struct keeper *k)
 {
+	const struct request *r = k->req;
+
 	if (r->user[0])
 		json_object_set_new(j, "as_user", json_text(r->user));
 	if (r->privileged)
@@ -60,9 +62,9 @@ stamp_extras(json_t *j, const struct request *r)
 	if (r->namespaces[0])
 		json_object_set_new(j, "namespaces", json_text(r->namespaces));
 	if (r->workdir[0])
-		json_object_set_new(j, "workdir", json_text(r->workdir));
+		json_object_set_new(j, "workdir", keeper_redact_json(k, redact_text(r->workdir)));
 	if (r->reason[0])
-		json_object_set_new(j, "reason", json_text(r->reason));
+		json_object_set_new(j, "reason", keeper_redact_json(k, redact_text(r->reason)));
 	if (r->envc > 0)
 		json_object_set_new(j, "env_set", env_names(r));
 }
@@ -93,13 +95,13 @@ session_header(const struct keeper *k, const char *const *argv)
 	json_object_set_new(j, "session_id", json_string(k->start->id));
 	json_object_set_new(j, "started", json_string(iso));
 	json_object_set_new(j, "verb", json_string(request_verb_name(k->req->verb)));
-	json_object_set_new(j, "command", redact_argv(argv));
+	json_object_set_new(j, "command", keeper_redact_json(k, redact_argv(argv)));
 	json_object_set_new(j, "tty", json_boolean(k->req->tty));
 	json_object_set_new(j, "user", who_facts(k));
 	json_object_set_new(j, "target", tgt_to_json(&k->target));
 	json_object_set_new(j, "agent", agent_facts(k));
 	json_object_set_new(j, "recorded", recorded(k));
-	stamp_extras(j, k->req);
+	stamp_extras(j, k);
 	if (k->rules.would_deny[0])
 		json_object_set_new(j, "policy_would_deny", json_text(k->rules.would_deny));
 	json_object_set(j, "context", k->context);
@@ -193,8 +195,9 @@ session_result(const struct keeper *k)
 		code = err_exit_exec(k->failure.code);
 		json_object_set_new(j, "error",
 		    json_pack("{s:s, s:o, s:o, s:o}", "code", err_name(k->failure.code), "what",
-			json_text(k->failure.what), "why", json_text(k->failure.why), "hint",
-			json_text(k->failure.hint)));
+			redact_sentence_json(k->failure.what), "why",
+			redact_sentence_json(k->failure.why), "hint",
+			redact_sentence_json(k->failure.hint)));
 	} else if (strcmp(k->cause, "timeout") == 0) {
 		code = 124;
 	} else if (k->leader_gone && WIFEXITED(k->wait_status)) {

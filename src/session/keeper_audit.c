@@ -26,15 +26,19 @@ static json_t *
 record(const struct keeper *k)
 {
 	json_t *rec = session_audit_record(k->start, "session.start");
-	json_t *target = tgt_to_json(&k->target), *argv = redact_argv(enter_plan_argv(k->plan));
+	json_t *argv = keeper_redact_json(k, redact_argv(enter_plan_argv(k->plan)));
+	json_t *reason = keeper_redact_json(k, redact_text(k->req->reason));
+	json_t *target = tgt_to_json(&k->target);
 
 	audit_set_text(rec, "session_id", k->start->id);
 	session_audit_target(rec, target);
 	audit_set_list(rec, "command", argv);
+	audit_set_text(rec, "reason", json_string_value(reason));
 	put_context(rec, k);
 	audit_set_text(rec, "decision", k->rules.would_deny[0] ? "would-deny" : "allow");
 	audit_set_text(rec, "error", k->rules.would_deny);
 	json_decref(argv);
+	json_decref(reason);
 	json_decref(target);
 	return rec;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/redact.h"
 #include "session/keeper_int.h"
 
 #define NOTICE_MAX 512
@@ -48,7 +49,7 @@ keeper_tell_others(struct keeper *k, const struct keeper_client *c, const char *
 void
 keeper_tell_all(struct keeper *k, const char *text)
 {
-	json_t *facts = json_pack("{s:o}", "text", json_text(text));
+	json_t *facts = json_pack("{s:o}", "text", redact_sentence_json(text));
 
 	if (k->cast)
 		cast_event(k->cast, clock_mono(), "notice", facts, NULL);

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/json.h"
+#include "base/redact.h"
 #include "session/keeper_int.h"
 
 #define PENDING_MAX (12 * FRAME_DATA_MAX + REDACTOR_SLACK)
@@ -69,6 +71,31 @@ keeper_redact_count(const struct keeper *k)
 	for (size_t i = 0; i < COUNT_OF(k->output); i++)
 		n += redactor_count(k->output[i].redactor);
 	return json_integer((json_int_t)n);
+}
+
+static json_t *
+one(const struct keeper *k, const json_t *j)
+{
+	auto_free char *text = redactor_text(k->redact_rules, json_string_value(j));
+
+	return text ? json_text(text) : json_string(REDACTED);
+}
+
+json_t *
+keeper_redact_json(const struct keeper *k, json_t *j)
+{
+	json_t *made;
+
+	if (!j || !k->redact_rules)
+		return j;
+	if (json_is_string(j)) {
+		made = one(k, j);
+		json_decref(j);
+		return made;
+	}
+	for (size_t i = 0; i < json_array_size(j); i++)
+		json_array_set_new(j, i, one(k, json_array_get(j, i)));
+	return j;
 }
 
 static void

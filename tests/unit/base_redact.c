@@ -97,8 +97,8 @@ test_names(void)
 	    "PASS", "DB_PASS", "--pass", "pass.phrase", "MYSQL_PASS_1", "SSH_PASSPHRASE",
 	    "--passphrase"};
 	static const char *const open[] = {"PATH", "", "KEYBOARD", "KEYRING", "MONKEYS", "AUTHOR",
-	    "GIT_AUTHOR_EMAIL", "XAUTHORITY", "keygen", "TOKE", "PWD", "OLDPWD",
-	    "BYPASS", "PASSENGERS", "COMPASS_X", "--passive", "PAS"};
+	    "GIT_AUTHOR_EMAIL", "XAUTHORITY", "keygen", "TOKE", "PWD", "OLDPWD", "BYPASS",
+	    "PASSENGERS", "COMPASS_X", "--passive", "PAS"};
 	size_t i;
 
 	for (i = 0; i < sizeof(secret) / sizeof(secret[0]); i++)
@@ -125,6 +125,54 @@ test_corpus(void)
 	is_int(redact_arg(out, 0, "TOKEN=abc", NULL), 0, "no room");
 }
 
+/* What a command has in options that do not say so. */
+static void
+test_options(void)
+{
+	static const struct {
+		const char *argv[6];
+		const char *out;
+	} rows[] = {
+	    {{"mysql", "-u", "root", "-phunter2"}, "[\"mysql\",\"-u\",\"root\",\"-p" R "\"]"},
+	    {{"/usr/bin/mysqldump", "-px"}, "[\"/usr/bin/mysqldump\",\"-p" R "\"]"},
+	    {{"curl", "-u", "bob:x", "h"}, "[\"curl\",\"-u\",\"bob:" R "\",\"h\"]"},
+	    {{"curl", "-u", "bob", "h"}, "[\"curl\",\"-u\",\"bob\",\"h\"]"},
+	    {{"sudo", "sshpass", "-p", "x y", "ssh"},
+		"[\"sudo\",\"sshpass\",\"-p\",\"" R "\",\"ssh\"]"},
+	    {{"redis-cli", "-a", "x"}, "[\"redis-cli\",\"-a\",\"" R "\"]"},
+	    {{"docker", "login", "-p", "x"}, "[\"docker\",\"login\",\"-p\",\"" R "\"]"},
+	    {{"docker", "run", "-p", "80:80"}, "[\"docker\",\"run\",\"-p\",\"80:80\"]"},
+	    {{"mkdir", "-p", "x"}, "[\"mkdir\",\"-p\",\"x\"]"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		json_t *j = redact_argv(rows[i].argv);
+		char *text = json_dumps(j, JSON_COMPACT);
+
+		is_str(text, rows[i].out, "an option");
+		free(text);
+		json_decref(j);
+	}
+}
+
+/* The log's own sentences stay as they are. */
+static void
+test_sentences(void)
+{
+	static const struct row rows[] = {
+	    {NULL, "cannot read the private key: No such file", NULL},
+	    {NULL, "cannot run TOKEN=abc: not found", "cannot run TOKEN=" R " not found"},
+	    {NULL, "no ghp_16C7e42F292c6912 there", "no " R " there"},
+	    {NULL, "--password is no flag", NULL},
+	};
+	char out[256];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		redact_sentence(out, sizeof(out), rows[i].in);
+		is_str(out, rows[i].out ? rows[i].out : rows[i].in, "a sentence");
+	}
+}
+
 static void
 test_argv(void)
 {
@@ -143,5 +191,7 @@ main(void)
 	test_names();
 	test_corpus();
 	test_argv();
+	test_options();
+	test_sentences();
 	return done_testing();
 }

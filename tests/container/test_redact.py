@@ -20,7 +20,8 @@ SCRIPT = """printf 'see %s\\r\\n' "$DB_PASSWORD"
 printf 'API_TOKEN=s3cr3t-'; printf 'in-a-line\\n'
 printf '\\033[1mid\\033[0m eyJhbGciOiJub25l'; printf 'In0.eyJhIjoxfQ.c2ln end\\n'
 echo card 1234-5678-9012, on 2026-11-22
-printf -- '-----BEGIN PRIVATE KEY-----\\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSj\\n-----END PRIVATE KEY-----\\n'
+printf -- '-----BEGIN PRIVATE KEY-----\\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSj\\n'
+echo '-----END PRIVATE KEY-----'
 echo 'password: of-stderr' >&2
 printf '\\377\\000 nothing: to hide\\n'
 printf hunter2hunt; sleep 0.2; printf er2"""

@@ -7,8 +7,8 @@
 #include "record/redactor.h"
 
 /* Text of a line that is looked at together, and how much of it stays when there is more. */
-#define REDACTOR_LINE 4096
-#define REDACTOR_KEPT 2048
+#define REDACTOR_LINE 2048
+#define REDACTOR_KEPT 1024
 /* A line is looked at anew after so much. */
 #define REDACTOR_SLICE 2048
 #define REDACTOR_NODES (16 * 1024)
@@ -37,7 +37,7 @@ struct redactor_rules {
 	struct redactor_values values;
 	struct pattern pattern[REDACTOR_PATTERNS];
 	size_t patterns;
-	size_t matched; /* bytes since the patterns were compiled */
+	size_t taken; /* bytes since the patterns were compiled */
 };
 /* The first match from `at` on. */
 bool redactor_rules_match(

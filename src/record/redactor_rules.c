@@ -86,9 +86,8 @@ bool
 redactor_rules_match(
     struct redactor_rules *r, size_t i, const char *line, size_t n, size_t *from, size_t *to)
 {
-	r->matched += n;
-	if (r->matched > COMPILE_AGAIN && compile_again(r))
-		r->matched = 0;
+	if (r->taken > COMPILE_AGAIN && compile_again(r))
+		r->taken = 0;
 	return pattern_match(&r->pattern[i], line, n, from, to);
 }
 

@@ -119,6 +119,7 @@ test_defaults(void)
 		rules.disconnect == REQ_DISC_DETACH && rules.keep_ns == 3600 * NS_PER_S &&
 		rules.idle_ns == 0 && !rules.would_deny[0],
 	    "rules of a session");
+	ok(!rules.redact_output, "output is not redacted");
 	ok(may(p, REQ_EXEC) && rules.disconnect == REQ_DISC_KILL, "a command ends with its client");
 	is_str(policy_keys(p), "", "no keys");
 	policy_free(p);
@@ -148,7 +149,8 @@ static const char example[] =
     "  mode: enforce\n"
     "  timeout: {attended_max: 0}\n"
     "  disconnect: {shell: hangup, exec: kill}\n"
-    "  record: {output: true, input: false, on_failure: kill, bulk_cap: 1KiB}\n";
+    "  record: {output: true, input: false, on_failure: kill, bulk_cap: 1KiB,\n"
+    "    redact: {output: true, patterns: [\"CARD-[0-9]{4}\"]}}\n";
 
 static void
 test_example(void)
@@ -160,6 +162,9 @@ test_example(void)
 	ok(may(p, REQ_EXEC, .environment = "dev"), "alice in dev");
 	ok(!rules.on_failure_block && rules.bulk_cap == 1024 && rules.disconnect == REQ_DISC_KILL,
 	    "with its rules");
+	ok(rules.redact_output && rules.redact_environ &&
+		json_array_size(rules.redact_patterns) == 1,
+	    "what is redacted");
 	ok(may(p, REQ_SHELL, .environment = "staging"), "alice in staging");
 	is_int(rules.disconnect, REQ_DISC_HANGUP, "a shell hangs up");
 	ok(!may(p, REQ_EXEC, .environment = "production"), "not in production");
@@ -434,6 +439,12 @@ static const struct {
     {"defaults: {limits: {session: 1}}\n", "unknown key limits.session", "\"sessions\""},
     {"defaults: {timeout: {attended_max: true}}\n", "is not a duration", ""},
     {"defaults: {record: {on_failure: continue}}\n", "neither block nor kill", ""},
+    {"defaults: {record: {redact: true}}\n", "record.redact has a value", ""},
+    {"defaults: {record: {redact: {environ: 1}}}\n", "redact.environ has a value", ""},
+    {"defaults: {record: {redact: {patterns: [a]}}}\n", "needs output: true", ""},
+    {"defaults: {record: {redact: {output: true, patterns: [\"(\"]}}}\n", "is no pattern", ""},
+    {"defaults: {record: {redact: {output: true, patterns: [\"((a{99}){99}){99}\"]}}}\n",
+	"is no pattern", ""},
     {"defaults: {record: {bulk_cap: 1MB}}\n", "bulk_cap is not a size", ""},
     {"defaults: {record: {auditors: [\"ssh-ed25519 AAAA\"]}}\n", "auditors is not a line", ""},
     {"defaults: {record: {auditors: [" AUDITOR ", " AUDITOR "]}}\n", "auditors names a key twice",

@@ -66,8 +66,8 @@ find_url(struct scan *sc, size_t scheme)
 	const char *host = sc->p + scheme, *at, *colon;
 	size_t n;
 
-	if (*host == '+')
-		host += strspn(host, REDACT_NAME_CHARS "+");
+	while (*host == '+')
+		host += 1 + redact_name_span(host + 1);
 	if (host == sc->p || strncmp(host, "://", 3) != 0)
 		return;
 	host += 3;
@@ -300,7 +300,7 @@ may_name(const struct scan *sc, const char *after)
 {
 	const char *p = after + strspn(after, " \t");
 
-	return *sc->p == '-' || (*p && strchr("=:+\"'\\>", *p));
+	return *sc->p == '-' || (*p == '+' ? p[1] == '=' : *p && strchr("=:\"'\\>", *p));
 }
 
 /* What a secret name at p names, hidden. */

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What sessions may record and put out: by session, by person and day, by host, and at what pace."""
+import fcntl
+import os
 import subprocess
 
 import pytest
 
 from house.casts import Cast
 from house.term import Pty
-from house.util import wait_for
+from house.util import run, wait_for
 from test_audit import events
 from test_errors import three_parts
 from test_memory import pss
@@ -66,12 +68,17 @@ def test_a_terminals_recording_is_full(limited, box):
 def test_at_a_pace(limited, box):
     """Nothing is dropped, who writes waits; it is said once."""
     agent = limited("session_rate: 600KiB", "bulk_cap: 0")
-    for tty in (["-tt"], []):
-        done = agent.coral.run("exec", *tty, "--pid", box.pid, "--", "seq", "100000", "430000")
-        assert done.code == 0, done
-        assert done.out.replace(b"\r", b"").split() == [b"%d" % n for n in range(100000, 430001)]
-        assert done.errtext.count("600 KiB of output a second") == 1, done.errtext
-        cast = Cast(agent.coral.newest_cast())
+    both = [agent.coral.popen("exec", *tty, "--pid", box.pid, "--", "seq", "100000", "430000",
+                              stdin=subprocess.DEVNULL) for tty in (["-tt"], [])]
+    told = []
+    for proc in both:
+        out, err = proc.communicate(timeout=60)
+        assert proc.returncode == 0, err
+        assert out.replace(b"\r", b"").split() == [b"%d" % n for n in range(100000, 430001)]
+        told.append(err.decode())
+    assert [t.count("600 KiB of output a second") for t in told] == [1, 1], told
+    for sid in agent.coral.session_dirs():
+        cast = Cast(agent.coral.cast_path(sid))
         # What a second lets through comes at once, and so does what a pipe holds at the end.
         assert cast.end["duration_ms"] > 900, cast.end
         assert cast.coral["recorded"]["max_rate"] == 600 * KIB
@@ -157,3 +164,55 @@ def test_twenty_floods(limited, box):
     assert 0 < most < KEEPER_KIB, most
     for p in floods:
         p.stderr.close()
+
+
+@pytest.fixture
+def failing_disk(home):
+    """failing_disk(path) -> fail(): a disk at path, which takes nothing any more after fail()."""
+    image = os.memfd_create("disk", os.MFD_ALLOW_SEALING)
+    mounted = []
+
+    def make(path):
+        os.ftruncate(image, 16 * MIB)
+        name = f"/proc/{os.getpid()}/fd/{image}"
+        run(["mkfs.ext4", "-q", "-F", "-O", "^has_journal", name])
+        run(["mount", "-o", "loop", name, path])
+        mounted.append(path)
+        os.chmod(path, 0o700)
+        add_seals, future_write = 1033, 0x10
+        return lambda: fcntl.fcntl(image, add_seals, future_write)
+
+    yield make
+    for path in mounted:
+        run(["umount", "-l", path], check=False)
+    os.close(image)
+
+
+@pytest.mark.parametrize("how", ["block", "kill"])
+def test_a_disk_that_fails(make_agent, box, failing_disk, how):
+    """The session ends, who types is told, and nothing begins that cannot be logged and recorded."""
+    agent = make_agent(start=False)
+    coral = agent.coral
+    fail = failing_disk(coral.state)
+    (coral.config.parent / "policy.yaml").write_text(
+        f"defaults: {{record: {{on_failure: {how}}}}}\n")
+    agent.start()
+    argv = coral.argv("exec", "-tt", "--pid", box.pid, "--", "sh", "-c",
+                      "echo up; while read x; do echo got $x; done")
+    with Pty(argv, coral.env()) as term:
+        term.expect("up")
+        before = coral.newest_cast()
+        run(["sync", "-f", coral.state])
+        fail()
+        term.send("one\r")
+        term.expect("the recording cannot go on")
+        term.expect("why: .*(Input/output error|No space)")
+        assert term.wait() == 125
+    assert Cast(before).exact(1).startswith(b"up\r\n")
+    wait_for("the keeper to end", lambda: not agent.keepers(), 30)
+
+    def refused():
+        done = coral.run("exec", "--pid", box.pid, "--", "echo", "never")
+        assert b"never" not in done.out or done.code == 0, done
+        return done.code == 125 and done
+    three_parts(wait_for("no session to begin", refused, 20), "Input/output")

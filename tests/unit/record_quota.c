@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "base/json.h"
@@ -16,6 +17,20 @@
 #define CROWD 20
 
 static char state[80];
+
+/* A quota of the file system: bytes that a file may have blocks for.  0: none.  The kernel here has
+ * none of its own to try. */
+static off_t fs_quota;
+
+int
+fallocate(int fd, int mode, off_t at, off_t n)
+{
+	if (fs_quota && at + n > fs_quota) {
+		errno = EDQUOT;
+		return -1;
+	}
+	return (int)syscall(SYS_fallocate, fd, mode, at, n);
+}
 
 struct count {
 	int64_t when;
@@ -254,6 +269,33 @@ test_terminal(void)
 	    (long long)st.st_size);
 }
 
+/* What the file system allows is used up: as a full disk, and the end still fits. */
+static void
+test_fs_quota(void)
+{
+	static unsigned char block[3000];
+	struct err e = {0};
+	struct cast_writer *w = writer("fs.cast", true, 0, NULL, &e);
+	uint64_t taken = 0;
+
+	memset(block, 'x', sizeof block);
+	fs_quota = 300 * KIB;
+	while (taken < MIB && cast_data(w, CAST_STDOUT, REC_T0, block, sizeof block, &e) == 0)
+		taken += sizeof block;
+	ok(e.code == ERR_RECORDING && e.sys == EDQUOT && !cast_is_full(w) && taken > 100 * KIB,
+	    "a quota of the file system is told: %s", e.why);
+	ok(strstr(e.hint, "sessions rm"), "and what to do: %s", e.hint);
+	fs_quota *= 2;
+	is_int(
+	    cast_data(w, CAST_STDOUT, REC_T0, block, sizeof block, &e), 0, "with more it goes on");
+	while (cast_data(w, CAST_STDOUT, REC_T0, block, sizeof block, &e) == 0)
+		;
+	is_int(cast_end(w, REC_T0, NULL, &e), 0, "the end has its room");
+	cast_free(w);
+	fs_quota = 0;
+	ok(is_sealed("fs.cast"), "authentic and complete");
+}
+
 /* Pipes: digest, head and tail, as over the cap; nothing is refused. */
 static void
 test_pipes(uint64_t cap)
@@ -335,6 +377,7 @@ main(void)
 	test_others_room();
 	test_crowd();
 	test_terminal();
+	test_fs_quota();
 	test_pipes(0);
 	test_pipes(100 * MIB);
 	return done_testing();

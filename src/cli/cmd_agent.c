@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "agent/broker.h"
+#include "base/json.h"
 #include "base/str.h"
 #include "cli/cmd.h"
 #include "session/client.h"
@@ -120,6 +121,18 @@ count_live(const json_t *sessions)
 	return live;
 }
 
+/* As far as the caller may see them. */
+static void
+recorded(const json_t *sessions, char out[STR_SIZE_MAX])
+{
+	uint64_t bytes = 0;
+	size_t i;
+	json_t *s;
+
+	json_array_foreach(sessions, i, s) bytes += (uint64_t)json_int(s, "size", 0);
+	str_size(out, bytes);
+}
+
 static json_t *
 ask(const struct client_where *w, enum request_verb verb, struct err *e)
 {
@@ -144,6 +157,7 @@ run_status(const struct cmd *c, const struct args *a, int argc, char **argv, int
 	struct err e = {0};
 	struct client_where w = {0};
 	json_t *targets, *sessions;
+	char size[STR_SIZE_MAX];
 
 	(void)c;
 	(void)argc;
@@ -154,9 +168,10 @@ run_status(const struct cmd *c, const struct args *a, int argc, char **argv, int
 	w.socket = conf.socket;
 	targets = ask(&w, REQ_PS, &e);
 	sessions = targets ? ask(&w, REQ_SESSIONS, &e) : NULL;
+	recorded(sessions, size);
 	if (sessions)
-		printf("agent on %s: %zu containers, %zu live sessions\n", conf.socket,
-		    json_array_size(targets), count_live(sessions));
+		printf("agent on %s: %zu containers, %zu live sessions, %s of recordings\n",
+		    conf.socket, json_array_size(targets), count_live(sessions), size);
 	json_decref(targets);
 	if (!sessions)
 		return cmd_fail(&e);

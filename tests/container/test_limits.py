@@ -2,6 +2,7 @@
 """What sessions may record and put out: by session, by person and day, by host, and at what pace."""
 import fcntl
 import os
+import re
 import subprocess
 
 import pytest
@@ -162,6 +163,10 @@ def test_twenty_floods(limited, box):
     sizes = [p.stat().st_blocks * 512 for p in (agent.coral.state / "sessions").glob("*/*.cast")]
     assert sum(sizes) <= 30 * MIB + CROWD * RESERVE, sizes
     assert 0 < most < KEEPER_KIB, most
+    status = agent.coral.local("agent status", "--socket", agent.socket)
+    size = re.search(r"0 live sessions, ([0-9.]+) MiB of recordings\n", status.text)
+    apparent = sum(p.stat().st_size for p in (agent.coral.state / "sessions").glob("*/*.cast"))
+    assert abs(float(size[1]) - apparent / MIB) < 0.11, (status, apparent)
     for p in floods:
         p.stderr.close()
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/attr.h"
-#include "record/screen_int.h"
+#include "record/screen_dump.h"
 
 /* Two buffers of the largest size and a third while resizing are 54 MB; twice that, for what lies
  * between them.  A process with a limit on its addresses may have two. */
@@ -189,6 +189,22 @@ discard_reply(const char *p, size_t n, void *arg)
 	(void)arg;
 }
 
+static void
+start(struct screen *s)
+{
+	s->vt = vterm_new_with_allocator(s->rows0, s->cols0, &allocator, &s->arena);
+	vterm_set_utf8(s->vt, 1);
+	vterm_output_set_callback(s->vt, discard_reply, NULL);
+	s->state = vterm_obtain_state(s->vt);
+	s->vts = vterm_obtain_screen(s->vt);
+	vterm_screen_enable_altscreen(s->vts, 1);
+	vterm_screen_set_callbacks(s->vts, &callbacks, s);
+	vterm_screen_set_damage_merge(s->vts, VTERM_DAMAGE_SCREEN);
+	vterm_screen_reset(s->vts, 1);
+	s->flags.cursor_shown = true;
+	s->dirty_to = SCREEN_ROWS_MAX;
+}
+
 struct screen *
 screen_new(int rows, int cols)
 {
@@ -200,20 +216,20 @@ screen_new(int rows, int cols)
 		free(s);
 		return NULL;
 	}
-	rows = clamp(rows, SCREEN_MIN, SCREEN_ROWS_MAX);
-	cols = clamp(cols, SCREEN_MIN, SCREEN_COLS_MAX);
-	s->vt = vterm_new_with_allocator(rows, cols, &allocator, &s->arena);
-	vterm_set_utf8(s->vt, 1);
-	vterm_output_set_callback(s->vt, discard_reply, NULL);
-	s->state = vterm_obtain_state(s->vt);
-	s->vts = vterm_obtain_screen(s->vt);
-	vterm_screen_enable_altscreen(s->vts, 1);
-	vterm_screen_set_callbacks(s->vts, &callbacks, s);
-	vterm_screen_set_damage_merge(s->vts, VTERM_DAMAGE_SCREEN);
-	vterm_screen_reset(s->vts, 1);
-	s->flags.cursor_shown = true;
-	s->dirty_to = SCREEN_ROWS_MAX;
+	s->rows0 = clamp(rows, SCREEN_MIN, SCREEN_ROWS_MAX);
+	s->cols0 = clamp(cols, SCREEN_MIN, SCREEN_COLS_MAX);
+	start(s);
 	return s;
+}
+
+/* The same allocations of the same sizes: what was saved before fits as well. */
+void
+screen_restart(struct screen *s)
+{
+	s->arena.used = 0;
+	s->flags = (struct screen_flags){0};
+	s->outlen = 0;
+	start(s);
 }
 
 void

@@ -86,6 +86,13 @@ int screen_restore(struct screen *s, const void *p, size_t n); /* -1: not from t
 /* About how many bytes screen_save() appends. */
 size_t screen_save_size(const struct screen *s);
 
+/* The same as bytes that any screen takes, in any process, and that may be hostile: they pass the
+ * filter too.  -1: out is full, or it is in a state that no bytes lead to: later, then. */
+int screen_dump(struct screen *s, struct buf *out);
+int screen_load(struct screen *s, const void *p, size_t n); /* -1: they are none */
+/* Whether both show the same and go on the same, as far as can be found out. */
+bool screen_same(struct screen *a, struct screen *b);
+
 /* May be sent to a terminal: no control, no direction or zero-width mark, no tag. */
 bool screen_cp_safe(uint32_t cp);
 /* Takes no column of its own: combining marks. */

@@ -36,6 +36,7 @@ struct screen {
 	struct screen_hooks hooks;
 	struct screen_track track;
 	uint64_t changes;
+	int rows0, cols0; /* when it was made */
 	int dirty_from, dirty_to; /* rows: see screen_dirty() */
 
 	/* The library converts a call's text on its stack: small calls. */

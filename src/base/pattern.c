@@ -134,3 +134,75 @@ pattern_match(const struct pattern *p, const char *line, size_t n, size_t *from,
 	*to = *from + p->len;
 	return true;
 }
+
+/* The last character of what begins here: a set, a bound, something escaped. */
+static const char *
+pattern_skip(const char *c)
+{
+	char first = *c;
+
+	if (first == '\\')
+		return c[1] ? c + 1 : c;
+	if (first == '[') {
+		c += c[1] == '^';
+		c += c[1] == ']';
+	}
+	for (; c[1]; c++) {
+		if (first == '[' && c[1] == '[' && c[2] && strchr(":.=", c[2])) {
+			const char *end = strchr(c + 3, ']');
+
+			while (end && end[-1] != c[2])
+				end = strchr(end + 1, ']');
+			if (end) {
+				c = end - 1;
+				continue;
+			}
+		}
+		if (c[1] == (first == '[' ? ']' : '}'))
+			return c + 1;
+	}
+	return c;
+}
+
+/* Characters with which no other is equal, whatever their case: some others are to k and s. */
+static bool
+stands_for_itself(const struct pattern *p, char c)
+{
+	if (!p->fold)
+		return true;
+	return (unsigned char)c < 0x80 && (!p->regex || !strchr("KkSsIi", c));
+}
+
+void
+pattern_must(const struct pattern *p, char out[PATTERN_MAX + 1])
+{
+	size_t n = 0, best = 0;
+	char run[PATTERN_MAX + 1];
+
+	out[0] = '\0';
+	/* Of a choice or a group not all need be there. */
+	if (p->regex && strpbrk(p->text, "|()"))
+		return;
+	for (const char *c = p->text;; c++) {
+		bool plain =
+		    *c && stands_for_itself(p, *c) &&
+		    !(p->regex && ((unsigned char)*c >= 0x80 || strchr(".[]*+?{}\\^$", *c)));
+
+		/* What may be repeated no times at all. */
+		if (plain && p->regex && c[1] && strchr("*?{", c[1]))
+			plain = false;
+		if (plain) {
+			run[n++] = *c;
+			continue;
+		}
+		if (n > best) {
+			memcpy(out, run, n);
+			out[best = n] = '\0';
+		}
+		n = 0;
+		if (!*c)
+			return;
+		if (p->regex && (*c == '[' || *c == '{' || *c == '\\'))
+			c = pattern_skip(c);
+	}
+}

@@ -23,4 +23,7 @@ void pattern_fini(struct pattern *p);
 /* The first place in a line; line[n] is a NUL. */
 bool pattern_match(const struct pattern *p, const char *line, size_t n, size_t *from, size_t *to);
 
+/* What every line that matches has in it, the case of ASCII letters aside; "" when not known. */
+void pattern_must(const struct pattern *p, char out[PATTERN_MAX + 1]);
+
 #endif

@@ -2,6 +2,7 @@
 #include "cli/cmds.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,7 @@
 struct search {
 	const struct args *args;
 	struct pattern pattern;
+	char must[PATTERN_MAX + 1];
 	const char *user, *service;
 	int64_t since, until;
 	struct grep_text out;
@@ -68,19 +70,22 @@ of_whom(const struct search *s, const char *user, const char *target)
 static void
 search(struct search *s, const char *spec)
 {
-	struct grep_want want = {match, found, s};
+	struct grep_want want = {match, found, s, s->must[0] ? s->must : NULL};
 	struct cast_reader *r;
 	struct err e = {0};
 	char name[300];
+	auto_close int copy = -1;
 	int fd = replay_source(s->args, spec, name, sizeof name, &e);
 
+	if (fd >= 0)
+		copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	r = fd < 0 ? NULL : cast_open_fd(fd, name, &e);
 	if (!r) {
 		missed(s, &e);
 		return;
 	}
 	grep_text_begin(&s->out, spec, cast_header(r));
-	if (of_whom(s, s->out.user, s->out.target) && grep_recording(r, &want, &e) < 0)
+	if (of_whom(s, s->out.user, s->out.target) && grep_indexed(r, copy, &want, &e) < 0)
 		missed(s, &e);
 	cast_close(r);
 }
@@ -182,6 +187,7 @@ run(const struct cmd *c, const struct args *a, int argc, char **argv, int dashda
 	    pattern_init(&s.pattern, argv[0], args_flag(a, "extended-regexp"),
 		args_flag(a, "ignore-case"), &e) < 0)
 		return cmd_fail(&e);
+	pattern_must(&s.pattern, s.must);
 	rc = grep_text_init(&s.out, a, as_json, &e);
 	if (rc == 0)
 		rc = auditor_unlock(a, &e);

@@ -34,9 +34,16 @@ struct grep_want {
 	/* In the order of their times; -1 to stop. */
 	int (*found)(void *arg, const struct grep_hit *h);
 	void *arg;
+	/* What is in every line that matches, the case of ASCII letters aside; NULL: not known. */
+	const char *must;
 };
 
 /* From where r stands to the end.  0, or -1: damaged, after what was found before that. */
 int grep_recording(struct cast_reader *r, const struct grep_want *w, struct err *e);
+/* The same of the whole recording, of which castfd is the file: its index (coral-index(5)) tells
+ * what need not be read, and is made or brought up to date in passing. */
+int grep_indexed(struct cast_reader *r, int castfd, const struct grep_want *w, struct err *e);
+/* Only that. */
+int grep_make_index(struct cast_reader *r, int castfd, struct err *e);
 
 #endif

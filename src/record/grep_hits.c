@@ -261,6 +261,15 @@ hits_leave(struct grep_hits *x, const struct grep_scan *on, const struct grep_li
 	hits_tell(x, t, false);
 }
 
+bool
+hits_any(const struct grep_hits *x)
+{
+	for (size_t i = 0; i < x->n; i++)
+		if (x->v[i]->state != HIT_GONE && x->v[i]->state != HIT_LEFT)
+			return true;
+	return false;
+}
+
 void
 hits_fini(struct grep_hits *x)
 {

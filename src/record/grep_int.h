@@ -7,8 +7,8 @@
 #include "record/screen.h"
 
 #define GREP_LINE ((size_t)4 << 10) /* longer ones are looked at in pieces */
-#define GREP_OVERLAP ((size_t)256)   /* of two pieces, and of what goes on in the next row */
-#define GREP_HITS 2048		     /* more than the rows of two screens and what they cover */
+#define GREP_OVERLAP ((size_t)256)  /* of two pieces, and of what goes on in the next row */
+#define GREP_HITS 2048		    /* more than the rows of two screens and what they cover */
 
 enum hit_state {
 	HIT_HERE,
@@ -60,6 +60,8 @@ void hits_leave(
     struct grep_hits *x, const struct grep_scan *on, const struct grep_line *l, int64_t t);
 /* Tell those that are over by now, or all. */
 void hits_tell(struct grep_hits *x, int64_t now, bool all);
+/* One of them stands somewhere. */
+bool hits_any(const struct grep_hits *x);
 void hits_fini(struct grep_hits *x);
 
 struct grep_row {
@@ -87,5 +89,8 @@ struct grep_scan *scan_new(
 void scan_free(struct grep_scan *s);
 void scan_feed(struct grep_scan *s, int64_t t, const void *p, size_t n);
 void scan_resize(struct grep_scan *s, int64_t t, int rows, int cols);
+/* Another screen was put in the place of its own; of a line that left, `leaving` is the beginning.
+ */
+void scan_moved(struct grep_scan *s, int64_t t, const struct buf *leaving);
 
 #endif

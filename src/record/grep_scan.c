@@ -225,3 +225,19 @@ scan_resize(struct grep_scan *s, int64_t t, int rows, int cols)
 	screen_resize(s->screen, rows, cols);
 	look(s);
 }
+
+void
+scan_moved(struct grep_scan *s, int64_t t, const struct buf *leaving)
+{
+	int from, to;
+
+	s->t = t;
+	s->alt = screen_alt(s->screen);
+	s->rows = screen_rows(s->screen);
+	s->left = false;
+	buf_clear(&s->leaving);
+	if (leaving->len > 0 && buf_put(&s->leaving, buf_head(leaving), leaving->len) < 0)
+		s->failed = true;
+	take_rows(s, 0, s->rows);
+	screen_dirty(s->screen, &from, &to);
+}

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "record/player_int.h"
+#include "record/sidecar.h"
 
 #define TAIL_BYTES 65536
 #define LAST_TIME (INT64_MAX / 4) /* room for sums */
@@ -68,6 +69,8 @@ note_end(struct player *p, int got)
 		p->ending = PLAYER_DAMAGED;
 	else if (cast_truncated(p->reader))
 		p->ending = PLAYER_TRUNCATED;
+	if (p->learning)
+		return;
 	/* No more reading ahead. */
 	buf_fini(&p->ahead.screen);
 	p->ahead.valid = false;
@@ -89,6 +92,30 @@ player_fetch(struct player *p)
 	p->at.line_t = p->ev.t;
 	if (p->ev.t > LAST_TIME)
 		p->ev.t = LAST_TIME;
+}
+
+/* What was found out about the recording before. */
+static void
+use_sidecar(struct player *p)
+{
+	struct sidecar_home home;
+	struct sidecar *x;
+
+	if (sidecar_home(p->fd, &home) < 0)
+		return;
+	x = sidecar_open(&home, p->fd);
+	sidecar_home_fini(&home);
+	if (!x)
+		return;
+	if (sidecar_length(x) > p->last_t)
+		p->last_t = sidecar_length(x);
+	if (sidecar_moments(x, &p->moments) < 0) {
+		sidecar_free(x);
+		return;
+	}
+	index_add_file(&p->index, x);
+	p->learning = p->index.in_file > 0;
+	p->front = p->at.offset;
 }
 
 struct player *
@@ -132,6 +159,7 @@ player_open(int fd, const char *name, struct err *e)
 	if (p->have) {
 		index_consider(&p->index, p->screen, &p->at);
 		p->last_t = guess_length(p, name);
+		use_sidecar(p);
 	}
 	return p;
 }
@@ -217,9 +245,12 @@ player_ending(const struct player *p, struct err *e)
 bool
 player_apply(struct player *p)
 {
+	bool first = p->learning && p->ev.offset == p->front;
+
 	if (!p->have)
 		return false;
-	commands_take(&p->commands, p);
+	if (!p->learning || p->ev.offset <= p->front)
+		commands_take(&p->commands, p);
 	switch (p->ev.kind) {
 	case CAST_EV_OUTPUT:
 		screen_feed(p->screen, p->ev.data, p->ev.len);
@@ -237,6 +268,10 @@ player_apply(struct player *p)
 	if (p->ev.t > p->at.t)
 		p->at.t = p->ev.t;
 	player_fetch(p);
+	if (first && p->have)
+		p->front = p->ev.offset;
+	else if (first)
+		p->learning = false;
 	if (p->have && !p->known)
 		index_consider(&p->index, p->screen, &p->at);
 	return true;
@@ -277,7 +312,11 @@ player_take_back(struct player *p, const struct aside *a)
 int
 player_to_keyframe(struct player *p, size_t k)
 {
-	if (index_restore(&p->index, k, p->screen, &p->at) < 0)
-		return -1;
+	if (index_restore(&p->index, k, p->screen, &p->at) < 0) {
+		/* A damaged file: without it, from the beginning. */
+		index_drop_file(&p->index);
+		if (index_restore(&p->index, 0, p->screen, &p->at) < 0)
+			return -1;
+	}
 	return player_resume(p);
 }

@@ -149,7 +149,7 @@ segment_back(struct player *p)
 
 	if (f->segment == 0)
 		return false;
-	f->upto = p->index.kf[f->segment].at.frame;
+	f->upto = index_place(&p->index, f->segment)->frame;
 	f->segment--;
 	player_to_keyframe(p, f->segment);
 	find_ground(f, p->screen);

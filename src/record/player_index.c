@@ -5,6 +5,8 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "record/sidecar.h"
+
 int
 index_init(struct index *x)
 {
@@ -23,6 +25,43 @@ index_fini(struct index *x)
 		free(x->kf[i].z);
 	free(x->kf);
 	buf_fini(&x->raw);
+	sidecar_free(x->file);
+}
+
+void
+index_add_file(struct index *x, struct sidecar *file)
+{
+	size_t n = sidecar_count(file);
+
+	/* All or none: of a session without a terminal it has no screens. */
+	if (x->n != 1 || n < 2 || !sidecar_has_frame(file, 1)) {
+		sidecar_free(file);
+		return;
+	}
+	x->file = file;
+	x->in_file = n - 1;
+}
+
+void
+index_drop_file(struct index *x)
+{
+	sidecar_free(x->file);
+	x->file = NULL;
+	x->in_file = 0;
+}
+
+size_t
+index_count(const struct index *x)
+{
+	return x->n + x->in_file;
+}
+
+const struct place *
+index_place(const struct index *x, size_t k)
+{
+	if (k > 0 && k <= x->in_file)
+		return sidecar_place(x->file, k);
+	return &x->kf[k == 0 ? 0 : k - x->in_file].at;
 }
 
 /* Every second one goes, but the first stays. */
@@ -70,7 +109,7 @@ append(struct index *x, const struct screen *s, const struct place *at)
 void
 index_consider(struct index *x, const struct screen *s, const struct place *at)
 {
-	const struct place *last = x->n ? &x->kf[x->n - 1].at : NULL;
+	const struct place *last = x->n ? index_place(x, index_count(x) - 1) : NULL;
 	uint64_t gap = x->gap, size = screen_save_size(s);
 
 	/* Making one costs about as much as reading half its size. */
@@ -84,10 +123,14 @@ index_consider(struct index *x, const struct screen *s, const struct place *at)
 int
 index_restore(struct index *x, size_t k, struct screen *s, struct place *at)
 {
-	const struct keyframe *kf = &x->kf[k];
-	uLongf len = kf->rawlen;
+	const struct keyframe *kf;
 	unsigned char *p;
+	uLongf len;
 
+	if (k > 0 && k <= x->in_file)
+		return sidecar_load(x->file, k, s, at, NULL);
+	kf = &x->kf[k == 0 ? 0 : k - x->in_file];
+	len = kf->rawlen;
 	buf_clear(&x->raw);
 	p = buf_tail(&x->raw, kf->rawlen);
 	if (!p || uncompress(p, &len, kf->z, kf->zlen) != Z_OK || screen_restore(s, p, len) < 0)
@@ -99,19 +142,39 @@ index_restore(struct index *x, size_t k, struct screen *s, struct place *at)
 size_t
 index_by_time(const struct index *x, int64_t t)
 {
-	size_t k = x->n ? x->n - 1 : 0;
+	size_t lo = 0, hi = index_count(x), mid;
 
-	while (k > 0 && x->kf[k].at.t > t)
-		k--;
-	return k;
+	while (hi - lo > 1) {
+		mid = lo + (hi - lo) / 2;
+		if (index_place(x, mid)->t > t)
+			hi = mid;
+		else
+			lo = mid;
+	}
+	return lo;
 }
 
 size_t
 index_by_frame(const struct index *x, uint64_t frame)
 {
-	size_t k = x->n ? x->n - 1 : 0;
+	size_t lo = 0, hi = index_count(x), mid;
 
-	while (k > 0 && x->kf[k].at.frame > frame)
+	while (hi - lo > 1) {
+		mid = lo + (hi - lo) / 2;
+		if (index_place(x, mid)->frame > frame)
+			hi = mid;
+		else
+			lo = mid;
+	}
+	return lo;
+}
+
+size_t
+index_by_offset(const struct index *x, uint64_t offset)
+{
+	size_t k = index_count(x) - 1;
+
+	while (k > 0 && index_place(x, k)->offset > offset)
 		k--;
 	return k;
 }

@@ -33,11 +33,15 @@ struct keyframe {
 	size_t zlen, rawlen;
 };
 
+struct sidecar;
+/* In order of offset: the first of kf, those of the file, the others of kf. */
 struct index {
-	struct keyframe *kf; /* INDEX_MAX, in order of offset */
+	struct keyframe *kf; /* INDEX_MAX */
 	size_t n, bytes;
 	uint64_t gap;
 	struct buf raw; /* scratch */
+	struct sidecar *file;
+	size_t in_file;
 };
 
 int index_init(struct index *x);
@@ -45,9 +49,15 @@ void index_fini(struct index *x);
 /* Take a key frame here when it is time for one. */
 void index_consider(struct index *x, const struct screen *s, const struct place *at);
 int index_restore(struct index *x, size_t k, struct screen *s, struct place *at);
+/* Those of a file as well, while there is but the first; takes it. */
+void index_add_file(struct index *x, struct sidecar *file);
+void index_drop_file(struct index *x);
+size_t index_count(const struct index *x);
+const struct place *index_place(const struct index *x, size_t k);
 /* The last key frame that is not after a time, or a frame. */
 size_t index_by_time(const struct index *x, int64_t t);
 size_t index_by_frame(const struct index *x, uint64_t frame);
+size_t index_by_offset(const struct index *x, uint64_t offset);
 
 /* What a text search carries from event to event. */
 struct find {
@@ -121,10 +131,14 @@ struct player {
 
 	bool live;   /* the file may grow */
 	bool caught; /* and all that it has by now was read once */
-	bool known; /* the end has been seen */
+	bool known;  /* the end has been seen */
 	enum player_end ending;
 	struct err bad;
 	int64_t last_t; /* latest time seen, or guessed */
+
+	/* With an index, what lies before `front` was read, and perhaps not all behind it. */
+	bool learning;
+	uint64_t front;
 
 	struct index index;
 	struct moments moments;

@@ -35,6 +35,11 @@ player_more(struct player *p)
 void
 player_live(struct player *p, bool live)
 {
+	/* What is read is learnt in one go: nothing is left out. */
+	if (live) {
+		index_drop_file(&p->index);
+		p->learning = false;
+	}
 	if (live == p->live)
 		return;
 	p->live = live;

@@ -10,7 +10,7 @@
 static bool
 is_ahead(const struct player *p, size_t k)
 {
-	return !p->at.end && p->index.kf[k].at.offset > p->at.offset;
+	return !p->at.end && index_place(&p->index, k)->offset > p->at.offset;
 }
 
 void
@@ -97,13 +97,17 @@ read_ahead(struct player *p, int64_t until)
 {
 	enum player_state st = PLAYER_BUSY;
 
-	if (p->known || p->caught || player_put_aside(p, &p->here) < 0)
+	bool leapt = p->learning && p->at.offset > p->front;
+
+	if ((p->known && !p->learning) || p->caught || player_put_aside(p, &p->here) < 0)
 		return PLAYER_IDLE;
-	if (p->ahead.valid && p->ahead.at.offset > p->at.offset)
+	if (p->ahead.valid && (leapt || p->ahead.at.offset > p->at.offset))
 		player_take_back(p, &p->ahead);
+	else if (leapt)
+		player_to_keyframe(p, index_by_offset(&p->index, p->front));
 	while (player_apply(p) && clock_mono() < until)
 		;
-	if (p->known)
+	if (p->known && !p->learning)
 		st = PLAYER_IDLE;
 	else if (player_put_aside(p, &p->ahead) < 0)
 		st = PLAYER_IDLE;

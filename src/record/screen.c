@@ -95,6 +95,11 @@ cells_text(const VTermScreenCell *cells, int cols, struct buf *out, bool *full)
 	int col;
 
 	for (col = 0; col < cols; col++) {
+		/* The same as below, of most cells. */
+		if (cells[col].chars[0] == 0 || cells[col].chars[0] == ' ') {
+			blanks++;
+			continue;
+		}
 		one_cell(&cells[col], col > 0 ? &cells[col - 1] : NULL, &cell);
 		if (cell.ch[0] == 0) {
 			blanks += cell.width != 0;
@@ -256,6 +261,7 @@ screen_put(struct screen *s, const char *p, size_t n)
 {
 	if (n > sizeof(s->out) - s->outlen)
 		screen_flush(s);
+	s->beyond_ascii |= (unsigned char)p[0] >= 0x80;
 	memcpy(s->out + s->outlen, p, n);
 	s->outlen += n;
 }
@@ -428,13 +434,39 @@ screen_pen(const struct screen *s, struct screen_cell *out)
 		out->bg = color(&v.color);
 }
 
+/* A row of ASCII alone, as the library gives it much faster: 1, or 0, or -1.  It leaves out what
+ * stands behind an overwritten wide character. */
+static int
+ascii_text(const struct screen *s, int row, struct buf *out, bool *full)
+{
+	char text[SCREEN_COLS_MAX + 1];
+	int cols = screen_cols(s);
+	size_t n;
+
+	if (s->beyond_ascii)
+		return 0;
+	n = vterm_screen_get_text(s->vts, text, sizeof(text), (VTermRect){row, row + 1, 0, cols});
+	if (n > (size_t)cols)
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		if (text[i] < 0x20 || text[i] == 0x7f)
+			return 0;
+	while (n > 0 && text[n - 1] == ' ')
+		n--;
+	if (full)
+		*full = n == (size_t)cols;
+	return n == 0 || buf_put(out, text, n) == 0 ? 1 : -1;
+}
+
 int
 screen_row_text(const struct screen *s, int row, struct buf *out, bool *full)
 {
 	VTermScreenCell cells[SCREEN_COLS_MAX];
 	VTermPos pos = {row, 0};
-	int cols = screen_cols(s);
+	int cols = screen_cols(s), quick = ascii_text(s, row, out, full);
 
+	if (quick)
+		return quick < 0 ? -1 : 0;
 	for (pos.col = 0; pos.col < cols; pos.col++) {
 		if (!vterm_screen_get_cell(s->vts, pos, &cells[pos.col]))
 			memset(&cells[pos.col], 0, sizeof(cells[0]));

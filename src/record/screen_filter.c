@@ -6,6 +6,7 @@
 #include "record/screen.h"
 
 #define REPLACEMENT 0xfffd
+#define RUN_MAX 256 /* of a put */
 
 void
 filter_reset(struct filter *f)
@@ -206,14 +207,38 @@ byte(struct filter *f, const struct filter_sink *k, unsigned char c)
 	}
 }
 
+/* Most of what there is: as many printable ASCII characters as stand here, as put_cp() has them. */
+static size_t
+plain_run(struct filter *f, const struct filter_sink *k, const unsigned char *p, size_t n)
+{
+	size_t i = 0;
+
+	if (f->state != FILTER_GROUND || k->printing)
+		return 0;
+	while (i < n && i < RUN_MAX && p[i] >= 0x20 && p[i] < 0x7f)
+		i++;
+	if (i > 0) {
+		f->last = p[i - 1];
+		f->marks = FILTER_MARKS;
+		k->put(k->arg, (const char *)p, i);
+	}
+	return i;
+}
+
 void
 filter_run(struct filter *f, const struct filter_sink *k, const unsigned char *p, size_t n)
 {
 	const unsigned char *end = p + n;
 
+	size_t plain;
+
 	for (; p < end; p++) {
 		if (f->utf8_need == 0) {
-			byte(f, k, *p);
+			plain = plain_run(f, k, p, (size_t)(end - p));
+			if (plain > 0)
+				p += plain - 1;
+			else
+				byte(f, k, *p);
 			continue;
 		}
 		if (*p < f->utf8_lo || *p > f->utf8_hi) {

@@ -36,7 +36,8 @@ struct screen {
 	struct screen_hooks hooks;
 	struct screen_track track;
 	uint64_t changes;
-	int rows0, cols0; /* when it was made */
+	int rows0, cols0;	  /* when it was made */
+	bool beyond_ascii;	  /* of what was put, ever */
 	int dirty_from, dirty_to; /* rows: see screen_dirty() */
 
 	/* The library converts a call's text on its stack: small calls. */
@@ -45,7 +46,8 @@ struct screen {
 };
 
 void screen_flush(struct screen *s);
-/* At most 256 bytes that the filter would let through, past it. */
+/* At most 256 bytes that the filter would let through, past it.  A character that is not ASCII
+ * comes first in its own. */
 void screen_put(struct screen *s, const char *p, size_t n);
 /* Looks of what would be written now. */
 void screen_pen(const struct screen *s, struct screen_cell *out);

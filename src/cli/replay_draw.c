@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "cli/replay_ui.h"
 
+#define SAID_FOR (3 * NS_PER_S)
 #define FRAME_MAX ((size_t)64 << 20)
 
 static const char *const help_lines[] = {
@@ -53,6 +54,7 @@ state_word(const struct ui *u)
 static void
 note(const struct ui *u, char *out, size_t size)
 {
+	const struct player_moment *m = player_moment(u->player, u->clock + 1, false);
 	const struct screen *s = player_screen(u->player);
 	int rows = render_rows(u->render) - 1, cols = render_cols(u->render);
 	struct err e;
@@ -75,6 +77,8 @@ note(const struct ui *u, char *out, size_t size)
 		}
 	} else if (u->hidden > 0) {
 		snprintf(out, size, "hidden text is shown reversed");
+	} else if (m && m->hidden && u->clock - m->t < SAID_FOR) {
+		str_copy(out, m->label, size);
 	} else if (screen_rows(s) > rows || screen_cols(s) > cols) {
 		snprintf(out, size, "%dx%d, top left shown", screen_cols(s), screen_rows(s));
 	}

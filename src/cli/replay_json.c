@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "cli/replay_follow.h"
 #include "record/cast.h"
+#include "record/screen_filter.h"
 
 /* Escapes all but plain ASCII: nothing in it acts on a terminal. */
 #define FLAGS (JSON_ENSURE_ASCII | JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15))
@@ -80,10 +81,38 @@ event(const struct cast_event *ev)
 	return o;
 }
 
+static void
+on_put(void *arg, const char *p, size_t n)
+{
+	(void)arg;
+	(void)p;
+	(void)n;
+}
+
+static void
+on_wiping(void *arg, enum filter_wipe how)
+{
+	(void)arg;
+	(void)how;
+}
+
+static void
+put_hidden(const struct screen_hidden *h)
+{
+	printf("{\"concealed\":%llu,\"same_colour\":%llu,\"wiped_at_once\":%llu,"
+	       "\"scrollback_erased\":%llu,\"marks\":%llu}",
+	    (unsigned long long)h->concealed, (unsigned long long)h->same,
+	    (unsigned long long)h->wiped, (unsigned long long)h->scrollback,
+	    (unsigned long long)h->marks);
+}
+
 /* The list of events, and the end record (new reference) or NULL.  As cast_next() at last. */
 static int
-put_events(struct cast_reader *r, struct follow *follow, json_t **end, struct err *e)
+put_events(
+    struct cast_reader *r, struct follow *follow, struct filter *f, json_t **end, struct err *e)
 {
+	const struct filter_sink sink = {
+	    .put = on_put, .wiping = on_wiping, .cols = SCREEN_COLS_MAX};
 	struct cast_event ev;
 	const char *comma = "";
 	json_t *o;
@@ -100,6 +129,8 @@ put_events(struct cast_reader *r, struct follow *follow, json_t **end, struct er
 			*end = json_deep_copy(ev.facts);
 			continue;
 		}
+		if (ev.kind == CAST_EV_OUTPUT)
+			filter_run(f, &sink, ev.data, ev.len);
 		o = event(&ev);
 		printf("%s\n", comma);
 		dump(o);
@@ -113,6 +144,7 @@ replay_json(int fd, const char *name, struct follow *follow)
 {
 	struct err e = {0}, damage = {0};
 	struct cast_reader *r = cast_open_fd(fd, name, &e);
+	struct filter filter = {0};
 	json_t *end = NULL;
 	int got, status = 0;
 
@@ -121,9 +153,11 @@ replay_json(int fd, const char *name, struct follow *follow)
 	fputs("{\"header\":", stdout);
 	dump(cast_header(r));
 	fputs(",\n\"events\":[", stdout);
-	got = put_events(r, follow, &end, &damage);
+	got = put_events(r, follow, &filter, &end, &damage);
 	fputs("\n],\n\"end\":", stdout);
 	dump(end ? end : json_null());
+	fputs(",\n\"hidden\":", stdout);
+	put_hidden(&filter.hidden);
 	printf(",\n\"truncated\":%s}\n", got < 0 || cast_truncated(r) ? "true" : "false");
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		err_set(&e, ERR_IO, errno, "cannot write the events of %s", name);

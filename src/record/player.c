@@ -253,7 +253,7 @@ player_apply(struct player *p)
 		commands_take(&p->commands, p);
 	switch (p->ev.kind) {
 	case CAST_EV_OUTPUT:
-		screen_feed(p->screen, p->ev.data, p->ev.len);
+		moments_feed(&p->moments, p->screen, &p->ev);
 		p->at.frame++;
 		break;
 	case CAST_EV_RESIZE:

@@ -51,6 +51,7 @@ enum player_end player_ending(const struct player *p, struct err *e);
 /* A marker, or an event of coral's own. */
 struct player_moment {
 	int64_t t;
+	bool hidden;	/* something was written so that it is not seen: label says how */
 	char label[64]; /* harmless */
 };
 /* The first later than t, or the last before it, of the first 4096 in what was read so far; NULL:

@@ -88,9 +88,12 @@ struct moments {
 	struct player_moment *list;
 	size_t n, room;
 	uint64_t upto;
+	int64_t told[5]; /* when each kind of hiding was told of last, and one ns */
 };
 
 void moments_take(struct moments *m, const struct cast_event *ev);
+/* Output is applied; what it hides is a moment. */
+void moments_feed(struct moments *m, struct screen *s, const struct cast_event *ev);
 
 /* Where a shell got a line; the last of these that there is in a recording is told of. */
 enum command_source { COMMAND_GUESSED, COMMAND_TYPED, COMMAND_MARKED };

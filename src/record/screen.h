@@ -22,6 +22,15 @@
 
 struct screen;
 
+/* How much was written so that it is not seen, ever. */
+struct screen_hidden {
+	uint64_t concealed;  /* characters, by SGR 8 */
+	uint64_t same;	     /* characters in the colour of their ground */
+	uint64_t wiped;	     /* characters gone in the same screen_feed() that wrote them */
+	uint64_t scrollback; /* times that what had left the screen was erased */
+	uint64_t marks;	     /* of direction or without width; none reaches a cell */
+};
+
 struct screen *screen_new(int rows, int cols); /* NULL: out of memory */
 void screen_free(struct screen *s);	       /* accepts NULL */
 
@@ -74,6 +83,7 @@ struct screen_hooks {
 };
 void screen_set_hooks(struct screen *s, const struct screen_hooks *h); /* NULL: none */
 
+const struct screen_hidden *screen_hidden(const struct screen *s);
 /* Grows whenever cells may have changed. */
 uint64_t screen_changes(const struct screen *s);
 

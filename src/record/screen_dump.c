@@ -292,6 +292,40 @@ put_saved(struct dump *d, const struct probed *s)
 }
 
 static int
+put_hiding(const struct filter *f, struct buf *out)
+{
+	const uint32_t looks[] = {f->looks.concealed, f->looks.fg, f->looks.bg, f->saved.concealed,
+	    f->saved.fg, f->saved.bg};
+	const uint64_t counts[] = {f->hidden.concealed, f->hidden.same, f->hidden.wiped,
+	    f->hidden.scrollback, f->hidden.marks};
+	int rc = 0;
+
+	for (size_t i = 0; i < COUNT_OF(looks); i++)
+		rc |= buf_put_u32(out, looks[i]);
+	for (size_t i = 0; i < COUNT_OF(counts); i++)
+		rc |= buf_put_u64(out, counts[i]);
+	return rc;
+}
+
+static void
+take_hiding(struct rd *r, struct filter *f)
+{
+	uint32_t *const looks[] = {&f->saved.concealed, &f->saved.fg, &f->saved.bg};
+	uint64_t *const counts[] = {&f->hidden.concealed, &f->hidden.same, &f->hidden.wiped,
+	    &f->hidden.scrollback, &f->hidden.marks};
+	struct filter_looks now;
+
+	now.concealed = rd_u32(r);
+	now.fg = rd_u32(r);
+	now.bg = rd_u32(r);
+	for (size_t i = 0; i < COUNT_OF(looks); i++)
+		*looks[i] = rd_u32(r);
+	for (size_t i = 0; i < COUNT_OF(counts); i++)
+		*counts[i] = rd_u64(r);
+	filter_take_looks(f, &now);
+}
+
+static int
 put_head(const struct probed *s, struct buf *out)
 {
 	const struct filter *f = &s->filter;
@@ -318,7 +352,7 @@ put_head(const struct probed *s, struct buf *out)
 	rc |= buf_put_u32(out, f->last);
 	rc |= buf_put_u8(out, f->marks);
 	rc |= buf_put_u8(out, f->newline);
-	return rc;
+	return rc | put_hiding(f, out);
 }
 
 static int
@@ -388,6 +422,7 @@ take_filter(struct rd *r, struct filter *f)
 	f->last = rd_u32(r);
 	f->marks = rd_u8(r);
 	f->newline = rd_u8(r) != 0;
+	take_hiding(r, f);
 	return !r->bad && state <= FILTER_STRING_ESC && f->utf8_need <= 3 && f->cp <= 0x10ffff &&
 	       (f->utf8_need == 0 || (f->utf8_lo >= 0x80 && f->utf8_hi <= 0xbf)) &&
 	       f->cp >> (21 - 6 * f->utf8_need) == 0 && f->nargs < FILTER_ARGS_MAX &&

@@ -11,10 +11,12 @@
 void
 filter_reset(struct filter *f)
 {
+	struct screen_hidden hidden = f->hidden;
 	bool newline = f->newline;
 
 	memset(f, 0, sizeof(*f));
 	f->newline = newline;
+	f->hidden = hidden;
 }
 
 static void
@@ -22,8 +24,10 @@ put_cp(struct filter *f, const struct filter_sink *k, uint32_t cp)
 {
 	char out[4];
 
-	if (!screen_cp_safe(cp))
+	if (!screen_cp_safe(cp)) {
+		filter_dropped(f, cp);
 		return;
+	}
 	if (screen_cp_combines(cp)) {
 		/* Alone it would be a character without a width. */
 		if (f->marks == 0)
@@ -31,6 +35,7 @@ put_cp(struct filter *f, const struct filter_sink *k, uint32_t cp)
 		f->marks--;
 	} else {
 		f->last = cp;
+		filter_written(f, cp);
 		f->marks = FILTER_MARKS;
 		if (k->printing)
 			k->printing(k->arg, screen_cp_wide(cp) ? 2 : 1);
@@ -253,4 +258,5 @@ filter_run(struct filter *f, const struct filter_sink *k, const unsigned char *p
 		if (--f->utf8_need == 0)
 			put_cp(f, k, f->cp);
 	}
+	f->fresh = 0;
 }

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "record/screen.h"
 
 #define FILTER_ARGS_MAX 15
 #define FILTER_ARG_LIMIT 32767
@@ -33,6 +34,14 @@ struct filter {
 	uint32_t last; /* character that REP repeats, or 0 */
 	uint8_t marks; /* that may still join it */
 	bool newline;
+
+	/* What is hidden: the looks of what is written now, and how much was. */
+	struct filter_looks {
+		uint32_t concealed, fg, bg;
+	} looks, saved;
+	bool unseen;
+	uint64_t fresh; /* characters of this filter_run() since all was wiped */
+	struct screen_hidden hidden;
 };
 
 enum filter_wipe {
@@ -59,6 +68,23 @@ struct filter_sink {
 
 void filter_reset(struct filter *f);
 void filter_run(struct filter *f, const struct filter_sink *k, const unsigned char *p, size_t n);
+
+/* screen_hidden.c: SGR is complete; looks are put aside and taken back; a character is written
+ * that is not seen; one is left out. */
+void filter_sgr(struct filter *f);
+void filter_save_looks(struct filter *f);
+void filter_restore_looks(struct filter *f);
+void filter_take_looks(struct filter *f, const struct filter_looks *looks);
+void filter_unseen(struct filter *f, uint32_t cp);
+void filter_dropped(struct filter *f, uint32_t cp);
+
+static inline void
+filter_written(struct filter *f, uint32_t cp)
+{
+	f->fresh += cp != ' ';
+	if (f->unseen)
+		filter_unseen(f, cp);
+}
 
 /* From screen_filter_seq.c: a complete sequence, put when it is on the list. */
 void filter_escape(struct filter *f, const struct filter_sink *k, unsigned char final);

@@ -23,6 +23,7 @@ static void
 full_reset(struct filter *f, const struct filter_sink *k)
 {
 	k->wiping(k->arg, FILTER_WIPE_ALL);
+	f->hidden.wiped += f->fresh;
 	/* A reset does not leave the alternate screen by itself. */
 	put(k, "\x1b[?1047l\x1b[?5l\x1b"
 	       "c");
@@ -43,8 +44,12 @@ filter_escape(struct filter *f, const struct filter_sink *k, unsigned char final
 		} else if (strchr("78=>DEHM", final)) {
 			seq[1] = (char) final;
 			k->put(k->arg, seq, 2);
-			if (final == '8')
+			if (final == '7')
+				filter_save_looks(f);
+			if (final == '8') {
+				filter_restore_looks(f);
 				put(k, PULL_CURSOR_IN);
+			}
 		}
 		break;
 	case '#':
@@ -102,6 +107,7 @@ repeat(struct filter *f, const struct filter_sink *k)
 	while (n-- > 0) {
 		if (k->printing)
 			k->printing(k->arg, screen_cp_wide(f->last) ? 2 : 1);
+		filter_written(f, f->last);
 		k->put(k->arg, out, len);
 	}
 }
@@ -116,7 +122,7 @@ one_mode(const struct filter_sink *k, const char *lead, int mode, unsigned char 
 }
 
 static void
-modes(const struct filter *f, const struct filter_sink *k, unsigned char final)
+modes(struct filter *f, const struct filter_sink *k, unsigned char final)
 {
 	static const int ansi[] = {4, 20, 0};
 	static const int dec[] = {1, 5, 6, 7, 12, 25, 47, 1047, 1048, 1049, 0};
@@ -133,6 +139,12 @@ modes(const struct filter *f, const struct filter_sink *k, unsigned char final)
 			continue;
 		if (mode == 47)
 			mode = 1047;
+		if (f->leader && (mode == 1048 || mode == 1049)) {
+			if (final == 'h')
+				filter_save_looks(f);
+			else
+				filter_restore_looks(f);
+		}
 		if (final == 'l' && (mode == 1047 || mode == 1049))
 			k->wiping(k->arg, FILTER_WIPE_LEAVE);
 		one_mode(k, f->leader ? "?" : "", mode, final);
@@ -151,22 +163,35 @@ plain_csi(struct filter *f, const struct filter_sink *k, unsigned char final)
 		modes(f, k, final);
 		break;
 	case 's': /* as ANSI.SYS; left and right margins are not offered */
-		if (f->nargs == 0 && f->args[0] < 0)
+		if (f->nargs == 0 && f->args[0] < 0) {
+			filter_save_looks(f);
 			put(k, "\x1b"
 			       "7");
+		}
 		break;
 	case 'u':
+		filter_restore_looks(f);
 		put(k, "\x1b"
 		       "8" PULL_CURSOR_IN);
 		break;
 	case 'J':
 		if (f->args[0] <= 0 || f->args[0] == 2)
 			k->wiping(k->arg, f->args[0] == 2 ? FILTER_WIPE_ALL : FILTER_WIPE_BELOW);
+		if (f->args[0] == 2) {
+			f->hidden.wiped += f->fresh;
+			f->fresh = 0;
+		}
 		if (f->args[0] <= 2)
 			put_csi(f, k, final);
+		else
+			f->hidden.scrollback += f->args[0] == 3;
+		break;
+	case 'm':
+		filter_sgr(f);
+		put_csi(f, k, final);
 		break;
 	default:
-		if (strchr("@ABCDEFGHIKLMPSTXZ`adefgjkmr", final))
+		if (strchr("@ABCDEFGHIKLMPSTXZ`adefgjkr", final))
 			put_csi(f, k, final);
 		break;
 	}
@@ -185,6 +210,8 @@ filter_csi(struct filter *f, const struct filter_sink *k, unsigned char final)
 		else if (final == 'J' || final == 'K')
 			put_csi(f, k, final);
 	} else if (f->leader == 0) {
+		if (f->inter == '!' && final == 'p')
+			filter_take_looks(f, &(struct filter_looks){0});
 		if ((f->inter == '!' && final == 'p') || (f->inter == '"' && final == 'q') ||
 		    (f->inter == ' ' && (final == '@' || final == 'A')) ||
 		    (f->inter == '\'' && (final == '}' || final == '~')))

@@ -159,7 +159,11 @@ def test_markers_time_of_day_and_hidden_text(coral, home, tmux):
     term.wait_text(r"\\x1b\[31mchapter at 2:11\.0")
     assert shown(term) == 13
     term.type("]", enter=False)
+    term.wait_text(r"unseen by its colour at 2:35\.0")
+    term.type("]", enter=False)
     term.wait_text("no more markers")
+    term.type("[", enter=False)
+    term.wait_text(r"chapter at 2:11\.0")
     term.type("[", enter=False)
     term.wait_text(r"attached at 1:12\.0")
     term.type("w", enter=False)
@@ -197,6 +201,30 @@ def test_commands_and_keys(coral, home, tmux):
     wait_for("no keys", lambda: "<Enter>" not in term.screen())
     term.type("q", enter=False)
     assert term.wait_dead() == 0
+
+
+def test_what_is_hidden(coral, home, tmux):
+    """It is a marker, it is said when it comes, and counted."""
+    path = write(home, "hidden", [
+        [0.0, "o", "plain "], [10.0, "o", "\x1b[8msecret\x1b[28m"], [40.0, "o", "gone\x1b[2J"],
+        [60.0, "o", "\x1b[3J"], [80.0, "o", "\u202egnp.\u202c"],
+        [100.0, "o", "\x1b[31;41mred\x1b[m"], [130.0, "o", "end"]])
+    term = player(coral, tmux, path)
+    for label, at in (("concealed text", "0:10"), ("wiped at once", "0:40"),
+                      ("scrollback erased", "1:00"),
+                      ("invisible marks", "1:20"),
+                      ("unseen by its colour", "1:40")):
+        term.type("]", enter=False)
+        term.wait_text(rf"{label} at {at}\.0")
+        assert at != "0:10" or "plain secret" in term.screen()
+    term.type("g", enter=False)
+    term.wait_text("^go to:")
+    term.type("11")
+    term.wait_text(r"0:11.*concealed text *$")
+    term.type("q", enter=False)
+    assert term.wait_dead() == 0
+    assert coral.local("replay", "--format", "json", path).json()["hidden"] == {
+        "concealed": 6, "same_colour": 3, "wiped_at_once": 4, "scrollback_erased": 1, "marks": 2}
 
 
 def test_start_at_a_time(coral, home, tmux):

@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli/pattern.h"
+#include "base/pattern.h"
 #include "mirror_util.h"
 #include "record/grep.h"
 #include "record/player.h"

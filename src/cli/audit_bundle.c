@@ -15,6 +15,7 @@
 #include "base/sha256.h"
 #include "base/str.h"
 #include "record/keys.h"
+#include "record/sealed_file.h"
 #include "record/store.h"
 
 #define SESSIONS_MAX 10000
@@ -48,7 +49,7 @@ static const char readme[] =
     "log/audit.jsonl     the records, one a line, as they stood in the log, when none is\n"
     "                    missing between them; otherwise log/records.jsonl\n"
     "recordings/         the sessions, for coral replay, or asciinema play; .zst are unpacked\n"
-    "                    by zstdcat\n"
+    "                    by zstdcat; .sealed need an auditor's secret key: a second --key below\n"
     "agent.pub           the public keys of the agent that recorded them\n"
     "\n"
     "The sums, the keys and the records are worth what you know of their origin: compare the\n"
@@ -233,22 +234,35 @@ copy(struct audit_bundle *b, int from, const char *name, struct err *e)
 	return n < 0 || fsync(to) < 0 ? failed(b, name, e) : 0;
 }
 
-/* As it lies, by the name that its form has. */
+/* What follows the id in the name of such a file. */
+static const char *
+ending(const unsigned char *head, size_t n)
+{
+	static const unsigned char zstd[] = {0x28, 0xb5, 0x2f, 0xfd};
+
+	if (n >= sizeof zstd && memcmp(head, zstd, sizeof zstd) == 0)
+		return ".cast.zst";
+	if (n >= SEALED_MAGIC_LEN && memcmp(head, SEALED_MAGIC, SEALED_MAGIC_LEN) == 0)
+		return ".cast.sealed";
+	return ".cast";
+}
+
+/* As it lies. */
 static int
 add_recording(struct audit_bundle *b, const char *state_dir, const char *id, struct err *e)
 {
-	static const unsigned char zstd[] = {0x28, 0xb5, 0x2f, 0xfd};
 	auto_close int from = store_open_cast(state_dir, id, NULL);
 	char name[96], hex[2 * SHA256_SIZE + 1];
-	unsigned char head[4] = {0};
+	unsigned char head[SEALED_MAGIC_LEN];
 	int64_t size;
+	ssize_t n;
 
 	if (from < 0)
 		return json_array_append_new(b->missing, json_string(id));
-	if (pread(from, head, sizeof head, 0) < 0)
+	n = pread(from, head, sizeof head, 0);
+	if (n < 0)
 		return failed(b, id, e);
-	snprintf(name, sizeof name, "recordings/%s.cast%s", id,
-	    memcmp(head, zstd, sizeof zstd) == 0 ? ".zst" : "");
+	snprintf(name, sizeof name, "recordings/%s%s", id, ending(head, (size_t)n));
 	if (copy(b, from, name, e) < 0)
 		return -1;
 	size = sum(b, name, hex);

@@ -10,6 +10,7 @@ import subprocess
 from house.coral import Coral
 from house.util import wait_for
 from test_audit import events, log_dir, records
+from test_secret import auditors, policy  # noqa: F401
 
 HARMLESS = set(range(0x20, 0x7f)) | {0x0a}
 
@@ -74,6 +75,24 @@ def test_for_an_auditor(agent, box, home):
     done = coral.local("audit export", "--session", sid, "-d", lost)
     assert done.code == 0 and "no recording" in done.text, done
     assert json.loads((lost / "MANIFEST.json").read_text())["without_recording"] == [sid]
+
+
+def test_what_is_encrypted(make_agent, box, home, auditors):  # noqa: F811
+    """It goes as it is, by its own name, and is verified by who has an auditor's key as well."""
+    keys, lines = auditors
+    agent = make_agent(start=False)
+    coral = agent.coral
+    (coral.config.parent / "policy.yaml").write_text(policy(lines, "encrypt: true"))
+    agent.start()
+    assert coral.run("exec", "--pid", box.pid, "--", "echo", "unseen").code == 0
+    wait_for("its end", lambda: events(coral, "session.end"))
+    sid = events(coral, "session.end")[0]["session_id"]
+    there = home / "case"
+    assert coral.local("audit export", "--session", sid, "-d", there).code == 0
+    assert [p.name for p in (there / "recordings").iterdir()] == [f"{sid}.cast.sealed"]
+    far, public = Coral(home / "far"), ["--key", there / "agent.pub"]
+    assert far.local("audit verify", *public, there / "recordings").code == 1
+    assert far.local("audit verify", *public, "--key", keys["bob"], there / "recordings").code == 0
 
 
 def test_for_a_program_of_tables(agent, box):

@@ -108,9 +108,9 @@ put_all(struct work *w)
 static int
 read_back(struct work *w, struct err *e)
 {
-	struct source *s = source_open_fd(
-	    openat(w->sessdir, w->names.fresh, O_RDONLY | O_NOFOLLOW | O_CLOEXEC), w->names.fresh,
-	    e);
+	struct source *s =
+	    source_open_fd(openat(w->sessdir, w->names.fresh, O_RDONLY | O_NOFOLLOW | O_CLOEXEC),
+		w->names.fresh, e);
 	unsigned char was[SHA256_SIZE], is[SHA256_SIZE];
 	ssize_t n = -1;
 
@@ -129,12 +129,13 @@ read_back(struct work *w, struct err *e)
 	return err_why(e, "what was written is read back as something else");
 }
 
+/* Nobody wrote to it, and nobody removed it. */
 static bool
 is_as_it_was(const struct work *w)
 {
 	struct stat now;
 
-	return fstat(w->from, &now) == 0 && now.st_size == w->was.st_size &&
+	return fstat(w->from, &now) == 0 && now.st_nlink > 0 && now.st_size == w->was.st_size &&
 	       now.st_mtim.tv_sec == w->was.st_mtim.tv_sec &&
 	       now.st_mtim.tv_nsec == w->was.st_mtim.tv_nsec && !store_is_live(w->sessdir) &&
 	       w->table.d == (uint64_t)now.st_size;
@@ -169,8 +170,8 @@ run(struct work *w, struct err *e)
 		return err_set(
 		    e, ERR_INTERNAL, ENOMEM, "cannot compress the recording %s", w->names.plain);
 	unlinkat(w->sessdir, w->names.fresh, 0);
-	w->to = openat(w->sessdir, w->names.fresh,
-	    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	w->to = openat(
+	    w->sessdir, w->names.fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (w->to < 0 || put_all(w) < 0)
 		return failed(w, e);
 	if (read_back(w, e) < 0)

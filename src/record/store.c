@@ -13,6 +13,7 @@
 #include "record/store_priv.h"
 
 #define LOCK_NEW ".lock.new"
+#define REMOVE_TRIES 10
 
 void
 store_cast_name(const char *id, char out[STORE_CAST_SIZE])
@@ -133,9 +134,9 @@ make_lock(int sessdir)
 	return steal_fd(&fd);
 }
 
-/* Every file of the directory but the lock, then the lock, then the directory itself. */
+/* Every file of the directory but the lock. */
 static int
-remove_dir(int sessions, int sessdir, const char *id)
+empty_dir(int sessdir)
 {
 	auto_close int copy = openat(sessdir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = copy >= 0 ? fdopendir(copy) : NULL;
@@ -153,9 +154,22 @@ remove_dir(int sessions, int sessdir, const char *id)
 			rc = -1;
 	}
 	closedir(dir);
-	if (rc < 0 || (unlinkat(sessdir, STORE_LOCK, 0) < 0 && errno != ENOENT))
-		return -1;
-	return unlinkat(sessions, id, AT_REMOVEDIR);
+	return rc;
+}
+
+/* The lock is the last file.  Another may have come meanwhile: of who compresses it just now. */
+static int
+remove_dir(int sessions, int sessdir, const char *id)
+{
+	for (int tries = 0;; tries++) {
+		if (empty_dir(sessdir) < 0 ||
+		    (unlinkat(sessdir, STORE_LOCK, 0) < 0 && errno != ENOENT))
+			return -1;
+		if (unlinkat(sessions, id, AT_REMOVEDIR) == 0)
+			return 0;
+		if (errno != ENOTEMPTY || tries == REMOVE_TRIES)
+			return -1;
+	}
 }
 
 int

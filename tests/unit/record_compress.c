@@ -127,9 +127,21 @@ test_compress(void)
 	close(sessdir);
 }
 
-/* It stops before and after each of its system calls; at stop n it is killed.  False: it ended. */
-static bool
-killed_at(int n)
+static int
+compress_it(void)
+{
+	return compress_recording(sessdir, REC_ID, NULL) < 0;
+}
+
+static int
+remove_it(void)
+{
+	return store_remove(rec_dir, REC_ID, NULL) < 0;
+}
+
+/* In a process that stops before and after each of its system calls: at stop n.  0: it ended. */
+static pid_t
+stopped_at(int n, int (*work)(void))
 {
 	pid_t pid = fork();
 	int status;
@@ -137,7 +149,7 @@ killed_at(int n)
 	if (pid == 0) {
 		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
 		raise(SIGSTOP);
-		_exit(compress_recording(sessdir, REC_ID, NULL) != 1);
+		_exit(work());
 	}
 	waitpid(pid, &status, 0);
 	ptrace(PTRACE_SETOPTIONS, pid, NULL, PTRACE_O_EXITKILL);
@@ -145,11 +157,19 @@ killed_at(int n)
 		ptrace(PTRACE_SYSCALL, pid, NULL, NULL);
 		waitpid(pid, &status, 0);
 	}
-	if (!WIFSTOPPED(status))
-		return false;
-	kill(pid, SIGKILL);
-	waitpid(pid, &status, 0);
-	return true;
+	return WIFSTOPPED(status) ? pid : 0;
+}
+
+static bool
+killed_at(int n)
+{
+	pid_t pid = stopped_at(n, compress_it);
+
+	if (pid > 0) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
+	return pid > 0;
 }
 
 static void
@@ -178,6 +198,33 @@ test_killed(void)
 	} while (n > 0);
 	ok(n < -40 && both > 0 && after > both, "killed at each of %d stops", -n);
 	is_int(bad, 0, "there is one whole recording, and later it is compressed");
+}
+
+/* One does all of it between two system calls of the other: what was removed does not come back. */
+static void
+test_removed(int (*stopping)(void), int (*between)(void), const char *what)
+{
+	int n = 0, status, bad = 0;
+	pid_t pid;
+
+	for (;;) {
+		plant();
+		pid = stopped_at(++n, stopping);
+		if (pid <= 0)
+			break;
+		status = between();
+		bad += between == remove_it && status != 0;
+		ptrace(PTRACE_DETACH, pid, NULL, NULL);
+		waitpid(pid, &status, 0);
+		bad += stopping == remove_it && status != 0;
+		if (access(rec_path("sessions/" REC_ID), F_OK) == 0) {
+			printf("# at stop %d: it is still there\n", n);
+			bad++;
+		}
+		close(sessdir);
+	}
+	close(sessdir);
+	ok(n > 20 && bad == 0, "%s: %d of %d times it went wrong", what, bad, n);
 }
 
 static void
@@ -245,6 +292,8 @@ main(void)
 	make_recording();
 	test_compress();
 	test_killed();
+	test_removed(compress_it, remove_it, "removed while it is compressed");
+	test_removed(remove_it, compress_it, "compressed while it is removed");
 	test_not_ours();
 	test_archive();
 	buf_fini(&wanted);

@@ -18,8 +18,8 @@
 
 struct sidecar_build {
 	int fd, dir, castfd;
-	char name[48];
-	uint64_t pos; /* bytes written */
+	char name[48], fresh[64]; /* fresh: until it is whole */
+	uint64_t pos;		  /* bytes written */
 	struct sidecar_entry *list;
 	size_t n, room;
 	unsigned char *z; /* the frame of the last entry, until its filter is known */
@@ -99,8 +99,12 @@ sidecar_build_new(
 		return NULL;
 	b->dir = fcntl(h->dir, F_DUPFD_CLOEXEC, 3);
 	b->castfd = fcntl(castfd, F_DUPFD_CLOEXEC, 3);
-	b->fd = openat(h->dir, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
 	snprintf(b->name, sizeof(b->name), "%s", h->name);
+	snprintf(b->fresh, sizeof(b->fresh), ".%s.%d", h->name, (int)getpid());
+	/* Left by a dead process that had our pid. */
+	unlinkat(h->dir, b->fresh, 0);
+	b->fd =
+	    openat(h->dir, b->fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	b->bound.chained = json_is_object(json_object_get(coral, "evidence"));
 	b->check = screen_new(SCREEN_MIN, SCREEN_MIN);
 	if (b->dir < 0 || b->castfd < 0 || b->fd < 0 || !b->check || (old && go_on(b, old) < 0)) {
@@ -115,6 +119,8 @@ sidecar_build_free(struct sidecar_build *b)
 {
 	if (!b)
 		return;
+	if (b->fd >= 0 && b->fresh[0])
+		unlinkat(b->dir, b->fresh, 0);
 	fd_close(&b->fd);
 	fd_close(&b->dir);
 	fd_close(&b->castfd);
@@ -299,20 +305,6 @@ put_tail(struct sidecar_build *b, const struct place *end, struct buf *out)
 		b->failed = true;
 }
 
-/* A name, and then the place of the old one. */
-static void
-put_in_place(struct sidecar_build *b)
-{
-	char from[40], tmp[80];
-
-	snprintf(from, sizeof(from), "/proc/self/fd/%d", b->fd);
-	snprintf(tmp, sizeof(tmp), ".%s.%d", b->name, (int)getpid());
-	unlinkat(b->dir, tmp, 0);
-	if (linkat(AT_FDCWD, from, b->dir, tmp, AT_SYMLINK_FOLLOW) == 0 &&
-	    renameat(b->dir, tmp, b->dir, b->name) < 0)
-		unlinkat(b->dir, tmp, 0);
-}
-
 void
 sidecar_build_finish(struct sidecar_build *b, const struct place *end)
 {
@@ -326,8 +318,8 @@ sidecar_build_finish(struct sidecar_build *b, const struct place *end)
 		put_tail(b, end, &out);
 		put_out(b, buf_head(&out), out.len);
 		buf_fini(&out);
-		if (!b->failed)
-			put_in_place(b);
+		if (!b->failed && renameat(b->dir, b->fresh, b->dir, b->name) == 0)
+			b->fresh[0] = '\0';
 	}
 	sidecar_build_free(b);
 }

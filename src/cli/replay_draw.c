@@ -126,7 +126,7 @@ draw_status(struct ui *u)
 	for (col = 0; col < cols; col++)
 		render_text(u->render, row, col, SCREEN_REVERSE, " ");
 	col = render_text(u->render, row, 0, SCREEN_REVERSE, left);
-	if (cols - col > 24)
+	if (cols - col > 24 + (int)strlen(u->message))
 		col = draw_bar(u, row, col, (cols - col) / 3, total) + 2;
 	render_text(u->render, row, col, SCREEN_REVERSE | (right[0] ? SCREEN_BOLD : 0),
 	    right[0] ? right : u->title);

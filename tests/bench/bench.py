@@ -4,8 +4,9 @@
 
 Latency of one exec (whole process), echo through a terminal, coming back to a held session and
 holding it, bulk each way, finding a target among 10,000 processes, verifying a recording of 10 GiB
-(CORAL_BENCH_VERIFY_GIB).  Medians, and the ratio to a named peer: ratios within a tenth of each
-other are equal.  CORAL_BENCH_N sets the rounds (default 40).  Ends what it started."""
+(CORAL_BENCH_VERIFY_GIB), compressing one and going to places in it.  Medians, and the ratio to a
+named peer: ratios within a tenth of each other are equal.  CORAL_BENCH_N sets the rounds (default
+40).  Ends what it started."""
 import contextlib
 import os
 import pathlib
@@ -266,6 +267,28 @@ def bench_verify(base):
         shutil.rmtree(top)
 
 
+def bench_archive(base):
+    """A recording of 1 GiB, compressed; verified plain and compressed, in turn; places in it."""
+    top = base / "archive"
+    top.mkdir()
+    got = dict(line.split() for line in run([BIN / "archive", top, 1024]).stdout.splitlines())
+    packed, = top.glob("*.cast.zst")
+    run(["zstd", "-qdk", packed])
+    plain = packed.with_suffix("")
+    rates = {"coral, compressing (writes, syncs, reads back)": float(got["compress"])}
+    for what, argv in (("coral audit verify, plain", [CORAL, "audit", "verify", plain]),
+                       ("coral audit verify, compressed", [CORAL, "audit", "verify", packed]),
+                       ("zstd -t", ["zstd", "-qt", packed])):
+        start = time.monotonic()
+        run(argv, timeout=1800, check=False)
+        rates[what] = plain.stat().st_size / 1e6 / (time.monotonic() - start)
+    table(f"A recording of 1 GiB, compressed {got['ratio']} : 1", "MB/s", rates,
+          "coral audit verify, plain", smaller=False)
+    table("4 KiB anywhere in it", "ms", {"median": float(got["seek"]),
+                                         "99 of 100": float(got["seek99"])}, "median")
+    shutil.rmtree(top)
+
+
 def main():
     base = pathlib.Path(tempfile.mkdtemp(prefix="coralbench-"))
     roots = {"full": base / "full", "busybox": base / "full"}
@@ -288,6 +311,7 @@ def main():
         bench_bulk(base, box, agent, sshd)
         bench_find(base)
         bench_verify(base)
+        bench_archive(base)
 
 
 if __name__ == "__main__":

@@ -202,6 +202,13 @@ def test_encrypted(make_agent, box, auditors):
         assert done.code == 1 and "this key does not open" in done.errtext, done
         done = coral.local(verb, "--key", files["alice"], *args)
         assert done.code == 0 and (b"visible" in done.out or "verify" in verb), done
+    bundle = coral.home / "bundle"
+    assert coral.local("audit export", "--session", sid, "-d", bundle).code == 0
+    done = coral.local("audit verify", "--key", bundle / "agent.pub", "--key", files["alice"],
+                       bundle / "recordings")
+    assert done.code == 0 and f"{path.name}\n  authentic: yes" in done.text, done
+    done = coral.local("replay", "--follow", "--format", "text", "--key", files["bob"], sid)
+    assert done.code == 0 and b"visible" in done.out, done
     coral.extra["CORAL_AUDITOR_KEY"] = str(files["bob"])
     assert coral.local("audit unseal", sid).text.split()[-1] == SECRET
     assert coral.local("audit verify", "--agent-addr", agent.socket, sid).code == 0

@@ -195,6 +195,15 @@ end_note(int fd, off_t size)
 	return json_parse(text, len, NULL);
 }
 
+bool
+sealed_is(int fd)
+{
+	char head[SEALED_MAGIC_LEN];
+
+	return pread(fd, head, sizeof(head), 0) == sizeof(head) &&
+	       memcmp(head, SEALED_MAGIC, sizeof(head)) == 0;
+}
+
 int
 sealed_peek(int fd, bool *is, json_t **begin, json_t **end, struct err *e)
 {
@@ -205,7 +214,7 @@ sealed_peek(int fd, bool *is, json_t **begin, json_t **end, struct err *e)
 	json_t *first;
 
 	*begin = *end = NULL;
-	*is = n >= (ssize_t)SEALED_MAGIC_LEN && memcmp(text, SEALED_MAGIC, SEALED_MAGIC_LEN) == 0;
+	*is = sealed_is(fd);
 	if (n < 0 || fstat(fd, &st) < 0)
 		return err_set(e, ERR_IO, errno, "cannot read a recording");
 	first = *is && nl ? sealed_first_parse(text, (size_t)(nl - text), e) : NULL;

@@ -52,6 +52,8 @@ int sealed_head_parse(const unsigned char head[SEALED_HEAD], size_t *len);
 int sealed_file_get(const struct sealed_file *f, uint64_t n, uint64_t at,
     const unsigned char head[SEALED_HEAD], unsigned char *p, size_t len);
 
+/* Whether a file begins as one; its position stays. */
+bool sealed_is(int fd);
 /* What the file says without a key, and nothing proves: its note about the beginning, and the one
  * about the end or NULL (new references).  -1: it is no such file; *is says whether it seems so. */
 int sealed_peek(int fd, bool *is, json_t **begin, json_t **end, struct err *e);

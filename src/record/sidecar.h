@@ -16,7 +16,7 @@
 #include "record/cast.h"
 #include "record/player_int.h"
 
-/* Where the index of a recording in the store is; of no other. */
+/* Where the index of a recording in the store is; of no other, and of none that is encrypted. */
 struct sidecar_home {
 	int dir;
 	char name[48];

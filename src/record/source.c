@@ -186,12 +186,6 @@ source_at(const struct source *s)
 	return s->zstd ? zsource_at(s) : s->raw;
 }
 
-bool
-source_encrypted(const struct source *s)
-{
-	return s->sealed != NULL;
-}
-
 int64_t
 source_file_size(const struct source *s)
 {

@@ -41,8 +41,6 @@ ssize_t source_read_at(struct source *s, uint64_t at, void *p, size_t n, struct 
 uint64_t source_at(const struct source *s);
 /* Of the whole recording as it is now; -1: not known. */
 int64_t source_size(const struct source *s);
-/* What is read of it is on the disk nowhere else in clear, and must stay so. */
-bool source_encrypted(const struct source *s);
 void source_close(struct source *s);
 
 #endif

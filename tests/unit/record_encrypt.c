@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "record/sealed_file.h"
+#include "record/sidecar.h"
 #include "record/source.h"
 #include "record/store_priv.h"
 #include "record/verify.h"
@@ -264,6 +265,29 @@ test_no_room(struct buf *all)
 	free(block);
 }
 
+/* An index would have in clear what the recording has not. */
+static void
+test_no_index(void)
+{
+	struct sidecar_home h = {.dir = -1};
+	const char *names[] = {REC_ID "/" REC_ID ".cast", REC_ID "/" NAME};
+	int fd;
+
+	mkdirat(rec_dirfd, REC_ID, 0700);
+	end(create(PLAIN, false), REC_T0 + 1);
+	ok(renameat(rec_dirfd, PLAIN, rec_dirfd, names[0]) == 0 &&
+		renameat(rec_dirfd, NAME, rec_dirfd, names[1]) == 0,
+	    "as they lie in the store");
+	for (int i = 0; i < 2; i++) {
+		fd = openat(rec_dirfd, names[i], O_RDONLY | O_CLOEXEC);
+		is_int(sidecar_home(fd, &h), -i, names[i]);
+		close(fd);
+		sidecar_home_fini(&h);
+		unlinkat(rec_dirfd, names[i], 0);
+	}
+	unlinkat(rec_dirfd, REC_ID, AT_REMOVEDIR);
+}
+
 int
 main(void)
 {
@@ -281,6 +305,7 @@ main(void)
 	test_seek(&all);
 	test_damage(&all);
 	test_no_room(&all);
+	test_no_index();
 	auditor_key_free(&key);
 	auditor_key_free(&other);
 	buf_fini(&all);

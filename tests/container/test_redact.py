@@ -3,12 +3,14 @@
 import hashlib
 import json
 import re
+import threading
 
 import pytest
 
 from house.casts import Cast
+from house.coral import drain
 from house.term import Pty
-from house.util import wait_for
+from house.util import run, wait_for
 
 POLICY = """defaults:
   record: {redact: {output: true, patterns: ["[0-9]{4}-[0-9]{4}-[0-9]{4}"]}}
@@ -107,6 +109,45 @@ def test_a_terminal_and_who_looks_on(agent, box):
     assert re.search(r"\rAPI_TOKEN=\[redacted\]\r", shown), shown
     assert coral.run("audit verify", sid).code == 0
     assert "hunter2" not in json.dumps(cast.events)
+
+
+def test_a_disk_that_is_full_for_a_while(make_agent, box):
+    """What was held is neither lost nor there twice, in the recording and for its owner."""
+    agent = make_agent(start=False)
+    coral = agent.coral
+    (coral.config.parent / "policy.yaml").write_text(POLICY)
+    run(["mount", "-t", "tmpfs", "-o", "size=4m,mode=0700", "tmpfs", coral.state])
+    try:
+        filler = coral.state / "filler"
+        agent.start()
+        proc = coral.popen("exec", "-e", "DB_PASSWORD=hunter2hunter2", "--pid", box.pid, "--",
+                           "bash", "-c",
+                           "echo up; read x; for i in {1..40000}; do echo $i hunter2hunter2 $i; done")
+        assert proc.stdout.readline() == b"up\n"
+        filler.write_bytes(bytes(3300 << 10))
+        proc.stdin.write(b"go\n")
+        proc.stdin.flush()
+        said, _ = drain(proc.stderr)
+        out = []
+        reader = threading.Thread(target=lambda: out.append(proc.stdout.read()))
+        reader.start()
+        wait_for("the session to be held", lambda: b"is held until" in b"".join(said))
+        filler.unlink()
+        assert proc.wait(30) == 0, said
+        reader.join(30)
+        lines = [b"%d hunter2hunter2 %d" % (i, i) for i in range(1, 40001)]
+        assert out[0].splitlines() == lines
+        sid, = coral.session_dirs()
+        cast = Cast(coral.state / "sessions" / sid / f"{sid}.cast")
+        assert cast.exact().splitlines() == [b"up"] + [
+            x.replace(b"hunter2hunter2", b"[redacted]") for x in lines]
+        assert cast.end["redacted"] == 40000
+        assert coral.run("audit verify", sid).code == 0
+        proc.stdin.close()
+        proc.stdout.close()
+        agent.term()
+    finally:
+        run(["umount", "-l", coral.state], check=False)
 
 
 @pytest.mark.parametrize("text,fact", [

@@ -33,19 +33,27 @@ static const struct option {
     {"curl", "--proxy-user", false, true},
 };
 
-/* The command as a word of its own in start[0..n), after the last of ;|& there. */
+/* The command that p is of begins there, or later. */
+static const char *
+begin_of(const char *start, const char *p)
+{
+	const char *from = p;
+
+	while (from > start && p - from < BACK && from[-1] != ';' && from[-1] != '|' &&
+	       from[-1] != '&')
+		from--;
+	return from;
+}
+
+/* As a word of its own in from[0..n). */
 static bool
-has_command(const char *start, size_t n, const char *command)
+has_command(const char *from, size_t n, const char *command)
 {
 	size_t len = strlen(command);
-	const char *from = start;
 
-	for (size_t i = 0; i < n; i++)
-		if (strchr(";|&", start[i]))
-			from = start + i + 1;
-	for (const char *p = from; p + len < start + n; p++) {
-		if (memcmp(p, command, len) == 0 && (p == from || strchr(" \t/\"'$(", p[-1])) &&
-		    strchr(" \t", p[len]))
+	for (const char *p = from; p + len < from + n; p++) {
+		if (*p == *command && memcmp(p, command, len) == 0 &&
+		    (p == from || strchr(" \t/\"'$(", p[-1])) && strchr(" \t", p[len]))
 			return true;
 	}
 	return false;
@@ -68,14 +76,17 @@ secret_of(const struct option *o, const char *value)
 const char *
 redact_option(const char *start, const char *p)
 {
+	const char *from = NULL;
+
 	for (const struct option *o = options; o < options + sizeof(options) / sizeof(*o); o++) {
-		size_t flag = strlen(o->flag), n = (size_t)(p - start);
-		const char *value = p + flag, *from;
+		size_t flag = strlen(o->flag);
+		const char *value = p + flag;
 
 		if (strncmp(p, o->flag, flag) != 0 || !strchr(" \t", *value) != o->touching)
 			continue;
 		value += strspn(value, " \t");
-		from = n > BACK ? p - BACK : start;
+		if (!from)
+			from = begin_of(start, p);
 		if (secret_of(o, value) && has_command(from, (size_t)(p - from), o->command))
 			return secret_of(o, value);
 	}

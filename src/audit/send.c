@@ -171,7 +171,7 @@ audit_tell(const char *state_dir, const json_t *rec)
 	return fd < 0 ? -1 : send_record(fd, rec, false);
 }
 
-void
+int
 audit_sync(const char *state_dir)
 {
 	char path[512];
@@ -179,6 +179,5 @@ audit_sync(const char *state_dir)
 
 	if ((size_t)snprintf(path, sizeof path, "%s/audit/%s", state_dir, AUDIT_FILE) < sizeof path)
 		fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (fd >= 0)
-		fdatasync(fd);
+	return fd < 0 ? -1 : fdatasync(fd);
 }

@@ -32,8 +32,8 @@ void audit_call_end(struct audit_call *c);
 int audit_put(const char *state_dir, const json_t *rec, bool reserve, struct err *e);
 /* Send without waiting for anything, for who must not: -1, it may be lost. */
 int audit_tell(const char *state_dir, const json_t *rec);
-/* What others wrote goes to the disk now. */
-void audit_sync(const char *state_dir);
+/* What others wrote goes to the disk now.  -1 with errno. */
+int audit_sync(const char *state_dir);
 
 /* STATE_DIR/audit.  -1: too long. */
 int audit_dir(const char *state_dir, char *out, size_t size, struct err *e);

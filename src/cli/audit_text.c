@@ -160,6 +160,8 @@ make_text(const json_t *rec, char text[AUDIT_TEXT_MAX])
 		put_vis(text, "  ", json_str(rec, "actor"));
 	if (target)
 		put_vis(text, " in ", target);
+	if (strcmp(text_or(rec, "mode", ""), "prune") == 0 && json_str(rec, "reason"))
+		put_vis(text, ": ", json_str(rec, "reason"));
 	put_result(text, rec);
 	put_command(text, json_object_get(rec, "command"));
 	if (decision && strcmp(decision, "allow") != 0)

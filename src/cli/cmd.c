@@ -32,6 +32,7 @@ const struct cmd *const cmd_table[] = {
     &cmd_audit_report,
     &cmd_audit_verify,
     &cmd_audit_unseal,
+    &cmd_audit_prune,
     &cmd_keys_create,
     &cmd_keys_list,
     &cmd_keys_export,

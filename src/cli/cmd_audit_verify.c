@@ -191,7 +191,11 @@ static int
 check_heads(const struct args *a, int argc, char **argv, struct err *e)
 {
 	bool any = args_flag(a, "log");
+	char hash[AUDIT_HASH_SIZE];
 
+	for (const char *const *head = args_list(a, "head"); *head; head++)
+		if (verdict_log_head(*head, hash, e) < 0)
+			return -1;
 	for (int i = 0; i < argc; i++)
 		any |= verdict_is_log(argv[i]);
 	if (any || !args_list(a, "head")[0])

@@ -16,6 +16,7 @@ extern const struct cmd cmd_sessions, cmd_sessions_ls, cmd_sessions_show, cmd_se
 extern const struct cmd cmd_sessions_freeze, cmd_sessions_thaw, cmd_kill;
 extern const struct cmd cmd_audit_ls, cmd_audit_show, cmd_audit_grep;
 extern const struct cmd cmd_audit_export, cmd_audit_report;
+extern const struct cmd cmd_audit_prune;
 extern const struct cmd cmd_replay, cmd_agent_start, cmd_agent_status, cmd_agent_embedded;
 extern const struct cmd cmd_audit_verify, cmd_keys_create, cmd_keys_list, cmd_keys_export;
 extern const struct cmd cmd_audit_unseal;

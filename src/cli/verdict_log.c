@@ -34,27 +34,32 @@ verdict_is_log(const char *dir)
 	       access(path, F_OK) == 0;
 }
 
-static int
-take_heads(const char *const *given, struct audit_head *heads, size_t *n, struct err *e)
+int
+verdict_log_head(const char *given, char hash[AUDIT_HASH_SIZE], struct err *e)
 {
 	char shown[96];
 
-	for (*n = 0; given[*n]; (*n)++) {
-		const char *h = given[*n];
+	str_copy(hash, given, AUDIT_HASH_SIZE);
+	for (char *c = hash; *c; c++)
+		*c = *c >= 'A' && *c <= 'F' ? (char)(*c | 0x20) : *c;
+	if (strlen(given) == AUDIT_HASH_SIZE - 1 &&
+	    strspn(hash, "0123456789abcdef") == AUDIT_HASH_SIZE - 1)
+		return 0;
+	str_vis(shown, sizeof shown, given);
+	err_set(e, ERR_USAGE, 0, "%s is no hash of a record", shown);
+	err_why(e, "it is not 64 hexadecimal digits");
+	return err_hint(e, "coral audit ls -o json --lines 1 | jq -r .hash");
+}
 
+static int
+take_heads(const char *const *given, struct audit_head *heads, size_t *n, struct err *e)
+{
+	for (*n = 0; given[*n]; (*n)++) {
 		if (*n == HEADS_MAX)
 			return err_set(e, ERR_USAGE, 0, "at most %d heads at a time", HEADS_MAX);
 		heads[*n] = (struct audit_head){.place = AUDIT_HEAD_GONE};
-		str_copy(heads[*n].hash, h, sizeof heads[*n].hash);
-		for (char *c = heads[*n].hash; *c; c++)
-			*c = *c >= 'A' && *c <= 'F' ? (char)(*c | 0x20) : *c;
-		if (strlen(h) == AUDIT_HASH_SIZE - 1 &&
-		    strspn(heads[*n].hash, "0123456789abcdef") == AUDIT_HASH_SIZE - 1)
-			continue;
-		str_vis(shown, sizeof shown, h);
-		err_set(e, ERR_USAGE, 0, "%s is no hash of a record", shown);
-		err_why(e, "it is not 64 hexadecimal digits");
-		return err_hint(e, "coral audit ls -o json --lines 1 | jq -r .hash");
+		if (verdict_log_head(given[*n], heads[*n].hash, e) < 0)
+			return -1;
 	}
 	return 0;
 }

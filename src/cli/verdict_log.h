@@ -5,10 +5,13 @@
 /* What audit verify says of an audit log. */
 #include <jansson.h>
 #include <stdbool.h>
+#include "audit/record.h"
 #include "base/err.h"
 
 /* Whether a directory holds one. */
 bool verdict_is_log(const char *dir);
+/* The hash of a record, as it is given. */
+int verdict_log_head(const char *given, char hash[AUDIT_HASH_SIZE], struct err *e);
 /*
  * Prints it, or appends an object to rows where that is not NULL.  `heads`:
  * hashes that must be in it, NULL-terminated.  A status of verdict.h, or -1.

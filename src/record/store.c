@@ -13,7 +13,6 @@
 #include "record/store_priv.h"
 
 #define LOCK_NEW ".lock.new"
-#define REMOVE_TRIES 10
 
 void
 store_cast_name(const char *id, char out[STORE_CAST_SIZE])
@@ -54,9 +53,8 @@ store_open_file(int sessdir, const char *id)
 	return fd;
 }
 
-/* STATE_DIR/sessions; -1 with errno. */
-static int
-open_sessions(const char *state_dir)
+int
+store_open_sessions(const char *state_dir)
 {
 	auto_close int state = open(state_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
@@ -68,7 +66,7 @@ open_sessions(const char *state_dir)
 DIR *
 store_open_list(const char *state_dir, bool *none, struct err *e)
 {
-	int fd = open_sessions(state_dir);
+	int fd = store_open_sessions(state_dir);
 	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
 
 	*none = !dir && errno == ENOENT;
@@ -94,7 +92,7 @@ store_open_session(const char *state_dir, const char *id, struct err *e)
 	int fd = -1;
 
 	if (store_id_valid(id)) {
-		dir = open_sessions(state_dir);
+		dir = store_open_sessions(state_dir);
 		if (dir >= 0)
 			fd = openat(dir, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (fd < 0 && errno != ENOENT)
@@ -134,44 +132,6 @@ make_lock(int sessdir)
 	return steal_fd(&fd);
 }
 
-/* Every file of the directory but the lock. */
-static int
-empty_dir(int sessdir)
-{
-	auto_close int copy = openat(sessdir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = copy >= 0 ? fdopendir(copy) : NULL;
-	struct dirent *d;
-	int rc = 0;
-
-	if (!dir)
-		return -1;
-	steal_fd(&copy);
-	while ((d = readdir(dir))) {
-		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0 ||
-		    strcmp(d->d_name, STORE_LOCK) == 0)
-			continue;
-		if (unlinkat(sessdir, d->d_name, 0) < 0 && errno != ENOENT)
-			rc = -1;
-	}
-	closedir(dir);
-	return rc;
-}
-
-/* The lock is the last file.  Another may have come meanwhile: of who compresses it just now. */
-static int
-remove_dir(int sessions, int sessdir, const char *id)
-{
-	for (int tries = 0;; tries++) {
-		if (empty_dir(sessdir) < 0 ||
-		    (unlinkat(sessdir, STORE_LOCK, 0) < 0 && errno != ENOENT))
-			return -1;
-		if (unlinkat(sessions, id, AT_REMOVEDIR) == 0)
-			return 0;
-		if (errno != ENOTEMPTY || tries == REMOVE_TRIES)
-			return -1;
-	}
-}
-
 int
 store_create(const char *state_dir, const char *id, int *lockfd, struct err *e)
 {
@@ -188,7 +148,7 @@ store_create(const char *state_dir, const char *id, int *lockfd, struct err *e)
 			e->code = ERR_RECORDING;
 		return -1;
 	}
-	dir = open_sessions(state_dir);
+	dir = store_open_sessions(state_dir);
 	if (dir < 0 || mkdirat(dir, id, 0700) < 0)
 		return err_set(e, ERR_RECORDING, errno, "cannot record in %s/%s", path, id);
 	sessdir = openat(dir, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -202,16 +162,6 @@ store_create(const char *state_dir, const char *id, int *lockfd, struct err *e)
 		return -1;
 	}
 	return steal_fd(&sessdir);
-}
-
-static int
-remove_session(const char *state_dir, int sessdir, const char *id, struct err *e)
-{
-	auto_close int dir = open_sessions(state_dir);
-
-	if (dir < 0 || remove_dir(dir, sessdir, id) < 0)
-		return err_set(e, ERR_IO, errno, "cannot remove session %s", id);
-	return 0;
 }
 
 int
@@ -230,7 +180,7 @@ store_discard(const char *state_dir, const char *id, struct err *e)
 		err_set(e, ERR_LIMIT, 0, "cannot discard session %s", id);
 		return err_why(e, "its recording is whole");
 	}
-	return remove_session(state_dir, sessdir, id, e);
+	return store_take_out(state_dir, sessdir, id, e);
 }
 
 void
@@ -243,7 +193,7 @@ store_drop_unbegun(const char *state_dir, const char *id)
 		return;
 	store_peek(sessdir, id, &p);
 	if (p.absent)
-		remove_session(state_dir, sessdir, id, NULL);
+		store_take_out(state_dir, sessdir, id, NULL);
 	store_peek_fini(&p);
 }
 
@@ -259,7 +209,7 @@ store_remove(const char *state_dir, const char *id, struct err *e)
 		err_why(e, "it is still running");
 		return err_hint(e, "coral kill %s; or wait until it has ended", id);
 	}
-	return remove_session(state_dir, sessdir, id, e);
+	return store_take_out(state_dir, sessdir, id, e);
 }
 
 int

@@ -10,6 +10,8 @@
  * its keeper knows: session/control.h.
  */
 #include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include "base/err.h"
 #include "record/cast.h"
 
@@ -48,6 +50,15 @@ int store_open_cast(const char *state_dir, const char *id, struct err *e);
 int store_remove(const char *state_dir, const char *id, struct err *e);
 /* Drop what a keeper left that was killed before its recording began; everything else stays. */
 void store_drop_unbegun(const char *state_dir, const char *id);
+
+/* What is left of sessions whose removal was not finished: it is none any more. */
+void store_sweep(const char *state_dir);
+/* Every session in no order; `bytes` of all its files.  0, or -1: `fn` said so, or it cannot be
+ * listed; nothing there is no error. */
+typedef int store_size_fn(void *arg, const char *id, bool live, uint64_t bytes);
+int store_sizes(const char *state_dir, store_size_fn *fn, void *arg, struct err *e);
+/* When a session began, in milliseconds since 1970, as its id says. */
+int64_t store_id_ms(const char *id);
 
 /* A small file of the session (0600, replaced atomically), and reading it back. */
 int store_put_note(int sessdir, const char *name, const json_t *j, struct err *e);

@@ -59,6 +59,16 @@ store_id_valid(const char *id)
 	return strlen(id) == STORE_ID_LEN && strspn(id, letters) == STORE_ID_LEN && id[0] < '8';
 }
 
+int64_t
+store_id_ms(const char *id)
+{
+	int64_t ms = 0;
+
+	for (int i = 0; i < 10; i++)
+		ms = ms << 5 | (int64_t)(strchr(letters, id[i]) - letters);
+	return ms;
+}
+
 static int
 unknown(const char *prefix, const char *why, struct err *e)
 {

@@ -11,6 +11,8 @@
 #define STORE_SEALED ".sealed" /* of what is encrypted */
 
 void store_cast_name(const char *id, char out[STORE_CAST_SIZE]);
+/* STATE_DIR/sessions; -1 with errno. */
+int store_open_sessions(const char *state_dir);
 /* STATE_DIR/sessions for readdir(); NULL, and *none or an error, when there is no such directory.
  */
 DIR *store_open_list(const char *state_dir, bool *none, struct err *e);
@@ -18,6 +20,9 @@ DIR *store_open_list(const char *state_dir, bool *none, struct err *e);
 int store_open_session(const char *state_dir, const char *id, struct err *e);
 /* Whether a keeper holds the lock. */
 bool store_is_live(int sessdir);
+
+/* store_remove.c: no session any more at once, then nothing. */
+int store_take_out(const char *state_dir, int sessdir, const char *id, struct err *e);
 
 /* What the first and the last line of a recording say. */
 struct store_peek {

@@ -16,8 +16,8 @@
 #include "base/redact.h"
 #include "record/store.h"
 
-static void
-put_place(json_t *rec, const struct conf *c)
+void
+session_audit_place(json_t *rec, const struct conf *c)
 {
 	const char *node = getenv("NODE_NAME");
 	struct utsname u = {0};
@@ -49,7 +49,7 @@ session_audit_record(const struct keeper_start *s, const char *event)
 	audit_set_text(rec, "mode", request_verb_name(s->req->verb));
 	if (s->req->reason[0])
 		put_said(rec, "reason", s->req->reason);
-	put_place(rec, s->conf);
+	session_audit_place(rec, s->conf);
 	return rec;
 }
 
@@ -121,8 +121,8 @@ session_audit_query(const struct keeper_start *s, const char *event, const char 
 }
 
 /* Straight from the file: a static binary has no NSS to ask. */
-static void
-put_caller(json_t *rec)
+void
+session_audit_caller(json_t *rec)
 {
 	auto_file FILE *f = fopen("/etc/passwd", "re");
 	const struct passwd *pw = NULL;
@@ -142,11 +142,11 @@ session_audit_local(const struct conf *c, const char *event, const char *session
 	int rc = -1;
 
 	if (shown) {
-		put_caller(rec);
+		session_audit_caller(rec);
 		audit_set_text(rec, "session_id", session_id);
 		audit_set_text(rec, "actor", "coral " CORAL_VERSION);
 		audit_set_text(rec, "decision", "allow");
-		put_place(rec, c);
+		session_audit_place(rec, c);
 		session_audit_target(rec, json_object_get(header_of(shown), "target"));
 		rc = audit_put(c->state_dir, rec, false, e);
 	}
@@ -190,7 +190,7 @@ tell_truncated(const struct conf *c, const char *session_id, const json_t *shown
 	audit_set_text(rec, "session_id", session_id);
 	audit_set_text(rec, "user_id", json_str(shown, "user"));
 	audit_set_text(rec, "mode", json_str(header, "verb"));
-	put_place(rec, c);
+	session_audit_place(rec, c);
 	session_audit_target(rec, json_object_get(header, "target"));
 	if (json_object_get(header, "command"))
 		audit_set_list(rec, "command", json_object_get(header, "command"));

@@ -12,6 +12,10 @@
 
 /* Who asked for what, and where it runs.  New reference. */
 json_t *session_audit_record(const struct keeper_start *s, const char *event);
+/* Whose process this is. */
+void session_audit_caller(json_t *rec);
+/* On which host, and of what environment. */
+void session_audit_place(json_t *rec, const struct conf *c);
 /* `target` as tgt_to_json() has it; borrowed. */
 void session_audit_target(json_t *rec, const json_t *target);
 /* The policy said no.  What it said stands in `why`. */

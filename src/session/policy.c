@@ -330,6 +330,12 @@ policy_limits(const struct policy *p)
 	return p->limits;
 }
 
+struct policy_retention
+policy_retention(const struct policy *p)
+{
+	return p->retention;
+}
+
 const char *
 policy_keys(const struct policy *p)
 {

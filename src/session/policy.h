@@ -59,6 +59,16 @@ struct policy_limits {
 	size_t connections, sessions;
 };
 struct policy_limits policy_limits(const struct policy *p);
+/* What is removed when: defaults.retention. */
+struct policy_retention {
+	int64_t age_ns;	 /* recordings whose end is longer ago; 0 none */
+	uint64_t size;	 /* the oldest beyond so many bytes; 0 none */
+	int64_t keep_ns; /* but none that ended later than so long ago */
+	int64_t log_ns;	 /* files of the audit log; 0 none */
+};
+struct policy_retention policy_retention(const struct policy *p);
+/* "10GiB", "500MiB", "77".  0 or -1. */
+int policy_size(const char *text, uint64_t *bytes);
 /* The keys in the policy's own user list, as authorized_keys text (borrowed; "" when none). */
 const char *policy_keys(const struct policy *p);
 

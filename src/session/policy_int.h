@@ -17,6 +17,7 @@ struct policy {
 	struct policy_session session[2]; /* [0] exec, [1] shell */
 	struct policy_limits limits;
 	struct auditors auditors;
+	struct policy_retention retention;
 	bool disconnect_set[2]; /* defaults.disconnect names it */
 };
 

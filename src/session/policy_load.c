@@ -18,6 +18,7 @@
  */
 #define PERSON_CONNECTIONS 1024
 #define PERSON_SESSIONS 2048
+#define DAY (24 * 3600 * NS_PER_S)
 
 /* Added to one another they are still sizes. */
 #define SIZE_MOST (1ULL << 60)
@@ -48,6 +49,16 @@ parse_size(const json_t *v, uint64_t *out)
 			return 0;
 		}
 	return -1;
+}
+
+int
+policy_size(const char *text, uint64_t *bytes)
+{
+	json_t *v = json_string(text);
+	int rc = parse_size(v, bytes);
+
+	json_decref(v);
+	return rc;
 }
 
 static int
@@ -203,6 +214,28 @@ parse_person(struct policy *p, const json_t *limits)
 	p->limits.sessions = (size_t)json_int(limits, "sessions", PERSON_SESSIONS);
 }
 
+/* A colony's own time is the colony's to enforce; here it is only checked. */
+static int
+parse_retention(struct policy *p, const json_t *r, struct err *e)
+{
+	struct policy_retention *to = &p->retention;
+	const json_t *size = json_object_get(r, "size");
+	int64_t colony;
+
+	if (parse_duration(r, "retention", "agent", &to->age_ns, e) < 0 ||
+	    parse_duration(r, "retention", "keep", &to->keep_ns, e) < 0 ||
+	    parse_duration(r, "retention", "audit", &to->log_ns, e) < 0 ||
+	    parse_duration(r, "retention", "colony", &colony, e) < 0)
+		return -1;
+	if (size && parse_size(size, &to->size) < 0)
+		return policy_bad("retention", "size", "is not a size such as 10GiB", e);
+	if (to->age_ns > 0 && to->age_ns < to->keep_ns && !json_object_get(r, "keep"))
+		to->keep_ns = to->age_ns;
+	if (to->age_ns > 0 && to->age_ns < to->keep_ns)
+		return policy_bad("retention", "keep", "is longer than retention.agent", e);
+	return 0;
+}
+
 static int
 parse_defaults(struct policy *p, const json_t *d, struct err *e)
 {
@@ -216,7 +249,8 @@ parse_defaults(struct policy *p, const json_t *d, struct err *e)
 	p->session[0].allow_tiocsti = p->session[1].allow_tiocsti =
 	    tiocsti && strcmp(tiocsti, "allow") == 0;
 	parse_person(p, json_object_get(d, "limits"));
-	if (parse_room(p, json_object_get(d, "limits"), e) < 0 ||
+	if (parse_retention(p, json_object_get(d, "retention"), e) < 0 ||
+	    parse_room(p, json_object_get(d, "limits"), e) < 0 ||
 	    parse_record(p, json_object_get(d, "record"), e) < 0 ||
 	    parse_auditors(p, json_object_get(d, "record"), e) < 0)
 		return -1;
@@ -281,6 +315,8 @@ policy_new(void)
 	p->session[0] = p->session[1] = defaults;
 	p->session[1].disconnect = REQ_DISC_DETACH;
 	parse_person(p, NULL);
+	p->retention =
+	    (struct policy_retention){.age_ns = 30 * DAY, .keep_ns = DAY, .log_ns = 365 * DAY};
 	return p;
 }
 

@@ -32,7 +32,7 @@ static const struct key approver_keys[] = {
     {"role", TEXT, true}, {"environments", TEXTS, false}, {0}};
 static const struct key defaults_keys[] = {{"mode", TEXT, false}, {"timeout", MAP, false},
     {"disconnect", MAP, false}, {"record", MAP, false}, {"idle", ANY, false},
-    {"tiocsti", TEXT, false}, {"limits", MAP, false}, {"retention", LATER, false}, {0}};
+    {"tiocsti", TEXT, false}, {"limits", MAP, false}, {"retention", MAP, false}, {0}};
 static const struct key timeout_keys[] = {
     {"attended_max", ANY, false}, {"api_default", LATER, false}, {"api_max", LATER, false}, {0}};
 static const struct key disconnect_keys[] = {
@@ -42,6 +42,9 @@ static const struct key record_keys[] = {{"output", BOOL, false}, {"input", BOOL
     {"seal_input", BOOL, false}, {"encrypt", BOOL, false}, {"redact", MAP, false}, {0}};
 static const struct key redact_keys[] = {
     {"output", BOOL, false}, {"environ", BOOL, false}, {"patterns", TEXTS, false}, {0}};
+
+static const struct key retention_keys[] = {{"agent", ANY, false}, {"size", ANY, false},
+    {"keep", ANY, false}, {"audit", ANY, false}, {"colony", ANY, false}, {0}};
 
 static const struct key limits_keys[] = {{"connections", COUNT, false}, {"sessions", COUNT, false},
     {"session_bytes", ANY, false}, {"session_rate", ANY, false}, {"user_day_bytes", ANY, false},
@@ -281,7 +284,7 @@ check_defaults(const json_t *d, struct err *e)
 		const char *name;
 		const struct key *keys;
 	} maps[] = {{"timeout", timeout_keys}, {"disconnect", disconnect_keys},
-	    {"record", record_keys}, {"limits", limits_keys}};
+	    {"record", record_keys}, {"limits", limits_keys}, {"retention", retention_keys}};
 
 	if (check_map(d, "defaults", defaults_keys, e) < 0)
 		return -1;

@@ -416,7 +416,14 @@ static const struct {
     {"defaults: {idle: -1}\n", "defaults.idle is not a duration", ""},
     {"defaults: {tiocsti: maybe}\n", "defaults.tiocsti is neither deny nor allow", ""},
     {"defaults: {tiocsti: [deny]}\n", "defaults.tiocsti has a value of the wrong kind", ""},
-    {"defaults: {retention: {agent: 30d}}\n", "defaults.retention is not enforced", ""},
+    {"defaults: {retention: 30d}\n", "defaults.retention has a value of the wrong kind", ""},
+    {"defaults: {retention: {agents: 30d}}\n", "unknown key retention.agents", "\"agent\""},
+    {"defaults: {retention: {agent: soon}}\n", "retention.agent is not a duration", ""},
+    {"defaults: {retention: {colony: -1}}\n", "retention.colony is not a duration", ""},
+    {"defaults: {retention: {audit: 11000d}}\n", "retention.audit is longer than 10 years", ""},
+    {"defaults: {retention: {size: 10GB}}\n", "retention.size is not a size", ""},
+    {"defaults: {retention: {agent: 1d, keep: 2d}}\n",
+	"retention.keep is longer than retention.agent", ""},
     {"defaults: {timeout: {api_max: 300s}}\n", "timeout.api_max is not enforced", ""},
     {"defaults: {disconnect: {keep: 0}}\n", "disconnect.keep is 0", ""},
     {"defaults: {disconnect: {keep: [1h]}}\n", "disconnect.keep is not a duration", ""},
@@ -477,6 +484,27 @@ test_wrong(void)
 		ok(e.why[0] && e.hint[0], "in three parts: %s", e.why);
 		policy_free(p);
 	}
+}
+
+static void
+test_retention(void)
+{
+	struct policy *p = parse("");
+	struct policy_retention r = policy_retention(p);
+	const int64_t day = 24 * 3600 * NS_PER_S;
+
+	is_int(r.age_ns / day, 30, "recordings are kept for 30 days");
+	is_int(r.log_ns / day, 365, "and the log for a year");
+	is_int(r.keep_ns / day, 1, "a day at least");
+	is_int((long)r.size, 0, "whatever their size");
+	policy_free(p);
+	p = parse("defaults: {retention: {agent: 2h, size: 10GiB, audit: 0, colony: 90d}}\n");
+	r = policy_retention(p);
+	is_int(r.age_ns / NS_PER_S, 7200, "as the policy says");
+	ok(r.size == 10ULL << 30, "its size");
+	is_int(r.keep_ns / NS_PER_S, 7200, "no longer than that");
+	is_int(r.log_ns, 0, "and the log for ever");
+	policy_free(p);
 }
 
 static void
@@ -585,6 +613,7 @@ main(void)
 	test_wrong();
 	test_limits();
 	test_auditors();
+	test_retention();
 	test_file();
 	return done_testing();
 }

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is kept no longer is removed, and told; the chain of the log over what was removed."""
+import hashlib
+import os
+import subprocess
+
+from house.util import wait_for
+from test_audit import events, records
+
+
+def make(coral, n, pid):
+    for i in range(n):
+        assert coral.run("exec", "--pid", pid, "--", "echo", "hello", i).code == 0
+    return coral.session_dirs()
+
+
+def policy(coral, retention):
+    path = coral.config.parent / "policy.yaml"
+    path.write_text(f"defaults: {{retention: {retention}}}\n")
+    path.chmod(0o600)
+
+
+def test_by_hand(coral):
+    """Without an agent: by size, by age, not what the policy keeps; what is gone is in the log."""
+    with subprocess.Popen(["sleep", "1000"]) as target:
+        try:
+            ids = make(coral, 3, target.pid)
+            live = coral.popen("exec", "--pid", target.pid, "--", "sleep", "1000")
+            wait_for("a fourth", lambda: len(coral.session_dirs()) == 4)
+            by_hand(coral, ids)
+        finally:
+            live.kill()
+            target.kill()
+            live.communicate()
+
+
+def by_hand(coral, ids):
+    live = [i for i in coral.session_dirs() if i not in ids]
+    wait_for("its beginning", lambda: len(events(coral, "session.start")) == 4)
+    done = coral.run("audit prune", "--older-than", "0s")
+    assert done.code == 1 and "keeps every recording for 1d" in done.errtext
+    assert coral.run("audit prune", "--keep-size", "1").code == 0
+    assert coral.session_dirs() == ids + live, "the policy keeps them for a day"
+
+    policy(coral, "{keep: 0}")
+    digests = [hashlib.sha256(coral.cast_path(i).read_bytes()).hexdigest() for i in ids]
+    before = len(records(coral))
+    done = coral.run("audit prune", "--older-than", "0s", "--dry-run", "-o", "json")
+    assert [r["name"] for r in done.json()] == ids and not any(r["removed"] for r in done.json())
+    assert len(records(coral)) == before and coral.session_dirs() == ids + live
+
+    sizes = [sum(f.stat().st_size for f in (coral.state / "sessions" / i).iterdir())
+             for i in ids + live]
+    done = coral.run("audit prune", "--keep-size", sum(sizes[1:]), "-o", "json")
+    assert [(r["name"], r["removed"], r["sha256"]) for r in done.json()] == [
+        (ids[0], True, digests[0])], done
+    assert coral.session_dirs() == ids[1:] + live
+    assert coral.run("audit prune", "--older-than", "0s").text.split()[0] == ids[1]
+    assert coral.session_dirs() == live, "that one runs"
+
+    told = events(coral, "session.removed")
+    assert [r["session_id"] for r in told] == ids
+    for record, digest in zip(told, digests, strict=True):
+        assert "state=ended sealed=yes bytes=" in record["reason"]
+        assert record["reason"].endswith(f"sha256={digest}")
+        assert (record["user_id"], record["mode"]) == ("root", "prune")
+    shown = coral.run("audit show", ids[0]).text
+    assert shown.count("event: session.") == 3 and digests[0] in shown
+
+
+def test_the_chain(coral):
+    """Of the log alone: its head, a head from earlier, a log that was cut and one that is broken."""
+    with subprocess.Popen(["sleep", "1000"]) as target:
+        make(coral, 2, target.pid)
+        target.kill()
+    log = coral.state / "audit" / "audit.jsonl"
+    lines = log.read_bytes().splitlines(True)
+    heads = [r["hash"] for r in records(coral)]
+    say = coral.run("audit verify", "--log", "--head", heads[1], "--head", heads[3], "-o", "json")
+    assert say.code == 0, say
+    said = say.json()
+    assert (said["authentic"], said["complete"], said["begins"]) == (True, True, "first")
+    assert said["records"] == 4 and said["head"] == heads[-1] and said["bad"] is None
+    assert [(h["state"], h["line"]) for h in said["heads"]] == [("there", 2), ("there", 4)]
+    assert coral.run("audit verify", log.parent).text.splitlines()[1].startswith("  authentic: yes")
+
+    log.write_bytes(b"".join(lines[:3]))
+    assert coral.run("audit verify", "--log").code == 0, "a chain alone does not show it"
+    cut = coral.run("audit verify", "--log", "--head", heads[3])
+    assert cut.code == 1 and "  authentic: no, 1 of 1 heads" in cut.text
+    log.write_bytes(b"".join(lines[1:]))
+    late = coral.run("audit verify", "--log", "-o", "json")
+    assert late.code == 3 and late.json()["begins"] == "unknown"
+    log.write_bytes(lines[0] + lines[1].replace(b"root", b"toor") + lines[2] + lines[3])
+    bad = coral.run("audit verify", "--log", "-o", "json")
+    assert bad.code == 1 and (bad.json()["bad"]["file"], bad.json()["bad"]["line"]) == (
+        "audit.jsonl", 2)
+    assert coral.run("audit verify", "--log", "--head", "ab").code == 2
+    assert coral.run("audit verify", "--head", heads[0], os.devnull).code == 2

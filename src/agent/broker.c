@@ -156,6 +156,7 @@ signalled(void *arg, short revents)
 		log_error_of(&e, "reading the policy again; the old one stays in force");
 	else
 		log_info("policy read again");
+	broker_prune_plan(b);
 }
 
 static int
@@ -272,6 +273,7 @@ broker_serve(const struct conf *c, struct err *e)
 	}
 	broker_work_scout(&b);
 	broker_archive_start(&b);
+	broker_prune_plan(&b);
 	/* Most of what starting took is never needed again. */
 	give_back(&b);
 	while (!b.stopping)

@@ -60,7 +60,7 @@ struct conn {
 };
 
 /* A process of ours that ends by itself. */
-enum work { WORK_KEEPER, WORK_CLEANER, WORK_SCOUT, WORK_ARCHIVE };
+enum work { WORK_KEEPER, WORK_CLEANER, WORK_SCOUT, WORK_ARCHIVE, WORK_PRUNE };
 struct worker {
 	struct broker *b;
 	struct worker *next;
@@ -104,6 +104,7 @@ struct broker {
 	struct loop_timer t_archive;
 	bool archiving, archive_more; /* a session ended meanwhile */
 	struct loop_timer t_reap, t_quiet;
+	struct loop_timer t_prune;
 };
 
 /* broker.c: somebody came or went; after a while without, memory is given back. */
@@ -168,6 +169,9 @@ void broker_audit_stop(struct broker *b);
 void broker_audit_refused(struct broker *b, const char *user, const char *peer, const char *why);
 /* An unauthenticated connection that had tries refused is over. */
 void broker_audit_conn(const struct conn *c);
+
+/* broker_prune.c: again when the policy is another. */
+void broker_prune_plan(struct broker *b);
 
 /* broker_reap.c: wait for the orphans that process 1 inherited. */
 void broker_reap(struct broker *b);

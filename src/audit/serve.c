@@ -22,7 +22,6 @@
 #include "base/loop.h"
 #include "base/mem.h"
 
-#define SOCK_FILE "writer.sock"
 #define BACKLOG 1024
 #define CALLERS_MAX 40
 #define SAY_NS (2 * NS_PER_S)
@@ -51,7 +50,7 @@ void
 audit_sock_name(int dir, struct sockaddr_un *a)
 {
 	*a = (struct sockaddr_un){.sun_family = AF_UNIX};
-	snprintf(a->sun_path, sizeof a->sun_path, "/proc/self/fd/%d/%s", dir, SOCK_FILE);
+	snprintf(a->sun_path, sizeof a->sun_path, "/proc/self/fd/%d/%s", dir, AUDIT_SOCK);
 }
 
 int
@@ -67,13 +66,13 @@ audit_listen(const char *dir, struct err *e)
 	at = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (at >= 0)
-		unlinkat(at, SOCK_FILE, 0);
+		unlinkat(at, AUDIT_SOCK, 0);
 	audit_sock_name(at, &a);
 	mask = umask(0177);
 	rc = at < 0 || fd < 0 ? -1 : bind(fd, (struct sockaddr *)&a, sizeof a);
 	umask(mask);
 	if (rc < 0 || listen(fd, BACKLOG) < 0)
-		return err_set(e, ERR_IO, errno, "cannot listen on %s/%s", dir, SOCK_FILE);
+		return err_set(e, ERR_IO, errno, "cannot listen on %s/%s", dir, AUDIT_SOCK);
 	return steal_fd(&fd);
 }
 

@@ -11,6 +11,7 @@
 #include <sys/un.h>
 #include "base/err.h"
 
+#define AUDIT_SOCK "writer.sock"
 #define AUDIT_SAY 's'
 #define AUDIT_SAY_RESERVE 'r' /* may use the reserve: log.h */
 

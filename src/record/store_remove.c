@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "record/store_priv.h"
 
+#define TRIES 3
 #define GONE ".gone-" /* no session's id begins so */
 
 static DIR *
@@ -29,9 +30,8 @@ is_dots(const char *name)
 	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
 
-/* Every file of the directory, then the directory itself. */
 static int
-remove_dir(int sessions, int sessdir, const char *name)
+remove_once(int sessions, int sessdir, const char *name)
 {
 	DIR *dir = list_of(sessdir);
 	struct dirent *d;
@@ -44,6 +44,18 @@ remove_dir(int sessions, int sessdir, const char *name)
 			rc = -1;
 	closedir(dir);
 	return rc < 0 ? -1 : unlinkat(sessions, name, AT_REMOVEDIR);
+}
+
+/* Every file of the directory, then the directory itself.  Who worked on a file of it when it got
+ * another name may still leave one. */
+static int
+remove_dir(int sessions, int sessdir, const char *name)
+{
+	int rc = -1;
+
+	for (int i = 0; i < TRIES && rc < 0; i++)
+		rc = remove_once(sessions, sessdir, name);
+	return rc;
 }
 
 /* Half of a session would be damaged evidence: rename(2) is the moment when it is none any more. */

@@ -37,6 +37,9 @@ struct prune_sum {
 /* 0: all that was due is removed, or its failure told; -1: nothing was looked at, or not all. */
 int prune_run(const struct prune_job *job, struct prune_sum *sum, struct err *e);
 
+/* Every system call of it; how many there are. */
+const int *prune_calls(size_t *n);
+
 /* "30d", "36h", "90s"; "10GiB", "1500KiB", "77 bytes" */
 void prune_duration(int64_t ns, char *out, size_t size);
 void prune_size(uint64_t bytes, char *out, size_t size);

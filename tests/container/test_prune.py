@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is kept no longer is removed, and told; the chain of the log over what was removed."""
 import hashlib
+import json
 import os
+import re
+import signal
 import subprocess
 
 from house.util import wait_for
@@ -97,3 +100,31 @@ def test_the_chain(coral):
         "audit.jsonl", 2)
     assert coral.run("audit verify", "--log", "--head", "ab").code == 2
     assert coral.run("audit verify", "--head", heads[0], os.devnull).code == 2
+
+
+def test_by_itself(make_agent, box):
+    """An agent removes what its policy keeps no longer, also by a policy that it is given later."""
+    agent = make_agent(start=False)
+    coral = agent.coral
+    coral.config.write_text("archive: {compress_after: 0s}\n")
+    agent.start()
+    assert coral.run("exec", "--pid", box.pid, "--", "echo", "one").code == 0
+    first, = coral.session_dirs()
+    wait_for("it to be compressed", lambda: not coral.cast_path(first).exists(), 30)
+    live = coral.popen("exec", "--pid", box.pid, "--", "sleep", "1000")
+    wait_for("its recording", lambda: len(coral.session_dirs()) == 2)
+    policy(coral, "{agent: 1s}")
+    agent.proc.send_signal(signal.SIGHUP)
+    wait_for("the first to go", lambda: first not in coral.session_dirs(), 30)
+    told, = events(coral, "session.removed")
+    assert (told["session_id"], told["user_id"], told["mode"]) == (first, None, "prune")
+    assert told["actor"].startswith("policy, coral")
+    assert re.fullmatch(r"older than 1s; state=ended sealed=yes bytes=\d+ sha256=[0-9a-f]{64}",
+                        told["reason"])
+    assert [s["state"] for s in coral.sessions()] == ["live"]
+    live.kill()
+    live.communicate()
+    wait_for("the other", lambda: coral.session_dirs() == [], 30)
+    said = [json.loads(line) for line in agent.log().splitlines()]
+    assert {s["level"] for s in said if s["who"] == "prune"} == {"info"}, said
+    assert not [s for s in said if "signal" in s["msg"]], said

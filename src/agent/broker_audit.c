@@ -119,9 +119,13 @@ static int
 tell_agent(const struct broker *b, const char *event, struct err *e)
 {
 	json_t *rec = record(b, event);
+	char print[KEYFILE_PRINT], key[KEYFILE_PRINT + 20];
 	int rc;
 
 	audit_set_text(rec, "actor", "coral " CORAL_VERSION);
+	keyfile_print(print, b->evidence_key.public);
+	snprintf(key, sizeof key, "agent_ed25519 %s", print);
+	audit_set_text(rec, "reason", key);
 	rc = audit_put(b->conf->state_dir, rec, true, e);
 	json_decref(rec);
 	return rc;

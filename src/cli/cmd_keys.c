@@ -10,6 +10,7 @@
 #include "cli/cmds.h"
 #include "cli/table.h"
 #include "record/keys.h"
+#include "session/audited.h"
 
 static int
 known(struct conf *conf, struct keys_list *keys, struct err *e)
@@ -27,6 +28,45 @@ only_for_auditors(const struct args *a, struct err *e)
 	return err_hint(e, "coral keys create --auditor NAME");
 }
 
+/* The one in force: its name and fingerprint.  "": there is none. */
+static int
+in_force(const struct conf *conf, char *what, size_t size, struct err *e)
+{
+	struct keys_list keys = {0};
+	char print[KEYFILE_PRINT];
+
+	what[0] = '\0';
+	if (keys_known(conf->state_dir, &keys, e) < 0)
+		return -1;
+	if (keys.n > 0 && !strchr(keys.v[0].name, '-')) {
+		keyfile_print(print, keys.v[0].public);
+		snprintf(what, size, "%s %s", keys.v[0].name, print);
+	}
+	keys_fini(&keys);
+	return 0;
+}
+
+/* That one goes is told before, and which one came when it is there. */
+static int
+make_key(const struct conf *conf, bool replace, struct err *e)
+{
+	char before[160], now[160];
+	struct err untold = {0};
+
+	if (in_force(conf, before, sizeof before, e) < 0)
+		return -1;
+	if (replace && before[0] && session_audit_key(conf, "key.replaced", before, NULL, e) < 0)
+		return -1;
+	if (keys_agent_make(conf->state_dir, replace, e) < 0) {
+		if (replace && before[0])
+			session_audit_key(conf, "key.replaced", before, e, &untold);
+		return -1;
+	}
+	if (in_force(conf, now, sizeof now, e) < 0)
+		return -1;
+	return session_audit_key(conf, "key.created", now, NULL, e);
+}
+
 static int
 run_create(const struct cmd *c, const struct args *a, int argc, char **argv, int dashdash)
 {
@@ -41,7 +81,7 @@ run_create(const struct cmd *c, const struct args *a, int argc, char **argv, int
 	if (args_str(a, "auditor"))
 		return cmd_keys_make_auditor(a);
 	if (only_for_auditors(a, &e) < 0 || cmd_settings(&conf, &e) < 0 ||
-	    keys_agent_make(conf.state_dir, args_flag(a, "replace"), &e) < 0 ||
+	    make_key(&conf, args_flag(a, "replace"), &e) < 0 ||
 	    keys_known(conf.state_dir, &keys, &e) < 0)
 		return cmd_fail(&e);
 	for (size_t i = 0; i < keys.n && i < 1; i++) {
@@ -57,13 +97,13 @@ run_create(const struct cmd *c, const struct args *a, int argc, char **argv, int
 }
 
 static json_t *
-row_of(const struct keys_one *k, bool in_force)
+row_of(const struct keys_one *k, bool signs)
 {
 	char print[KEYFILE_PRINT], line[KEYFILE_LINE];
 
 	keyfile_print(print, k->public);
 	keyfile_line(line, k->public);
-	return json_pack("{s:s, s:b, s:s, s:s, s:o}", "name", k->name, "in_force", in_force,
+	return json_pack("{s:s, s:b, s:s, s:s, s:o}", "name", k->name, "in_force", signs,
 	    "fingerprint", print, "public_key", line, "path", json_text(k->path));
 }
 

@@ -8,6 +8,7 @@
 #include "cli/auditor.h"
 #include "cli/cmds.h"
 #include "record/keys.h"
+#include "session/audited.h"
 
 static int
 check_name(const char *name, struct err *e)
@@ -44,6 +45,18 @@ make(const struct args *a, const char *name, char *path, size_t size, struct aud
 	return rc == 0 ? keys_auditor_publish(path, who, e) : -1;
 }
 
+/* One that is put elsewhere is not this machine's. */
+static int
+tell_made(const struct args *a, const char *line, struct err *e)
+{
+	struct conf conf;
+
+	if (args_str(a, "output"))
+		return 0;
+	return cmd_settings(&conf, e) < 0 ? -1
+					  : session_audit_key(&conf, "key.created", line, NULL, e);
+}
+
 int
 cmd_keys_make_auditor(const struct args *a)
 {
@@ -54,6 +67,8 @@ cmd_keys_make_auditor(const struct args *a)
 	if (make(a, args_str(a, "auditor"), path, sizeof(path), &who, &e) < 0)
 		return cmd_fail(&e);
 	auditor_line(line, &who);
+	if (tell_made(a, line, &e) < 0)
+		return cmd_fail(&e);
 	printf("%s\n", line);
 	fprintf(stderr,
 	    "coral: the secret is %s: keep it from the agents' machines; the line goes into "

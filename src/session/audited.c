@@ -155,6 +155,24 @@ session_audit_local(const struct conf *c, const char *event, const char *session
 	return rc;
 }
 
+int
+session_audit_key(
+    const struct conf *c, const char *event, const char *what, const struct err *why, struct err *e)
+{
+	json_t *rec = audit_record_new(event);
+	int rc;
+
+	session_audit_caller(rec);
+	audit_set_text(rec, "actor", "coral " CORAL_VERSION);
+	audit_set_text(rec, "reason", what);
+	session_audit_place(rec, c);
+	if (why)
+		audit_set_error(rec, why);
+	rc = audit_put(c->state_dir, rec, false, e);
+	json_decref(rec);
+	return rc;
+}
+
 void
 session_audit_failed(const struct keeper_start *s, const char *event, const char *session_id,
     const json_t *shown, const struct err *why)

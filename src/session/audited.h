@@ -27,6 +27,9 @@ int session_audit_query(const struct keeper_start *s, const char *event, const c
 /* What somebody does with the files themselves, and no agent is asked: as session_audit_query(). */
 int session_audit_local(
     const struct conf *c, const char *event, const char *session_id, struct err *e);
+/* Of a key that lies in the state directory; which, stands in `what`.  `why`: it failed. */
+int session_audit_key(const struct conf *c, const char *event, const char *what,
+    const struct err *why, struct err *e);
 /* It was allowed and told, and then it failed. */
 void session_audit_failed(const struct keeper_start *s, const char *event, const char *session_id,
     const json_t *shown, const struct err *why);

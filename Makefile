@@ -25,7 +25,7 @@ CFLAGS += -fstack-protector-strong -fno-strict-aliasing
 # libssh always as an archive: what it signs and verifies goes by way of remote_pki.c.
 LDFLAGS += -Wl,--wrap=pki_sign_data,--wrap=ssh_pki_signature_verify
 LDFLAGS += -Wl,--wrap=ssh_pki_import_signature_blob,--wrap=ssh_pki_import_pubkey_blob
-LDLIBS = -Wl,--start-group $(LIB) -l:libssh.a -lcrypto -lz -ljansson -lyaml -lvterm -ltermkey -lunibilium \
+LDLIBS = -Wl,--start-group $(LIB) -l:libssh.a -lssl -lcrypto -lz -ljansson -lyaml -lvterm -ltermkey -lunibilium \
   -lreadline -ltinfo -lseccomp -lzstd -lsodium -Wl,--end-group -lpthread -ldl -lm
 ifeq ($(DEV),1)
 CFLAGS += -Werror -O1 -g -fsanitize=address,undefined -fno-omit-frame-pointer

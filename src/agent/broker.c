@@ -274,6 +274,7 @@ broker_serve(const struct conf *c, struct err *e)
 	broker_work_scout(&b);
 	broker_archive_start(&b);
 	broker_prune_plan(&b);
+	broker_heads_start(&b);
 	/* Most of what starting took is never needed again. */
 	give_back(&b);
 	while (!b.stopping)

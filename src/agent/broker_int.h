@@ -60,7 +60,7 @@ struct conn {
 };
 
 /* A process of ours that ends by itself. */
-enum work { WORK_KEEPER, WORK_CLEANER, WORK_SCOUT, WORK_ARCHIVE, WORK_PRUNE };
+enum work { WORK_KEEPER, WORK_CLEANER, WORK_SCOUT, WORK_ARCHIVE, WORK_PRUNE, WORK_HEADS };
 struct worker {
 	struct broker *b;
 	struct worker *next;
@@ -104,7 +104,7 @@ struct broker {
 	struct loop_timer t_archive;
 	bool archiving, archive_more; /* a session ended meanwhile */
 	struct loop_timer t_reap, t_quiet;
-	struct loop_timer t_prune;
+	struct loop_timer t_prune, t_heads;
 };
 
 /* broker.c: somebody came or went; after a while without, memory is given back. */
@@ -172,6 +172,10 @@ void broker_audit_conn(const struct conn *c);
 
 /* broker_prune.c: again when the policy is another. */
 void broker_prune_plan(struct broker *b);
+
+/* broker_heads.c: where audit.heads says so; `status` as of waitpid(2). */
+void broker_heads_start(struct broker *b);
+void broker_heads_ended(struct broker *b, int status);
 
 /* broker_reap.c: wait for the orphans that process 1 inherited. */
 void broker_reap(struct broker *b);

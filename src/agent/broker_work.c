@@ -120,6 +120,8 @@ worker_exited(void *arg, short revents)
 		log_warn("the keeper of session %s died", w->id);
 		start_cleaner(b, w->id);
 	}
+	if (w->kind == WORK_HEADS)
+		broker_heads_ended(b, status);
 	if (w->kind == WORK_PRUNE && WIFSIGNALED(status) && !b->stopping)
 		log_warn("the process that removes what is kept no longer was killed by signal %d",
 		    WTERMSIG(status));

@@ -32,6 +32,8 @@ const struct conf_key conf_keys[] = {
     ROW("agent.proc_root", proc_root, NULL, "the procfs in which to find targets"),
     ROW("agent.environment", environment, NULL, "what the targets belong to: production, staging"),
     ROW("audit.stdout", audit_stdout, NULL, "auto, true or false: records on standard output too"),
+    ROW("audit.heads", heads, NULL, "syslog or a URL: where the hash of the last record goes"),
+    ROW("audit.heads_every", heads_every, NULL, "how often it goes there"),
     ROW("archive.compress_after", compress_after, NULL,
 	"when a recording that ended is compressed"),
     {0},
@@ -325,6 +327,17 @@ check_archive(struct conf *c, const char *from, struct err *e)
 	return wrong_kind("archive.compress_after", "a duration such as 1h, or never", from, e);
 }
 
+static int
+check_heads(struct conf *c, const char *from, struct err *e)
+{
+	if (c->heads[0] && strcmp(c->heads, "syslog") != 0 &&
+	    strncmp(c->heads, "http://", 7) != 0 && strncmp(c->heads, "https://", 8) != 0)
+		return wrong_kind("audit.heads", "syslog, or a URL of http or https", from, e);
+	if (clock_parse_duration(c->heads_every, &c->heads_ns) == 0 && c->heads_ns >= NS_PER_S)
+		return 0;
+	return wrong_kind("audit.heads_every", "a duration such as 5m, a second at least", from, e);
+}
+
 int
 conf_load(struct conf *c, struct err *e)
 {
@@ -339,11 +352,12 @@ conf_load(struct conf *c, struct err *e)
 	str_copy(c->color, "auto", sizeof c->color);
 	str_copy(c->share, "60s", sizeof c->share);
 	str_copy(c->compress_after, "1h", sizeof c->compress_after);
+	str_copy(c->heads_every, "5m", sizeof c->heads_every);
 	str_copy(c->audit_stdout, "auto", sizeof c->audit_stdout);
 	if (choose_file(c, path, sizeof path, &named, e) < 0 || read_file(c, path, named, e) < 0 ||
 	    check_words(c, path, e) < 0 || check_share(c, path, e) < 0 ||
-	    check_archive(c, path, e) < 0 || from_environment(c, e) < 0 ||
-	    check_share(c, "CORAL_SHARE", e) < 0 ||
+	    check_archive(c, path, e) < 0 || check_heads(c, path, e) < 0 ||
+	    from_environment(c, e) < 0 || check_share(c, "CORAL_SHARE", e) < 0 ||
 	    default_socket(c, strcmp(runtime_dir, c->runtime_dir) != 0, e) < 0)
 		return -1;
 	look_for_strangers(c);

@@ -27,6 +27,9 @@ struct conf {
 	char share[24];		   /* CORAL_SHARE: how long a connection is kept for others; 0, no */
 	char color[16];		   /* auto, always, never */
 	char audit_stdout[8];	   /* auto, true, false */
+	char heads[256];	   /* audit.heads: syslog, a URL, or "" */
+	char heads_every[24];	   /* audit.heads_every */
+	int64_t heads_ns;	   /* the same */
 	char compress_after[24];   /* archive.compress_after */
 	int64_t compress_after_ns; /* the same; -1: never */
 	int64_t share_ns;	   /* the same; 0: not shared */

@@ -77,6 +77,8 @@ test_defaults(void)
 	is_str(c.color, "auto", "color");
 	is_str(c.audit_stdout, "auto", "audit.stdout");
 	is_int(c.share_ns, 60 * NS_PER_S, "share");
+	is_str(c.heads, "", "audit.heads");
+	is_int(c.heads_ns, 300 * NS_PER_S, "audit.heads_every");
 	is_int(c.compress_after_ns, 3600 * NS_PER_S, "archive.compress_after");
 	is_str(c.service, "", "service");
 	is_str(c.warning, "", "no warning");
@@ -86,7 +88,7 @@ static void
 test_order(void)
 {
 	put_file("service: from-file\nstate_dir: /file/state\nruntime_dir: /file/run\n"
-		 "color: never\nshare: no\naudit: {stdout: true}\n"
+		 "color: never\nshare: no\naudit: {stdout: true, heads: syslog, heads_every: 90}\n"
 		 "archive: {compress_after: never}\n"
 		 "agent:\n  address: file:1\n  listen: 127.0.0.1:7022\n  environment: 7\n");
 	is_int(load(), 0, "the file");
@@ -97,6 +99,8 @@ test_order(void)
 	is_str(c.listen, "127.0.0.1:7022", "agent.listen");
 	is_str(c.environment, "7", "a number is text");
 	is_int(c.share_ns, 0, "share: no");
+	is_str(c.heads, "syslog", "audit.heads");
+	is_int(c.heads_ns, 90 * NS_PER_S, "audit.heads_every");
 	is_int(c.compress_after_ns, -1, "archive.compress_after: never");
 	is_str(c.audit_stdout, "true", "audit.stdout");
 	setenv("CORAL_SHARE", "10m", 1);
@@ -166,6 +170,10 @@ test_wrong(void)
 	    "audit: {stdout: maybe}\n", "audit.stdout is not auto, true or false", "coral.yaml(5)");
 	refused_file(
 	    "audit: {stdin: no}\n", "unknown configuration key \"audit.stdin\"", "audit.stdout");
+	refused_file("audit: {heads: ftp://x}\n",
+	    "audit.heads is not syslog, or a URL of http or https", "coral.yaml(5)");
+	refused_file("audit: {heads_every: 500ms}\n",
+	    "audit.heads_every is not a duration such as 5m, a second at least", "coral.yaml(5)");
 	refused_file("archive: {compress_after: soon}\n",
 	    "archive.compress_after is not a duration such as 1h, or never", "coral.yaml(5)");
 	refused_file("archiv: {}\n", "\"archiv\"", "\"archive\"");

@@ -71,10 +71,15 @@ take(struct run *x, const struct cast_event *ev)
 		typed_take(&x->at.typed, ev);
 	if (x->build)
 		sidecar_build_event(x->build, ev);
-	if (ev->kind == CAST_EV_OUTPUT)
+	if (ev->kind == CAST_EV_OUTPUT) {
+		struct screen_hidden was = *screen_hidden(s->screen);
+
 		scan_feed(s, x->at.t, ev->data, ev->len);
-	else if (ev->kind == CAST_EV_RESIZE && !x->scan[1])
+		if (x->build)
+			sidecar_build_output(x->build, &was, screen_hidden(s->screen), ev);
+	} else if (ev->kind == CAST_EV_RESIZE && !x->scan[1]) {
 		scan_resize(s, x->at.t, ev->rows, ev->cols);
+	}
 }
 
 static bool

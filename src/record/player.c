@@ -105,6 +105,11 @@ use_sidecar(struct player *p)
 		return;
 	x = sidecar_open(&home, p->fd);
 	sidecar_home_fini(&home);
+	/* Of a session without a terminal it has no screens. */
+	if (x && (sidecar_count(x) < 2 || !sidecar_has_frame(x, 1))) {
+		sidecar_free(x);
+		x = NULL;
+	}
 	if (!x)
 		return;
 	if (sidecar_length(x) > p->last_t)

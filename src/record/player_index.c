@@ -31,15 +31,8 @@ index_fini(struct index *x)
 void
 index_add_file(struct index *x, struct sidecar *file)
 {
-	size_t n = sidecar_count(file);
-
-	/* All or none: of a session without a terminal it has no screens. */
-	if (x->n != 1 || n < 2 || !sidecar_has_frame(file, 1)) {
-		sidecar_free(file);
-		return;
-	}
 	x->file = file;
-	x->in_file = n - 1;
+	x->in_file = sidecar_count(file) - 1;
 }
 
 void

@@ -92,7 +92,10 @@ struct moments {
 };
 
 void moments_take(struct moments *m, const struct cast_event *ev);
-/* Output is applied; what it hides is a moment. */
+/* What output hides, told by what was hidden before and after, is a moment; the second one applies
+ * the output itself. */
+void moments_hidden(struct moments *m, const struct screen_hidden *was,
+    const struct screen_hidden *is, const struct cast_event *ev);
 void moments_feed(struct moments *m, struct screen *s, const struct cast_event *ev);
 
 /* Where a shell got a line; the last of these that there is in a recording is told of. */

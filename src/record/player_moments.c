@@ -65,24 +65,30 @@ hides(struct moments *m, const struct cast_event *ev, size_t kind, const char *l
 }
 
 void
+moments_hidden(struct moments *m, const struct screen_hidden *was, const struct screen_hidden *is,
+    const struct cast_event *ev)
+{
+	if (ev->offset < m->upto)
+		return;
+	if (is->concealed > was->concealed)
+		hides(m, ev, 0, "concealed text");
+	if (is->same > was->same)
+		hides(m, ev, 1, "unseen by its colour");
+	if (is->wiped > was->wiped)
+		hides(m, ev, 2, "wiped at once");
+	if (is->scrollback > was->scrollback)
+		hides(m, ev, 3, "scrollback erased");
+	if (is->marks > was->marks)
+		hides(m, ev, 4, "invisible marks");
+}
+
+void
 moments_feed(struct moments *m, struct screen *s, const struct cast_event *ev)
 {
 	struct screen_hidden was = *screen_hidden(s);
-	const struct screen_hidden *is = screen_hidden(s);
 
 	screen_feed(s, ev->data, ev->len);
-	if (ev->offset < m->upto)
-		return;
-	if (is->concealed > was.concealed)
-		hides(m, ev, 0, "concealed text");
-	if (is->same > was.same)
-		hides(m, ev, 1, "unseen by its colour");
-	if (is->wiped > was.wiped)
-		hides(m, ev, 2, "wiped at once");
-	if (is->scrollback > was.scrollback)
-		hides(m, ev, 3, "scrollback erased");
-	if (is->marks > was.marks)
-		hides(m, ev, 4, "invisible marks");
+	moments_hidden(m, &was, screen_hidden(s), ev);
 }
 
 const struct player_moment *

@@ -220,8 +220,8 @@ plain_run(struct filter *f, const struct filter_sink *k, const unsigned char *p,
 
 	if (f->state != FILTER_GROUND || k->printing)
 		return 0;
-	while (i < n && i < RUN_MAX && p[i] >= 0x20 && p[i] < 0x7f)
-		i++;
+	for (; i < n && i < RUN_MAX && p[i] >= 0x20 && p[i] < 0x7f; i++)
+		filter_written(f, p[i]);
 	if (i > 0) {
 		f->last = p[i - 1];
 		f->marks = FILTER_MARKS;

@@ -377,6 +377,8 @@ sidecar_moments(struct sidecar *x, struct moments *m)
 	for (size_t i = 0; i < x->moments; i++) {
 		list[i].t = (int64_t)rd_u64(&r);
 		n = rd_u8(&r);
+		list[i].hidden = n & SIDECAR_HIDDEN;
+		n &= ~(size_t)SIDECAR_HIDDEN;
 		p = rd_bytes(&r, n);
 		if (r.bad || n >= sizeof(list[i].label) || list[i].t < 0) {
 			free(list);
@@ -391,5 +393,10 @@ sidecar_moments(struct sidecar *x, struct moments *m)
 	free(m->list);
 	*m = (struct moments){.list = list, .n = x->moments, .room = x->moments + 1};
 	m->upto = x->bound.upto;
+	for (size_t i = 0; i < COUNT_OF(m->told); i++) {
+		m->told[i] = (int64_t)rd_u64(&r);
+		if (m->told[i] < 0)
+			m->told[i] = 0;
+	}
 	return 0;
 }

@@ -53,6 +53,8 @@ struct sidecar_build *sidecar_build_new(
 /* A line that stands there. */
 void sidecar_build_line(struct sidecar_build *b, const char *line, size_t n);
 void sidecar_build_event(struct sidecar_build *b, const struct cast_event *ev);
+void sidecar_build_output(struct sidecar_build *b, const struct screen_hidden *was,
+    const struct screen_hidden *is, const struct cast_event *ev);
 /* Between two events: whether a frame is due, and then take it (s NULL: without a screen). */
 bool sidecar_build_due(const struct sidecar_build *b, uint64_t offset);
 void sidecar_build_frame(

@@ -149,6 +149,13 @@ sidecar_build_event(struct sidecar_build *b, const struct cast_event *ev)
 	moments_take(&b->moments, ev);
 }
 
+void
+sidecar_build_output(struct sidecar_build *b, const struct screen_hidden *was,
+    const struct screen_hidden *is, const struct cast_event *ev)
+{
+	moments_hidden(&b->moments, was, is, ev);
+}
+
 bool
 sidecar_build_due(const struct sidecar_build *b, uint64_t offset)
 {
@@ -281,9 +288,11 @@ put_tail(struct sidecar_build *b, const struct place *end, struct buf *out)
 	for (size_t i = 0; i < b->moments.n; i++) {
 		n = strlen(b->moments.list[i].label);
 		buf_put_u64(out, (uint64_t)b->moments.list[i].t);
-		buf_put_u8(out, (uint8_t)n);
+		buf_put_u8(out, (uint8_t)(n | (b->moments.list[i].hidden ? SIDECAR_HIDDEN : 0)));
 		buf_put(out, b->moments.list[i].label, n);
 	}
+	for (size_t i = 0; i < COUNT_OF(b->moments.told); i++)
+		buf_put_u64(out, (uint64_t)b->moments.told[i]);
 	from = out->len;
 	buf_put_u64(out, b->pos);
 	buf_put_u32(out, (uint32_t)b->n);

@@ -11,6 +11,7 @@
 #define SIDECAR_FOOT 148
 #define SIDECAR_FRAME_MAX ((size_t)48 << 20)
 #define SIDECAR_MOMENTS_MAX 4096
+#define SIDECAR_HIDDEN 0x80		/* with the length of a moment's label */
 #define SIDECAR_TAIL ((size_t)64 << 10) /* bytes that are compared at either end */
 
 #define FILTER_MOST ((size_t)8192) /* bytes: powers of two from the least to the most */

@@ -10,7 +10,7 @@
 #include "base/fd.h"
 #include "record/store_priv.h"
 
-#define TRIES 3
+#define TRIES 10
 #define GONE ".gone-" /* no session's id begins so */
 
 static DIR *

@@ -9,7 +9,7 @@ ours=$(nm --defined-only -g "$lib" "${lib%/*}"/audit_index/*.o 2>/dev/null | awk
 [ -n "$ours" ] || { echo "build first: no names in $lib" >&2; exit 1; }
 dir=$(dirname "$(gcc -print-file-name=libc.a)")
 bad=0
-for l in ssh jansson vterm termkey unibilium readline tinfo seccomp yaml z crypto sqlite3; do
+for l in ssh jansson vterm termkey unibilium readline tinfo seccomp yaml z crypto ssl sqlite3; do
 	hits=$(nm --defined-only -g "$dir/lib$l.a" 2>/dev/null | awk 'NF == 3 { print $3 }' | sort -u |
 		{ printf '%s\n' "$ours" >"${TMPDIR:-/tmp}/ours.$$"; comm -12 - "${TMPDIR:-/tmp}/ours.$$"; })
 	rm -f "${TMPDIR:-/tmp}/ours.$$"

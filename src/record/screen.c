@@ -119,8 +119,8 @@ cells_text(const VTermScreenCell *cells, int cols, struct buf *out, bool *full)
 	return 0;
 }
 
-static struct screen_color
-color(const VTermColor *c)
+struct screen_color
+screen_color_of(const VTermColor *c)
 {
 	if (VTERM_COLOR_IS_DEFAULT_FG(c) || VTERM_COLOR_IS_DEFAULT_BG(c))
 		return (struct screen_color){0};
@@ -133,7 +133,7 @@ color(const VTermColor *c)
 static void
 looks(const struct screen *s, const VTermScreenCell *c, struct screen_cell *out)
 {
-	out->bg = color(&c->bg);
+	out->bg = screen_color_of(&c->bg);
 	if (c->chars[0] == 0) {
 		out->attrs = s->flags.reverse ? SCREEN_REVERSE : 0;
 		return;
@@ -145,7 +145,7 @@ looks(const struct screen *s, const VTermScreenCell *c, struct screen_cell *out)
 		      (c->attrs.reverse ? SCREEN_REVERSE : 0) |
 		      (c->attrs.strike ? SCREEN_STRIKE : 0));
 	out->joined = c->attrs.font == SCREEN_FONT_JOINED;
-	out->fg = color(&c->fg);
+	out->fg = screen_color_of(&c->fg);
 }
 
 static void
@@ -413,31 +413,6 @@ screen_cell(const struct screen *s, int row, int col, struct screen_cell *out)
 		return;
 	one_cell(&c, vterm_screen_get_cell(s->vts, left, &l) ? &l : NULL, out);
 	looks(s, &c, out);
-}
-
-void
-screen_pen(const struct screen *s, struct screen_cell *out)
-{
-	static const struct {
-		VTermAttr attr;
-		uint8_t look;
-	} on[] = {{VTERM_ATTR_BOLD, SCREEN_BOLD}, {VTERM_ATTR_ITALIC, SCREEN_ITALIC},
-	    {VTERM_ATTR_BLINK, SCREEN_BLINK}, {VTERM_ATTR_REVERSE, SCREEN_REVERSE},
-	    {VTERM_ATTR_STRIKE, SCREEN_STRIKE}};
-	VTermValue v;
-	size_t i;
-
-	*out = (struct screen_cell){.width = 1};
-	for (i = 0; i < COUNT_OF(on); i++) {
-		if (vterm_state_get_penattr(s->state, on[i].attr, &v) && v.boolean)
-			out->attrs |= on[i].look;
-	}
-	if (vterm_state_get_penattr(s->state, VTERM_ATTR_UNDERLINE, &v) && v.number)
-		out->attrs |= SCREEN_UNDERLINE;
-	if (vterm_state_get_penattr(s->state, VTERM_ATTR_FOREGROUND, &v))
-		out->fg = color(&v.color);
-	if (vterm_state_get_penattr(s->state, VTERM_ATTR_BACKGROUND, &v))
-		out->bg = color(&v.color);
 }
 
 /* A row of ASCII alone, as the library gives it much faster: 1, or 0, or -1.  It leaves out what

@@ -49,6 +49,7 @@ void screen_flush(struct screen *s);
 /* At most 256 bytes that the filter would let through, past it.  A character that is not ASCII
  * comes first in its own. */
 void screen_put(struct screen *s, const char *p, size_t n);
+struct screen_color screen_color_of(const VTermColor *c);
 /* Looks of what would be written now. */
 void screen_pen(const struct screen *s, struct screen_cell *out);
 /* The book-keeping of the arena is whole: for tests. */

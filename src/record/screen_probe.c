@@ -60,16 +60,6 @@ give(struct trial *t, const char *seq)
 	screen_flush(t->s);
 }
 
-static struct screen_color
-plain_color(const VTermColor *c)
-{
-	if (VTERM_COLOR_IS_DEFAULT_FG(c) || VTERM_COLOR_IS_DEFAULT_BG(c))
-		return (struct screen_color){0};
-	if (VTERM_COLOR_IS_INDEXED(c))
-		return (struct screen_color){.kind = 1, .r = c->indexed.idx};
-	return (struct screen_color){2, c->rgb.red, c->rgb.green, c->rgb.blue};
-}
-
 static void
 look_at(const struct trial *t, int row, int col, struct look *l)
 {
@@ -80,8 +70,8 @@ look_at(const struct trial *t, int row, int col, struct look *l)
 		return;
 	for (size_t i = 0; i < LOOK_CHARS && c.chars[i]; i++)
 		l->ch[i] = c.chars[i];
-	l->fg = plain_color(&c.fg);
-	l->bg = plain_color(&c.bg);
+	l->fg = screen_color_of(&c.fg);
+	l->bg = screen_color_of(&c.bg);
 	l->bold = c.attrs.bold;
 	l->italic = c.attrs.italic;
 	l->underline = (uint8_t)c.attrs.underline;
@@ -112,9 +102,34 @@ pen_now(const struct screen *s, struct look *l)
 	if (vterm_state_get_penattr(s->state, VTERM_ATTR_FONT, &v))
 		l->font = (uint8_t)v.number;
 	if (vterm_state_get_penattr(s->state, VTERM_ATTR_FOREGROUND, &v))
-		l->fg = plain_color(&v.color);
+		l->fg = screen_color_of(&v.color);
 	if (vterm_state_get_penattr(s->state, VTERM_ATTR_BACKGROUND, &v))
-		l->bg = plain_color(&v.color);
+		l->bg = screen_color_of(&v.color);
+}
+
+void
+screen_pen(const struct screen *s, struct screen_cell *out)
+{
+	static const struct {
+		VTermAttr attr;
+		uint8_t look;
+	} on[] = {{VTERM_ATTR_BOLD, SCREEN_BOLD}, {VTERM_ATTR_ITALIC, SCREEN_ITALIC},
+	    {VTERM_ATTR_BLINK, SCREEN_BLINK}, {VTERM_ATTR_REVERSE, SCREEN_REVERSE},
+	    {VTERM_ATTR_STRIKE, SCREEN_STRIKE}};
+	VTermValue v;
+	size_t i;
+
+	*out = (struct screen_cell){.width = 1};
+	for (i = 0; i < COUNT_OF(on); i++) {
+		if (vterm_state_get_penattr(s->state, on[i].attr, &v) && v.boolean)
+			out->attrs |= on[i].look;
+	}
+	if (vterm_state_get_penattr(s->state, VTERM_ATTR_UNDERLINE, &v) && v.number)
+		out->attrs |= SCREEN_UNDERLINE;
+	if (vterm_state_get_penattr(s->state, VTERM_ATTR_FOREGROUND, &v))
+		out->fg = screen_color_of(&v.color);
+	if (vterm_state_get_penattr(s->state, VTERM_ATTR_BACKGROUND, &v))
+		out->bg = screen_color_of(&v.color);
 }
 
 /* What a selective erasure leaves is protected. */

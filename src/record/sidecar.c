@@ -18,7 +18,8 @@
 
 #define TIME_MOST (INT64_MAX / 4)
 
-/* STATE_DIR/sessions/ID/ID.cast or ID.cast.zst, told by its name and its neighbours. */
+/* STATE_DIR/sessions/ID/ID.cast or ID.cast.zst, told by its name and its neighbours: not one that
+ * is encrypted, of which nothing may stand beside it. */
 int
 sidecar_home(int castfd, struct sidecar_home *h)
 {
@@ -36,12 +37,13 @@ sidecar_home(int castfd, struct sidecar_home *h)
 		return -1;
 	path[n] = '\0';
 	base = strrchr(path, '/');
-	if (!base || base == path || !store_named_cast(base))
+	if (!base || base == path)
 		return -1;
 	*base++ = '\0';
 	id = strrchr(path, '/');
 	if (!id || !store_id_valid(id + 1) || strncmp(base, id + 1, STORE_ID_LEN) != 0 ||
-	    base[STORE_ID_LEN] != '.')
+	    (strcmp(base + STORE_ID_LEN, ".cast") != 0 &&
+		strcmp(base + STORE_ID_LEN, ".cast.zst") != 0))
 		return -1;
 	dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (dir < 0 || fstat(dir, &st) < 0 || st.st_uid != geteuid() || (st.st_mode & 022) ||

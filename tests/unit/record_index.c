@@ -274,6 +274,37 @@ test_damage(void)
 	    "one of another state of the file is not used");
 }
 
+/* What says where a text is stands beside no recording that is to be read with a key alone. */
+static void
+test_home(void)
+{
+	static const struct {
+		const char *end;
+		bool has;
+	} v[] = {
+	    {".cast", true}, {".cast.zst", true}, {".cast.sealed", false}, {".cast.bak", false}};
+	struct sidecar_home h;
+	char path[300];
+	int bad = 0, fd;
+
+	for (size_t i = 0; i < COUNT_OF(v); i++) {
+		snprintf(path, sizeof(path), "%.*s%s", (int)strlen(cast) - 5, cast, v[i].end);
+		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+		bad += (sidecar_home(fd, &h) == 0) != v[i].has;
+		if (v[i].has)
+			sidecar_home_fini(&h);
+		close(fd);
+		if (i > 0)
+			unlink(path);
+	}
+	chmod(session, 0777);
+	fd = open(cast, O_RDONLY | O_CLOEXEC);
+	bad += sidecar_home(fd, &h) == 0;
+	close(fd);
+	chmod(session, 0700);
+	ok(bad == 0, "an index stands beside recordings in the clear, where others cannot write");
+}
+
 static void
 test_must(void)
 {
@@ -314,6 +345,7 @@ main(void)
 	snprintf(side, sizeof(side), "%s/%s.index", session, id);
 	mkdir(session, 0700);
 	test_must();
+	test_home();
 #define CORAL ",\"coral\":{\"version\":1,\"tty\":true,\"evidence\":{\"x\":1}}"
 	test_same(RANDOM, "random programs", CORAL);
 	test_same(LINES, "lines", CORAL);

@@ -3,8 +3,9 @@
 """coral beside its peers, measured in one run and interleaved: `make bench`.
 
 Latency of one exec (whole process), echo through a terminal, coming back to a held session and
-holding it, bulk each way, finding a target among 10,000 processes, verifying a recording of 10 GiB
-(CORAL_BENCH_VERIFY_GIB), compressing one and going to places in it.  Medians, and the ratio to a
+holding it, bulk each way, recording a terminal beside other recorders, finding a target among 10,000
+processes, verifying a recording of 10 GiB (CORAL_BENCH_VERIFY_GIB), compressing one and going to
+places in it.  Medians, and the ratio to a
 named peer: ratios within a tenth of each other are equal.  CORAL_BENCH_N sets the rounds (default
 40).  Ends what it started."""
 import contextlib
@@ -22,6 +23,7 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "tests/container"))
 # pylint: disable=wrong-import-position
 import lasting
+import recorders
 from house.containers import Docker, Runc
 from house.coral import Agent, Key, free_port
 from house.term import Pty
@@ -309,6 +311,7 @@ def main():
         bench_echo(box, agent, sshd)
         lasting.main_of(base, box, agent, sshd, by_tcp(agent, sshd), ROUNDS, table)
         bench_bulk(base, box, agent, sshd)
+        recorders.main_of(base, agent, table)
         bench_find(base)
         bench_verify(base)
         bench_archive(base)

@@ -389,12 +389,6 @@ screen_cursor(const struct screen *s, int *row, int *col)
 	return s->flags.cursor_shown;
 }
 
-const struct screen_hidden *
-screen_hidden(const struct screen *s)
-{
-	return &s->flags.filter.hidden;
-}
-
 bool
 screen_alt(const struct screen *s)
 {

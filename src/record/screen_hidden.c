@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "record/screen.h"
 #include "record/screen_filter.h"
+#include "record/screen_int.h"
 
 /* Nothing wanted: the terminal's own. */
 #define DEFAULT 0
@@ -117,4 +118,10 @@ filter_dropped(struct filter *f, uint32_t cp)
 			   (cp >= 0x202a && cp <= 0x202e) || cp == 0x2060 ||
 			   (cp >= 0x2066 && cp <= 0x2069) || cp == 0xfeff ||
 			   (cp >= 0xe0000 && cp <= 0xe007f);
+}
+
+const struct screen_hidden *
+screen_hidden(const struct screen *s)
+{
+	return &s->flags.filter.hidden;
 }

@@ -61,6 +61,8 @@ main(void)
 	struct filter_sink all = {
 	    .put = on_put, .wiping = on_wiping, .arg = &want, .cols = SCREEN_COLS_MAX};
 
+	if (!in || !got)
+		exit(99);
 	alarm(60);
 	while (n < BYTES - 32) {
 		const char *bit = bits[rnd(sizeof(bits) / sizeof(bits[0]))];

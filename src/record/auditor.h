@@ -44,7 +44,7 @@ typedef int auditor_ask_fn(const char *what, char *out, size_t size, struct err 
 /* A new key as the file `path`, 0600, that must not be there; `pass` "": it is not sealed. */
 int auditor_key_create(
     const char *path, const char *name, const char *pass, struct auditor *who, struct err *e);
-/* `ask` is called where a passphrase is needed.  Free it also after -1. */
+/* `ask` is called where a passphrase is needed; NULL: then it fails.  Free it also after -1. */
 int auditor_key_load(struct auditor_key *k, const char *path, auditor_ask_fn *ask, struct err *e);
 /* Whether a file seems to be one. */
 bool auditor_key_is(const char *path);

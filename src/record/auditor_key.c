@@ -194,6 +194,8 @@ unwrap(
 	    !take(s, j, "nonce", nonce, NONCE) || !take(s, j, "box", box, BOX) || ops < 1 ||
 	    ops > OPS_MAX || mem < (int64_t)crypto_pwhash_MEMLIMIT_MIN || mem > MEMORY_MAX)
 		return not_a_key(path, "it is damaged, or of a later version", e);
+	if (!ask)
+		return not_a_key(path, "it has a passphrase, and nobody is asked here", e);
 	if (ask(path, s->pass, sizeof(s->pass), e) < 0)
 		return -1;
 	if (derive(s, salt, (unsigned long long)ops, (size_t)mem) < 0)

@@ -2,58 +2,36 @@
 /* A writer that is killed at every system call it makes, before it and after it. */
 #include "audit_util.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/ptrace.h>
-#include <sys/wait.h>
+
+#include "base/str.h"
+#include "stops.h"
 
 #define RECORDS 7
 #define LIMIT 2600 /* so that another file is begun on the way */
 #define SEEN 64
 
 static int *acked; /* how many puts returned 0, in memory that outlives the writer */
+static char dir[512];
 
-static _Noreturn void
-write_traced(const char *dir)
+static int
+write_some(void)
 {
 	struct err e = {0};
 	struct audit_log *l;
 
-	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
-	raise(SIGSTOP);
 	l = audit_log_open(dir, &e);
 	if (l)
 		audit_log_limit(l, LIMIT);
 	for (int i = 0; l && i < RECORDS; i++) {
 		if (aud_put(l, i, &e) < 0)
-			_exit(1);
+			return 1;
 		*acked = i + 1;
 		if (i % 3 == 2 && audit_log_sync(l, &e) < 0)
-			_exit(1);
+			return 1;
 	}
-	_exit(l ? 0 : 1);
-}
-
-/* Killed at its k-th stop; false: it ended before. */
-static bool
-run_until(const char *dir, int k)
-{
-	pid_t pid = fork();
-	int status;
-
-	if (pid == 0)
-		write_traced(dir);
-	waitpid(pid, &status, 0);
-	ptrace(PTRACE_SETOPTIONS, pid, NULL, (void *)(uintptr_t)PTRACE_O_TRACESYSGOOD);
-	for (int i = 0; i < k; i++) {
-		ptrace(PTRACE_SYSCALL, pid, NULL, NULL);
-		if (waitpid(pid, &status, 0) < 0 || !WIFSTOPPED(status))
-			return false;
-	}
-	kill(pid, SIGKILL);
-	waitpid(pid, &status, 0);
-	return true;
+	return l ? 0 : 1;
 }
 
 static void
@@ -69,7 +47,8 @@ test_every_point(void)
 
 		snprintf(name, sizeof name, "kill%d", k);
 		*acked = 0;
-		killed = run_until(rec_path(name), k);
+		str_copy(dir, rec_path(name), sizeof(dir));
+		killed = killed_at(k, write_some);
 		stuck += aud_fill(rec_path(name), LIMIT, RECORDS, 2) < 0;
 		v = aud_read(rec_path(name), seen, SEEN);
 		broken += !aud_is_whole(&v);

@@ -169,11 +169,10 @@ input_nobody_reads(void)
 static void
 leaves_behind_input(void)
 {
-	struct keeper_client *c;
 	int owner, peer;
 	size_t of_b;
 
-	c = setup_two(&owner, &peer);
+	setup_two(&owner, &peer);
 	type(peer, 'b', FRAME_CREDIT);
 	say(peer, FR_DETACH, 1);
 	loop_turn(k.loop, 0);

@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/file.h>
-#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
@@ -16,6 +15,7 @@
 #include "record/source.h"
 #include "record/store.h"
 #include "record/verify.h"
+#include "stops.h"
 
 #define LINES 150
 
@@ -139,39 +139,6 @@ remove_it(void)
 	return store_remove(rec_dir, REC_ID, NULL) < 0;
 }
 
-/* In a process that stops before and after each of its system calls: at stop n.  0: it ended. */
-static pid_t
-stopped_at(int n, int (*work)(void))
-{
-	pid_t pid = fork();
-	int status;
-
-	if (pid == 0) {
-		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
-		raise(SIGSTOP);
-		_exit(work());
-	}
-	waitpid(pid, &status, 0);
-	ptrace(PTRACE_SETOPTIONS, pid, NULL, PTRACE_O_EXITKILL);
-	for (int i = 0; WIFSTOPPED(status) && i < n; i++) {
-		ptrace(PTRACE_SYSCALL, pid, NULL, NULL);
-		waitpid(pid, &status, 0);
-	}
-	return WIFSTOPPED(status) ? pid : 0;
-}
-
-static bool
-killed_at(int n)
-{
-	pid_t pid = stopped_at(n, compress_it);
-
-	if (pid > 0) {
-		kill(pid, SIGKILL);
-		waitpid(pid, NULL, 0);
-	}
-	return pid > 0;
-}
-
 static void
 test_killed(void)
 {
@@ -179,7 +146,7 @@ test_killed(void)
 
 	do {
 		plant();
-		if (!killed_at(n))
+		if (!killed_at(n, compress_it))
 			n = -n;
 		both += has(REC_ID ".cast") && has(REC_ID ".cast.zst");
 		after += has(REC_ID ".cast.zst");

@@ -20,22 +20,13 @@
 static struct auditors to;
 static struct auditor_key key, other;
 
-static int
-no_passphrase(const char *what, char *out, size_t size, struct err *e)
-{
-	(void)what;
-	(void)out;
-	(void)size;
-	return err_set(e, ERR_USAGE, 0, "nobody is asked here");
-}
-
 static void
 make_key(struct auditor_key *k, const char *name)
 {
 	struct auditor who;
 
 	if (auditor_key_create(rec_path(name), name, "", &who, NULL) < 0 ||
-	    auditor_key_load(k, rec_path(name), no_passphrase, NULL) < 0) {
+	    auditor_key_load(k, rec_path(name), NULL, NULL) < 0) {
 		printf("Bail out! no key\n");
 		exit(1);
 	}
@@ -45,24 +36,12 @@ make_key(struct auditor_key *k, const char *name)
 static struct cast_writer *
 create(const char *name, bool encrypt)
 {
-	json_t *coral =
-	    json_pack("{ss ss s[s]}", "session_id", REC_ID, "verb", "exec", "command", "ls");
 	struct err e = {0};
-	struct cast_start s = {.dirfd = rec_dirfd,
-	    .name = name,
-	    .cols = 80,
-	    .rows = 24,
-	    .real_ns = 1700000000 * NS_PER_S,
-	    .mono_ns = REC_T0,
-	    .coral = coral,
-	    .tty = true,
-	    .evidence = &rec_evidence,
-	    .auditors = &to,
-	    .seal_input = true,
-	    .encrypt = encrypt};
-	struct cast_writer *w = cast_create(&s, &e);
+	struct cast_writer *w = rec_begin(
+	    (struct cast_start){
+		.name = name, .tty = true, .auditors = &to, .seal_input = true, .encrypt = encrypt},
+	    &e);
 
-	json_decref(coral);
 	ok(w != NULL, "%s is begun: %s", name, e.why);
 	return w;
 }

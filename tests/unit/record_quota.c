@@ -212,23 +212,10 @@ test_crowd(void)
 static struct cast_writer *
 writer(const char *name, bool tty, uint64_t cap, struct quota *q, struct err *e)
 {
-	json_t *coral = json_pack("{ss}", "session_id", REC_ID);
-	struct cast_start s = {.dirfd = rec_dirfd,
-	    .name = name,
-	    .cols = 80,
-	    .rows = 24,
-	    .real_ns = 1700000000 * NS_PER_S,
-	    .mono_ns = REC_T0,
-	    .coral = coral,
-	    .bulk_cap = cap,
-	    .max_bytes = 512 * KIB,
-	    .quota = q,
-	    .tty = tty,
-	    .evidence = &rec_evidence};
-	struct cast_writer *w = cast_create(&s, e);
-
-	json_decref(coral);
-	return w;
+	return rec_begin(
+	    (struct cast_start){
+		.name = name, .bulk_cap = cap, .max_bytes = 512 * KIB, .quota = q, .tty = tty},
+	    e);
 }
 
 static bool

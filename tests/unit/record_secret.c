@@ -12,15 +12,6 @@
 static struct auditors two;
 static struct auditor_key keys[3]; /* the third's recording is not sealed to */
 
-static int
-no_passphrase(const char *what, char *out, size_t size, struct err *e)
-{
-	(void)what;
-	(void)out;
-	(void)size;
-	return err_set(e, ERR_USAGE, 0, "nobody is asked here");
-}
-
 static void
 make_keys(void)
 {
@@ -34,7 +25,7 @@ make_keys(void)
 		const char *path = rec_path(names[i]);
 
 		ok(auditor_key_create(path, names[i], "", &who, &e) == 0 &&
-			auditor_key_load(&keys[i], path, no_passphrase, &e) == 0,
+			auditor_key_load(&keys[i], path, NULL, &e) == 0,
 		    "a key: %s", e.why);
 		auditor_line(line, &keys[i].who);
 		if (i < 2)
@@ -52,22 +43,12 @@ make_keys(void)
 static struct cast_writer *
 create(const char *name, const struct auditors *to)
 {
-	json_t *coral = json_pack("{ss}", "session_id", REC_ID);
 	struct err e = {0};
-	struct cast_start s = {.dirfd = rec_dirfd,
-	    .name = name,
-	    .cols = 80,
-	    .rows = 24,
-	    .real_ns = 1700000000 * NS_PER_S,
-	    .mono_ns = REC_T0,
-	    .coral = coral,
-	    .tty = true,
-	    .evidence = &rec_evidence,
-	    .auditors = to,
-	    .seal_input = to != NULL};
-	struct cast_writer *w = cast_create(&s, &e);
+	struct cast_writer *w = rec_begin(
+	    (struct cast_start){
+		.name = name, .tty = true, .auditors = to, .seal_input = to != NULL},
+	    &e);
 
-	json_decref(coral);
 	ok(w != NULL, "a recording is begun: %s", e.why);
 	return w;
 }

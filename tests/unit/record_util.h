@@ -74,26 +74,35 @@ rec_path(const char *name)
 /* Time 0 is clock 1 s, so that tests may count from there. */
 #define REC_T0 NS_PER_S
 
+/* `s` has what is not so in each; its name, at least. */
+static __attribute__((unused)) struct cast_writer *
+rec_begin(struct cast_start s, struct err *e)
+{
+	json_t *coral =
+	    json_pack("{ss ss s[s]}", "session_id", REC_ID, "verb", "exec", "command", "ls");
+	struct cast_writer *w;
+
+	s.dirfd = rec_dirfd;
+	s.cols = 80;
+	s.rows = 24;
+	s.real_ns = 1700000000 * NS_PER_S;
+	s.mono_ns = REC_T0;
+	s.coral = coral;
+	s.evidence = &rec_evidence;
+	w = cast_create(&s, e);
+	json_decref(coral);
+	return w;
+}
+
 static __attribute__((unused)) struct cast_writer *
 rec_create(const char *name, bool tty, uint64_t bulk_cap)
 {
 	struct err e = {0};
-	json_t *coral = json_pack("{ss}", "session_id", REC_ID);
-	struct cast_start s = {.dirfd = rec_dirfd,
-	    .name = name,
-	    .cols = 80,
-	    .rows = 24,
-	    .real_ns = 1700000000 * NS_PER_S,
-	    .mono_ns = REC_T0,
-	    .coral = coral,
-	    .title = "a test",
-	    .term = "xterm",
-	    .bulk_cap = bulk_cap,
-	    .tty = tty,
-	    .evidence = &rec_evidence};
-	struct cast_writer *w = cast_create(&s, &e);
+	struct cast_writer *w = rec_begin(
+	    (struct cast_start){
+		.name = name, .title = "a test", .term = "xterm", .bulk_cap = bulk_cap, .tty = tty},
+	    &e);
 
-	json_decref(coral);
 	if (!w)
 		err_print(1, &e);
 	return w;

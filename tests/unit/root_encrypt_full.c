@@ -14,15 +14,6 @@
 static struct auditors to;
 static struct auditor_key key;
 
-static int
-no_passphrase(const char *what, char *out, size_t size, struct err *e)
-{
-	(void)what;
-	(void)out;
-	(void)size;
-	return err_set(e, ERR_USAGE, 0, "nobody is asked here");
-}
-
 static void
 make_key(void)
 {
@@ -31,7 +22,7 @@ make_key(void)
 	const char *why;
 
 	if (auditor_key_create(rec_path("alice"), "alice", "", &who, NULL) < 0 ||
-	    auditor_key_load(&key, rec_path("alice"), no_passphrase, NULL) < 0) {
+	    auditor_key_load(&key, rec_path("alice"), NULL, NULL) < 0) {
 		printf("Bail out! no key\n");
 		exit(1);
 	}
@@ -67,23 +58,12 @@ fill_up(void)
 static struct cast_writer *
 create(void)
 {
-	json_t *coral = json_pack("{ss}", "session_id", REC_ID);
-	struct cast_start s = {.dirfd = rec_dirfd,
-	    .name = NAME,
-	    .cols = 80,
-	    .rows = 24,
-	    .real_ns = 1700000000 * NS_PER_S,
-	    .mono_ns = REC_T0,
-	    .coral = coral,
-	    .tty = true,
-	    .evidence = &rec_evidence,
-	    .auditors = &to,
-	    .seal_input = true,
-	    .encrypt = true};
 	struct err e = {0};
-	struct cast_writer *w = cast_create(&s, &e);
+	struct cast_writer *w = rec_begin(
+	    (struct cast_start){
+		.name = NAME, .tty = true, .auditors = &to, .seal_input = true, .encrypt = true},
+	    &e);
 
-	json_decref(coral);
 	ok(w != NULL, "a recording is begun: %s", e.why);
 	return w;
 }

@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/file.h>
-#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
@@ -17,6 +16,7 @@
 #include "base/str.h"
 #include "record/store.h"
 #include "session/prune.h"
+#include "stops.h"
 
 #define DAY (24 * 3600 * NS_PER_S)
 #define BYTES 1000
@@ -340,40 +340,15 @@ test_bad_log(void)
 	is_int((long)s.logs, 0, "nothing of that log is removed");
 }
 
-static _Noreturn void
-prune_traced(void)
+static int
+prune_all(void)
 {
 	static struct conf conf;
 	struct prune_job job = {.conf = &conf, .keep = {.age_ns = 30 * DAY, .log_ns = 365 * DAY}};
 	struct prune_sum sum;
 
 	str_copy(conf.state_dir, state, sizeof conf.state_dir);
-	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
-	raise(SIGSTOP);
-	_exit(prune_run(&job, &sum, NULL) < 0 || sum.failed);
-}
-
-/* Killed at its k-th stop, of which a call has two; false: it ended before. */
-static bool
-run_until(int k)
-{
-	pid_t pid;
-	int status;
-
-	fflush(stdout);
-	pid = fork();
-	if (pid == 0)
-		prune_traced();
-	waitpid(pid, &status, 0);
-	ptrace(PTRACE_SETOPTIONS, pid, NULL, (void *)(uintptr_t)PTRACE_O_TRACESYSGOOD);
-	for (int i = 0; i < k; i++) {
-		ptrace(PTRACE_SYSCALL, pid, NULL, NULL);
-		if (waitpid(pid, &status, 0) < 0 || !WIFSTOPPED(status))
-			return false;
-	}
-	kill(pid, SIGKILL);
-	waitpid(pid, &status, 0);
-	return true;
+	return prune_run(&job, &sum, NULL) < 0 || sum.failed;
 }
 
 /* Quiet: it is done a thousand times. */
@@ -408,7 +383,7 @@ test_every_point(void)
 		make_log(1);
 		str_copy(a, make_session(50, 'a'), sizeof a);
 		put("audit.jsonl", "session.end", a, 50);
-		killed = run_until(k);
+		killed = killed_at(k, prune_all);
 		halves += !is_there(a) && !is_gone(a);
 		untold += is_gone(a) && told("session.removed", a, reason, sizeof reason) == 0;
 		/* The next one ends it. */

@@ -46,7 +46,7 @@ found(void *arg, const struct grep_hit *h)
 static int
 grep_fd(struct catch *c, const char *pattern, bool regex, int fd)
 {
-	struct grep_want want = {match, found, c};
+	struct grep_want want = {.match = match, .found = found, .arg = c};
 	struct err e = {0};
 	struct cast_reader *r;
 	int rc;

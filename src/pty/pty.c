@@ -133,5 +133,9 @@ pty_is_secret(int master)
 	struct termios t;
 
 	/* On a master this reads the slave's modes: ioctl_tty(2). */
-	return tcgetattr(master, &t) == 0 && !(t.c_lflag & ECHO) && (t.c_lflag & ICANON);
+	if (tcgetattr(master, &t) < 0 || (t.c_lflag & ECHO))
+		return false;
+	/* A prompt that takes single characters; line editors echo by themselves, and take the
+	 * return key or ^C as they come. */
+	return (t.c_lflag & ICANON) || ((t.c_iflag & ICRNL) && (t.c_lflag & ISIG));
 }

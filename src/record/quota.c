@@ -33,7 +33,7 @@ struct count {
 struct counter {
 	int fd; /* -1: not limited */
 	uint64_t limit, ahead;
-	int64_t day; /* of `ahead` */
+	int64_t when; /* of the count that `ahead` was taken from */
 };
 
 struct quota {
@@ -177,6 +177,17 @@ take_ahead(struct counter *c, struct count *n, uint64_t need, bool *got)
 	return 0;
 }
 
+/* What was taken ahead yesterday, or before all was counted anew, is in that count no more. */
+static void
+drop_old(struct counter *c, const struct count *n, uint64_t *need)
+{
+	if (c->when != n->when) {
+		*need += c->ahead;
+		c->ahead = 0;
+	}
+	c->when = n->when;
+}
+
 static int
 ask_all(struct quota *q, uint64_t need, int64_t stale_s, struct err *e)
 {
@@ -186,9 +197,11 @@ ask_all(struct quota *q, uint64_t need, int64_t stale_s, struct err *e)
 
 	if (rc == 0 && is_older(&n, stale_s))
 		count_all(q, &n);
+	drop_old(&q->all, &n, &need);
 	rc = rc < 0 ? rc : take_ahead(&q->all, &n, need, &got);
 	if (rc == 0 && !got && is_older(&n, AGAIN_S)) {
 		count_all(q, &n);
+		drop_old(&q->all, &n, &need);
 		rc = take_ahead(&q->all, &n, need, &got);
 		/* Others need not count it again at once. */
 		if (rc == 0 && !got)
@@ -210,14 +223,9 @@ ask_own(struct quota *q, uint64_t need, struct err *e)
 		return cannot_count(e);
 	if (n.when != day)
 		n = (struct count){.when = day};
-	/* What was taken ahead yesterday is of no use today. */
-	if (q->own.day != day) {
-		need += q->own.ahead;
-		q->own.ahead = 0;
-	}
+	drop_old(&q->own, &n, &need);
 	if (take_ahead(&q->own, &n, need, &got) < 0)
 		return cannot_count(e);
-	q->own.day = day;
 	return got ? 0 : no_room_for_user(q, e);
 }
 
@@ -376,12 +384,12 @@ quota_open(struct quota **out, const char *state_dir, const char *user,
 
 /* What was taken ahead is others' again. */
 static void
-close_counter(struct counter *c, bool daily)
+close_counter(struct counter *c)
 {
 	struct count n;
 
 	if (c->fd >= 0 && c->ahead > 0 && lock(c, F_WRLCK) == 0) {
-		if (get(c, &n) == 0 && (!daily || n.when == c->day)) {
+		if (get(c, &n) == 0 && n.when == c->when) {
 			n.bytes -= n.bytes < c->ahead ? n.bytes : c->ahead;
 			(void)put(c, &n);
 		}
@@ -394,8 +402,8 @@ quota_close(struct quota *q)
 {
 	if (!q)
 		return;
-	close_counter(&q->all, false);
-	close_counter(&q->own, true);
+	close_counter(&q->all);
+	close_counter(&q->own);
 	fd_close(&q->sessions);
 	free(q);
 }

@@ -5,9 +5,10 @@
 /*
  * What recordings may take, one person's in a day and all together: counters
  * in STATE_DIR/usage that every writer adds to, a piece ahead of what it
- * writes.  A limit is never passed; who is killed leaves at most one piece
- * counted that was not written.  What all take is counted anew before anybody
- * is refused for it.
+ * writes; who is killed leaves at most one piece counted that was not written.
+ * What all take is counted anew before anybody is refused for it.  That does
+ * not know the pieces: until each comes back for more, every session that runs
+ * may pass the limit of all by one (256 KiB).  The limit of a day is never passed.
  */
 #include <stdint.h>
 #include "base/err.h"

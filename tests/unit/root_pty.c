@@ -107,7 +107,14 @@ test_true(void)
 	ok(pty_is_secret(p.master), "a password prompt");
 	t.c_lflag &= ~(tcflag_t)ICANON;
 	tcsetattr(p.slave, TCSANOW, &t);
-	ok(!pty_is_secret(p.master), "raw is not one");
+	ok(pty_is_secret(p.master), "one that takes single characters");
+	t.c_iflag &= ~(tcflag_t)ICRNL;
+	tcsetattr(p.slave, TCSANOW, &t);
+	ok(!pty_is_secret(p.master), "a line editor is none");
+	t.c_iflag |= ICRNL;
+	t.c_lflag &= ~(tcflag_t)ISIG;
+	tcsetattr(p.slave, TCSANOW, &t);
+	ok(!pty_is_secret(p.master), "nor one that takes ^C as it comes");
 	pty_close(&p);
 	ok(p.master == -1 && p.slave == -1, "closed");
 }

@@ -152,6 +152,7 @@ broker_conn_start(struct broker *b, int sock, const struct policy_who *who, cons
 	b->conn_count++;
 	if (!who)
 		b->unauthed++;
+	broker_stir(b);
 	watch(c);
 	return c;
 fail:

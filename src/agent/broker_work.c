@@ -45,6 +45,7 @@ watch(struct broker *b, pid_t pid, int pidfd, const char *id, const char *user)
 	w->next = b->workers;
 	b->workers = w;
 	b->worker_count++;
+	broker_stir(b);
 	return w;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/fd.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "record/cast.h"
 #include "record/mirror.h"
 #include "session/painter_int.h"
@@ -17,6 +18,8 @@
 /* Catching up without a lower priority: work and pause. */
 #define SLICE_NS (10 * NS_PER_MS)
 #define PAUSE_MS 30
+/* Then it gives back what it needs for painting alone. */
+#define QUIET_MS 2000
 
 struct work {
 	int sock, fd;
@@ -195,20 +198,26 @@ painter_run(int sock, int cast)
 {
 	struct work w = {.sock = sock, .fd = cast};
 	struct order o;
-	bool busy = false;
+	bool busy = false, trimmed = false;
 
 	/* Memory that is freed goes back. */
 	mallopt(M_MMAP_THRESHOLD, 128 * 1024);
 	mallopt(M_TRIM_THRESHOLD, 128 * 1024);
 	begin(&w);
 	for (;;) {
-		if (take_order(&w, !busy ? -1 : w.gentle ? PAUSE_MS : 0, &o)) {
+		int wait_ms = busy ? (w.gentle ? PAUSE_MS : 0) : trimmed ? -1 : QUIET_MS;
+
+		if (take_order(&w, wait_ms, &o)) {
+			trimmed = false;
 			if (o.kind == PAINTER_PAINT) {
 				paint(&w, &o);
 			} else if (o.upto > w.goal) {
 				w.goal = o.upto;
 				w.gentle = o.gentle;
 			}
+		} else if (!busy) {
+			mem_trim();
+			trimmed = true;
 		}
 		busy = w.goal > 0 && catch_up(&w);
 	}

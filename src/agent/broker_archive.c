@@ -24,8 +24,11 @@
 static int64_t
 interval(const struct broker *b)
 {
-	int64_t wait = b->conf->compress_after_ns, each = wait / 4;
+	int64_t wait = b->conf->compress_after_ns, each;
 
+	if (wait < 0)
+		wait = ARCHIVE_INDEX_NS;
+	each = wait / 4;
 	if (wait < LEAST_NS)
 		return wait < NS_PER_S ? NS_PER_S : wait;
 	return each < LEAST_NS ? LEAST_NS : each > MOST_NS ? MOST_NS : each;
@@ -84,7 +87,7 @@ broker_archive_start(struct broker *b)
 	char path[sizeof((struct tp_sandbox *)0)->root];
 	pid_t pid;
 
-	if (b->stopping || b->archiving || b->conf->compress_after_ns < 0 ||
+	if (b->stopping || b->archiving ||
 	    (size_t)snprintf(path, sizeof path, "%s/sessions", b->conf->state_dir) >= sizeof path ||
 	    access(path, F_OK) < 0)
 		return;
@@ -109,7 +112,6 @@ void
 broker_archive_session(struct broker *b)
 {
 	b->archive_more = true;
-	if (!b->embedded && !b->archiving && b->t_archive.at == 0 &&
-	    b->conf->compress_after_ns >= 0)
+	if (!b->embedded && !b->archiving && b->t_archive.at == 0)
 		loop_timer_set(b->loop, &b->t_archive, interval(b), look_again, b);
 }

@@ -113,6 +113,9 @@ worker_exited(void *arg, short revents)
 	broker_stir(b);
 	loop_del(&w->src);
 	fd_close(&w->pidfd);
+	if (w->kind == WORK_ARCHIVE && WIFSIGNALED(status) && !b->stopping)
+		log_warn("the process that archives recordings was killed by signal %d",
+		    WTERMSIG(status));
 	if (w->kind == WORK_ARCHIVE)
 		broker_archive_ended(b, status != 0);
 	if (w->kind == WORK_KEEPER)

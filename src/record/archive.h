@@ -15,6 +15,8 @@ struct archive {
 	int64_t compress_ns; /* after the last write to it; -1: never */
 };
 
+#define ARCHIVE_INDEX_NS (3600 * NS_PER_S) /* the same for an index, of what is not compressed */
+
 /* Everything that is due now, session by session.  Whether something will be later, or failed. */
 bool archive_run(const struct archive *a);
 /* Every system call of it; how many there are. */

@@ -14,7 +14,6 @@
 #define PLAIN_ROWS 24
 #define PLAIN_COLS 200
 #define LAST_TIME (INT64_MAX / 4)
-#define INDEX_LEAST (32 << 10) /* bytes of a recording, or that one grew by */
 #define LEAVING_MOST ((size_t)64 << 10)
 
 struct run {
@@ -25,7 +24,7 @@ struct run {
 	struct grep_hits *hits;
 	struct grep_scan *scan[2];
 	struct place at;
-	struct sidecar_home home;
+	const struct sidecar_home *home;
 	struct sidecar *old;
 	size_t segment; /* of the old index, that is read */
 	bool past_old;	/* behind its last place */
@@ -115,7 +114,7 @@ jump(struct run *x, size_t k, struct err *e)
 	buf_clear(&x->leaving);
 	if (sidecar_load(x->old, k, s->screen, &x->at, &x->leaving) < 0) {
 		/* Damaged: it goes on without, and the next search makes another. */
-		unlinkat(x->home.dir, x->home.name, 0);
+		unlinkat(x->home->dir, x->home->name, 0);
 		sidecar_free(x->old);
 		x->old = NULL;
 		return 0;
@@ -157,8 +156,8 @@ build_from(struct run *x, uint64_t offset)
 	if (x->past_old || offset < last->offset)
 		return;
 	x->past_old = true;
-	if (size >= 0 && (uint64_t)size >= sidecar_upto(x->old) + INDEX_LEAST)
-		x->build = sidecar_build_new(&x->home, x->castfd, x->r, x->old);
+	if (size >= 0 && (uint64_t)size >= sidecar_upto(x->old) + GREP_INDEX_LEAST)
+		x->build = sidecar_build_new(x->home, x->castfd, x->r, x->old);
 }
 
 static void
@@ -252,22 +251,31 @@ grep_recording(struct cast_reader *r, const struct grep_want *w, struct err *e)
 	return search(&(struct run){.r = r, .want = w}, e);
 }
 
+static int
+search_at(struct run *x, struct err *e)
+{
+	int rc;
+
+	x->old = sidecar_open(x->home, x->castfd);
+	if (!x->old)
+		x->build = sidecar_build_new(x->home, x->castfd, x->r, NULL);
+	rc = search(x, e);
+	sidecar_build_free(x->build);
+	sidecar_free(x->old);
+	return rc;
+}
+
 int
 grep_indexed(struct cast_reader *r, int castfd, const struct grep_want *w, struct err *e)
 {
-	struct run x = {.r = r, .castfd = castfd, .want = w};
-	int64_t size = cast_size(r);
+	struct sidecar_home home;
+	struct run x = {.r = r, .castfd = castfd, .home = &home, .want = w};
 	int rc;
 
-	if (size < INDEX_LEAST || sidecar_home(castfd, &x.home) < 0)
+	if (cast_size(r) < GREP_INDEX_LEAST || sidecar_home(castfd, &home) < 0)
 		return search(&x, e);
-	x.old = sidecar_open(&x.home, castfd);
-	if (!x.old)
-		x.build = sidecar_build_new(&x.home, castfd, r, NULL);
-	rc = search(&x, e);
-	sidecar_build_free(x.build);
-	sidecar_free(x.old);
-	sidecar_home_fini(&x.home);
+	rc = search_at(&x, e);
+	sidecar_home_fini(&home);
 	return rc;
 }
 
@@ -291,10 +299,10 @@ no_hit(void *arg, const struct grep_hit *h)
 }
 
 int
-grep_make_index(struct cast_reader *r, int castfd, struct err *e)
+grep_make_index(struct cast_reader *r, int castfd, const struct sidecar_home *h, struct err *e)
 {
 	/* Nothing is in every line that matches when none does: all but what is new is left out. */
 	struct grep_want w = {no_match, no_hit, NULL, "\1\2\3\4\5\6\7\1\3\5\7\2\4\6"};
 
-	return grep_indexed(r, castfd, &w, e);
+	return search_at(&(struct run){.r = r, .castfd = castfd, .home = h, .want = &w}, e);
 }

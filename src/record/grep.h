@@ -19,7 +19,10 @@
 #include <stdint.h>
 #include "record/cast.h"
 
-#define GREP_SHOWN 1024 /* bytes of a line that are given, around what matches */
+struct sidecar_home;
+
+#define GREP_INDEX_LEAST (32 << 10) /* bytes of a recording, or that one grew by */
+#define GREP_SHOWN 1024		    /* bytes of a line that are given, around what matches */
 
 struct grep_hit {
 	int64_t t;	      /* of the event after which it stood there */
@@ -43,7 +46,7 @@ int grep_recording(struct cast_reader *r, const struct grep_want *w, struct err 
 /* The same of the whole recording, of which castfd is the file: its index (coral-index(5)) tells
  * what need not be read, and is made or brought up to date in passing. */
 int grep_indexed(struct cast_reader *r, int castfd, const struct grep_want *w, struct err *e);
-/* Only that. */
-int grep_make_index(struct cast_reader *r, int castfd, struct err *e);
+/* Only that, of one of at least GREP_INDEX_LEAST bytes. */
+int grep_make_index(struct cast_reader *r, int castfd, const struct sidecar_home *h, struct err *e);
 
 #endif

@@ -28,9 +28,6 @@ sidecar_home(int castfd, struct sidecar_home *h)
 	struct stat file, same, st;
 	ssize_t n;
 
-	/* What it says stands nowhere in clear, and must not here. */
-	if (sealed_is(castfd))
-		return -1;
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", castfd);
 	n = readlink(link, path, sizeof(path) - 1);
 	if (n <= 0)
@@ -50,9 +47,18 @@ sidecar_home(int castfd, struct sidecar_home *h)
 	    fstat(castfd, &file) < 0 || fstatat(dir, base, &same, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    file.st_ino != same.st_ino || file.st_dev != same.st_dev)
 		return -1;
-	snprintf(h->name, sizeof(h->name), "%.*s.index", STORE_ID_LEN, id + 1);
-	h->dir = steal_fd(&dir);
-	return 0;
+	return sidecar_home_at(dir, id + 1, castfd, h);
+}
+
+int
+sidecar_home_at(int sessdir, const char *id, int castfd, struct sidecar_home *h)
+{
+	/* What it says stands nowhere in clear, and must not here. */
+	if (sealed_is(castfd))
+		return -1;
+	h->dir = fcntl(sessdir, F_DUPFD_CLOEXEC, 3);
+	snprintf(h->name, sizeof(h->name), "%.*s.index", STORE_ID_LEN, id);
+	return h->dir < 0 ? -1 : 0;
 }
 
 void

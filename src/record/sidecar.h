@@ -22,6 +22,8 @@ struct sidecar_home {
 	char name[48];
 };
 int sidecar_home(int castfd, struct sidecar_home *h); /* -1: nowhere */
+/* Told, and not found out from /proc. */
+int sidecar_home_at(int sessdir, const char *id, int castfd, struct sidecar_home *h);
 void sidecar_home_fini(struct sidecar_home *h);
 
 struct sidecar;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -88,6 +90,33 @@ go_on(struct sidecar_build *b, struct sidecar *old)
 	return b->failed ? -1 : 0;
 }
 
+/* What was left by those who were killed: they hold no lock on it. */
+static void
+sweep(const struct sidecar_home *h)
+{
+	int copy = openat(h->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+	size_t n = strlen(h->name);
+	struct dirent *d;
+	const char *pid;
+
+	if (!dir)
+		fd_close(&copy);
+	while (dir && (d = readdir(dir))) {
+		auto_close int fd = -1;
+
+		pid = d->d_name + n + 2;
+		if (d->d_name[0] != '.' || strncmp(d->d_name + 1, h->name, n) != 0 ||
+		    d->d_name[n + 1] != '.' || !*pid || pid[strspn(pid, "0123456789")])
+			continue;
+		fd = openat(h->dir, d->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+			unlinkat(h->dir, d->d_name, 0);
+	}
+	if (dir)
+		closedir(dir);
+}
+
 struct sidecar_build *
 sidecar_build_new(
     const struct sidecar_home *h, int castfd, const struct cast_reader *r, struct sidecar *old)
@@ -101,10 +130,15 @@ sidecar_build_new(
 	b->castfd = fcntl(castfd, F_DUPFD_CLOEXEC, 3);
 	snprintf(b->name, sizeof(b->name), "%s", h->name);
 	snprintf(b->fresh, sizeof(b->fresh), ".%s.%d", h->name, (int)getpid());
-	/* Left by a dead process that had our pid. */
+	sweep(h);
+	/* Here it may be left by one that had our pid. */
 	unlinkat(h->dir, b->fresh, 0);
 	b->fd =
 	    openat(h->dir, b->fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	/* Who finds it unlocked takes us for dead: of two that begin at once one may build for
+	 * nothing. */
+	if (b->fd >= 0)
+		flock(b->fd, LOCK_EX | LOCK_NB);
 	b->bound.chained = json_is_object(json_object_get(coral, "evidence"));
 	b->check = screen_new(SCREEN_MIN, SCREEN_MIN);
 	if (b->dir < 0 || b->castfd < 0 || b->fd < 0 || !b->check || (old && go_on(b, old) < 0)) {

@@ -13,10 +13,20 @@ from test_record import asciinema_cat
 
 OLD = "01jd0z5s8w7k3mtq4v9x2c6b1n"
 LINK = "01jd0z5s8w7k3mtq4v9x2c6b2n"
+SMALL = "01jd0z5s8w7k3mtq4v9x2c6b3n"
 
 
 def compressed(path):
     return path.with_name(path.name + ".zst")
+
+
+def index_of(path):
+    return path.with_suffix(".index")
+
+
+def beside(path):
+    """What stands in a session's directory only for a while."""
+    return sorted(p.name for p in path.parent.glob(".*"))
 
 
 def is_done(path):
@@ -67,6 +77,7 @@ def test_nobody_sees_a_difference(make_agent, box):
     sid = path.stem
     plain, before = path.read_bytes(), seen_by(coral, sid)
     agent.term()
+    index_of(path).unlink()  # which the search left
     agent.coral.config.write_text("archive: {compress_after: 1s}\n")
     agent.start()
     live = coral.popen("exec", "--pid", box.pid, "--", "cat")
@@ -78,7 +89,12 @@ def test_nobody_sees_a_difference(make_agent, box):
     assert compressed(path).stat().st_size * 4 < len(plain)
     assert subprocess.run(["zstdcat", compressed(path)], stdout=subprocess.PIPE,
                           check=True).stdout == plain
+    wait_for("its index", index_of(path).exists, 30)
+    wait_for("the process to end", lambda: not archivers(agent), 30)
+    made = index_of(path).stat()
+    assert beside(path) == [] and made.st_size > 0 and made.st_mode & 0o777 == 0o600
     assert seen_by(coral, sid) == before and before[1][0][0] == 0 and before[1][1][0] == 0
+    assert index_of(path).stat().st_ino == made.st_ino  # it was good
     # From the agent, by a name of its own, through a pipe, in a player of others.
     coral.extra["CORAL_AGENT"] = str(agent.socket)
     assert seen_by(coral, sid) == before
@@ -104,6 +120,7 @@ def test_killed_and_begun_anew(make_agent):
     agent = make_agent(start=False)
     agent.coral.config.write_text("archive: {compress_after: 2s}\n")
     path = plant(agent.coral, OLD, 2000000)
+    small = plant(agent.coral, SMALL, 10000)
     link = agent.coral.cast_path(LINK)
     link.parent.mkdir(mode=0o700)
     link.symlink_to("/etc/hostname")
@@ -127,3 +144,16 @@ def test_killed_and_begun_anew(make_agent):
     assert subprocess.run(["zstdcat", compressed(path)], stdout=subprocess.PIPE,
                           check=True).stdout == plain
     assert link.is_symlink() and not compressed(link).exists()
+    # Killed by what it reads: all else goes on, and that one waits for another day.
+    wait_for("an index to be made", lambda: len(beside(path)) == 2, 60)
+    tried, left = f".{OLD}.index.tried", beside(path)[0]
+    assert beside(path) == sorted([tried, left])
+    pid, = archivers(agent)
+    os.kill(pid, signal.SIGSTOP)
+    index_of(small).unlink(missing_ok=True)
+    os.kill(pid, signal.SIGKILL)
+    wait_for("another to do the rest", index_of(small).exists, 60)
+    wait_for("it to end", lambda: not archivers(agent), 60)
+    assert is_done(small) and beside(small) == []
+    assert beside(path) == [left, tried] and not index_of(path).exists()
+    assert "killed by signal 9" in agent.log()

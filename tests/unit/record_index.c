@@ -2,6 +2,7 @@
 /* With an index a search finds what it finds without, and reads less. */
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -274,6 +275,33 @@ test_damage(void)
 	    "one of another state of the file is not used");
 }
 
+/* What a killed one left goes; what one at work has does not. */
+static void
+test_leftovers(void)
+{
+	char dead[300], held[300], other[300];
+	const char *base = strrchr(side, '/') + 1;
+	int fds[3];
+
+	snprintf(dead, sizeof(dead), "%s/.%s.4194301", session, base);
+	snprintf(held, sizeof(held), "%s/.%s.4194302", session, base);
+	snprintf(other, sizeof(other), "%s/.%s.tried", session, base);
+	fds[0] = open(dead, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	fds[1] = open(held, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	fds[2] = open(other, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	flock(fds[1], LOCK_EX);
+	begin("");
+	extend(LINES, 0, 100000);
+	agree("Needle", false, false, NULL);
+	ok(access(side, F_OK) == 0 && access(dead, F_OK) < 0 && access(held, F_OK) == 0 &&
+		access(other, F_OK) == 0,
+	    "what a killed one left is removed, what another builds is not");
+	for (size_t i = 0; i < 3; i++)
+		close(fds[i]);
+	unlink(held);
+	unlink(other);
+}
+
 /* What says where a text is stands beside no recording that is to be read with a key alone. */
 static void
 test_home(void)
@@ -352,6 +380,7 @@ main(void)
 	/* Nothing there tells a file from one that was changed, but its time. */
 	test_same(PAINTED, "no terminal", ",\"coral\":{\"version\":1,\"tty\":false}");
 	test_damage();
+	test_leftovers();
 	unlink(cast);
 	unlink(side);
 	rmdir(session);

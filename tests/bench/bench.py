@@ -5,9 +5,9 @@
 Latency of one exec (whole process), echo through a terminal, coming back to a held session and
 holding it, bulk each way, recording a terminal beside other recorders, finding a target among 10,000
 processes, verifying a recording of 10 GiB (CORAL_BENCH_VERIFY_GIB), compressing one and going to
-places in it.  Medians, and the ratio to a
-named peer: ratios within a tenth of each other are equal.  CORAL_BENCH_N sets the rounds (default
-40).  Ends what it started."""
+places in it, finding a moment and a text in one with its index (CORAL_BENCH_SEEK_GIB).  Medians, and
+the ratio to a named peer: ratios within a tenth of each other are equal.  CORAL_BENCH_N sets the
+rounds (default 40).  Ends what it started."""
 import contextlib
 import os
 import pathlib
@@ -24,6 +24,7 @@ sys.path.insert(0, str(TOP / "tests/container"))
 # pylint: disable=wrong-import-position
 import lasting
 import recorders
+import seek
 from house.containers import Docker, Runc
 from house.coral import Agent, Key, free_port
 from house.term import Pty
@@ -315,6 +316,7 @@ def main():
         bench_find(base)
         bench_verify(base)
         bench_archive(base)
+        seek.main_of(base)
 
 
 if __name__ == "__main__":

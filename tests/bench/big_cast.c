@@ -2,7 +2,8 @@
 /*
  * A signed recording of a long session on a terminal, for reading back:
  * big_cast DIR MIB PIECE.  DIR/big.cast is then at least so large, of events of
- * about PIECE bytes; DIR/key.pub is the key to trust.  Prints the MB/s of writing.
+ * about PIECE bytes, and a needle in the middle; DIR/key.pub is the key to trust.  Prints the MB/s
+ * of writing.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -57,6 +58,8 @@ main(int argc, char **argv)
 	    .tty = true,
 	    .evidence = &ev};
 	struct cast_writer *w;
+	static const char needle[] = "a needle\r\n";
+	bool has = false;
 	int64_t from;
 
 	if (!want || piece > BLOCK || make_key(argv[1], &ev) < 0)
@@ -66,9 +69,14 @@ main(int argc, char **argv)
 	s.dirfd = open(argv[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	w = cast_create(&s, &e);
 	from = clock_mono();
-	while (w && cast_offset(w) < want)
-		if (cast_data(w, CAST_STDOUT, clock_mono(), block, piece, &e) < 0)
+	while (w && cast_offset(w) < want) {
+		bool now = !has && cast_offset(w) > want / 2;
+
+		if (cast_data(w, CAST_STDOUT, clock_mono(), now ? needle : block,
+			now ? sizeof(needle) - 1 : piece, &e) < 0)
 			break;
+		has |= now;
+	}
 	if (!w || e.code != ERR_NONE || cast_end(w, clock_mono(), NULL, &e) < 0) {
 		err_print(2, &e);
 		return 1;

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a long recording costs who looks for a moment or a text in it: with its index
+(coral-index(5)) and without, as it grows.  CORAL_BENCH_SEEK_GIB is the size of the largest
+(default 1; 10 takes a while).  By itself: seek.py, after `make bench` has built its parts."""
+import os
+import pathlib
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / "tests/container"))
+# pylint: disable=wrong-import-position
+from house.coral import Coral
+from house.util import run
+
+BIN = pathlib.Path(os.environ.get("CORAL_BENCH_BIN", TOP / "build/release/bench"))
+GIB = float(os.environ.get("CORAL_BENCH_SEEK_GIB", "1"))
+SID = "01jd0z5s8w7k3mtq4v9x2c6b1n"
+PRESENT, ABSENT = "needle", "haystack"  # one in the middle, and none
+ROUNDS = 5
+WITHOUT = 100  # MiB at most: all is read, so it takes as much longer as there is more
+
+
+def sizes():
+    """In MiB, each ten times the one before."""
+    return [mib for mib in (10, 100, 1024, 10240) if mib <= GIB * 1024]
+
+
+def took(coral, words, code):
+    start = time.perf_counter()
+    done = coral.local(*words, timeout=7200)
+    if done.code != code:
+        raise SystemExit(f"{words}: exit {done.code}: {done.errtext}")
+    return (time.perf_counter() - start) * 1000
+
+
+def measure(coral, what, rounds):
+    """Of the recording `what` names; {row: ms}, medians."""
+    places = [(100 * n + 50) // rounds for n in range(rounds)]
+    svg = coral.home / "moment.svg"
+    return {
+        "a moment": statistics.median(took(
+            coral, ("replay", "-o", svg, f"{what}@{t}%"), 0) for t in places),
+        "a text that is there": statistics.median(
+            took(coral, ("audit grep", PRESENT, what), 0) for _ in range(rounds)),
+        "a text that is not": statistics.median(
+            took(coral, ("audit grep", ABSENT, what), 1) for _ in range(rounds))}
+
+
+def of_size(base, mib):
+    home = base / f"seek-{mib}"
+    coral = Coral(home)
+    path = coral.cast_path(SID)
+    path.parent.mkdir(parents=True, mode=0o700)
+    try:
+        run([BIN / "big_cast", home, mib, 4096], timeout=1800)
+        (path.parent / "lock").touch(0o600)
+        os.link(home / "big.cast", path)
+        rows = {}
+        # By a name outside the store it has none.
+        for name, ms in measure(coral, home / "big.cast", 1).items() if mib <= WITHOUT else ():
+            rows[f"{name}, without"] = ms
+        rows["the first search, which makes the index"] = took(
+            coral, ("audit grep", ABSENT, SID), 1)
+        for name, ms in measure(coral, SID, ROUNDS).items():
+            rows[f"{name}, with it"] = ms
+        rows["size of the index, KiB"] = path.with_suffix(".index").stat().st_size / 1024
+        return rows
+    finally:
+        shutil.rmtree(home)
+
+
+def main_of(base):
+    all_rows = {}
+    for mib in sizes():
+        all_rows[mib] = of_size(base, mib)
+    first = next(iter(all_rows))
+    print("\nTo find a place in a recording, ms, and how often that of the first it is")
+    print(" " * 42 + "".join(f"{mib:>10} MiB     " for mib in all_rows))
+    for name, least in all_rows[first].items():
+        print(f"  {name:<40}" + "".join(
+            f"{rows[name]:>10.1f} {rows[name] / least:>6.1f} x " if name in rows else f"{'-':>10}" + 9 * " "
+            for rows in all_rows.values()))
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory(prefix="coralbench-") as made:
+        main_of(pathlib.Path(made))

@@ -241,11 +241,13 @@ test_archive(void)
 
 	plant();
 	a.sessions = open(rec_path("sessions"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ok(!archive_run(&a) && is_alone(REC_ID ".cast"), "never is never");
+	ok(archive_run(&a) && is_alone(REC_ID ".cast"), "never is never; an index comes later");
 	a.compress_ns = 3600 * NS_PER_S;
 	ok(archive_run(&a) && is_alone(REC_ID ".cast"), "too soon: later");
 	utimensat(sessdir, REC_ID ".cast", old, 0);
-	ok(!archive_run(&a) && is_alone(REC_ID ".cast.zst") && is_whole(), "then it is done");
+	ok(!archive_run(&a), "then it is done");
+	ok(unlinkat(sessdir, REC_ID ".index", 0) == 0, "with an index");
+	ok(is_alone(REC_ID ".cast.zst") && is_whole(), "in the place of the plain one");
 	ok(!archive_run(&a), "and nothing is left to do");
 	close(a.sessions);
 	close(sessdir);

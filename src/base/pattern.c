@@ -7,7 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
-#define REPEAT_MAX 1000 /* of all bounds, multiplied */
+#define REPEAT_MAX 1000	  /* of all bounds, multiplied */
+#define WRITTEN_OUT 10000 /* and times the length */
 
 static int
 bad(const char *text, const char *why, const char *hint, struct err *e)
@@ -36,8 +37,9 @@ bound(const char *s)
 
 /* The C library expands {n,m}, and follows references back in exponential time. */
 static const char *
-too_much(const char *s)
+too_much(const char *text)
 {
+	const char *s = text;
 	long product = 1, n;
 
 	for (; *s; s++) {
@@ -51,6 +53,8 @@ too_much(const char *s)
 			return "it repeats something too often";
 		product *= n;
 	}
+	if (product > 1 && product * (s - text) > WRITTEN_OUT)
+		return "its length times how often its parts are repeated is more than 10000";
 	return NULL;
 }
 

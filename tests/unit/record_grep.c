@@ -167,7 +167,8 @@ test_plain(void)
 static void
 test_patterns(void)
 {
-	const char *const bad[] = {"", "(a)\\1", "a{1001}", "((a{1,50}){1,50})", "[", "a{32000}"};
+	const char *const bad[] = {"", "(a)\\1", "a{1001}", "((a{1,50}){1,50})", "[", "a{32000}",
+	    "(a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*){500}"};
 	struct pattern p;
 	size_t from, to;
 	struct err e;

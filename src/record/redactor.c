@@ -201,7 +201,8 @@ let_go(struct redactor *r, size_t upto, struct buf *out)
 	r->nraw -= i;
 	memmove(r->raw, r->raw + i, r->nraw);
 	memmove(r->plain, r->plain + i, r->nraw);
-	if (r->nraw == 0)
+	r->waited -= i < r->waited ? i : r->waited;
+	if (r->waited == 0)
 		r->held_at = 0;
 	return rc;
 }
@@ -324,8 +325,10 @@ redactor_feed(struct redactor *r, int64_t t, const void *p, size_t n, struct buf
 		return 0;
 	if (go_on(r, out) < 0)
 		return -1;
-	if (r->nraw > 0 && r->held_at == 0)
+	if (r->nraw > 0 && r->waited == 0) {
 		r->held_at = t;
+		r->waited = r->nraw;
+	}
 	return 0;
 }
 

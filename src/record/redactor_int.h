@@ -61,6 +61,7 @@ struct redactor {
 	unsigned char *plain; /* of each byte: it is a character of the line */
 	size_t nraw, raw_room;
 	int64_t held_at;
+	size_t waited; /* so much of it since held_at */
 
 	unsigned char escape; /* the parser's state: redactor.c */
 	uint16_t at;	      /* in the tree of values */

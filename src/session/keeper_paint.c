@@ -184,8 +184,9 @@ keeper_paint(struct keeper_client *c, unsigned what)
 	int64_t now = clock_mono();
 	struct err e = {0};
 
-	/* Else it would come behind the screen, and not be on it. */
-	if (!c->k->blocked_since && keeper_redact_flush(c->k, &e) < 0)
+	/* Its owner has seen what is held back, and would miss it on the screen; to the others it
+	 * comes after that, whole. */
+	if (c == c->k->owner && !c->k->blocked_since && keeper_redact_flush(c->k, &e) < 0)
 		keeper_record_trouble(c->k, &e);
 	if (c->painting || c->leaving || c->gone)
 		return;

@@ -148,25 +148,6 @@ keeper_redact_again(struct keeper_source *s, struct err *e)
 	    n - FRAME_HEAD, e);
 }
 
-static void
-redact_fired(void *arg)
-{
-	struct keeper *k = arg;
-	struct err e = {0};
-
-	if (!k->blocked_since && keeper_redact_flush(k, &e) < 0)
-		keeper_record_trouble(k, &e);
-}
-
-static void
-flush_later(struct keeper_source *s)
-{
-	int64_t due = redactor_due(s->redactor);
-
-	if (due > 0 && s->k->t_redact.at == 0)
-		loop_timer_set(s->k->loop, &s->k->t_redact, due - clock_mono(), redact_fired, s->k);
-}
-
 /* Room for the head of a frame comes first. */
 static int
 begin(struct keeper_source *s)
@@ -174,6 +155,55 @@ begin(struct keeper_source *s)
 	static const unsigned char head[FRAME_HEAD];
 
 	return s->redacted.len > 0 ? 0 : buf_put(&s->redacted, head, sizeof head);
+}
+
+/* What is not due yet stays: the rest of it may be on its way. */
+static int
+flush_due(struct keeper *k, int64_t now, struct err *e)
+{
+	if (!k->redact_rules || k->record_broken)
+		return 0;
+	for (size_t i = 0; i < COUNT_OF(k->output); i++) {
+		struct keeper_source *s = &k->output[i];
+		int64_t due = redactor_due(s->redactor);
+
+		if (due == 0 || due > now)
+			continue;
+		if (begin(s) < 0 || redactor_flush(s->redactor, &s->redacted) < 0)
+			s->redact_lost = true;
+		if (keeper_redact_again(s, e) < 0)
+			return -1;
+		keeper_redact_share(s);
+	}
+	return 0;
+}
+
+static void flush_later(struct keeper_source *s);
+
+static void
+redact_fired(void *arg)
+{
+	struct keeper *k = arg;
+	struct err e = {0};
+
+	if (k->blocked_since || k->record_broken)
+		return;
+	if (flush_due(k, clock_mono(), &e) < 0) {
+		keeper_record_trouble(k, &e);
+		return;
+	}
+	for (size_t i = 0; i < COUNT_OF(k->output); i++)
+		flush_later(&k->output[i]);
+}
+
+static void
+flush_later(struct keeper_source *s)
+{
+	int64_t due = redactor_due(s->redactor);
+	struct keeper *k = s->k;
+
+	if (due > 0 && (k->t_redact.at == 0 || due < k->t_redact.at))
+		loop_timer_set(k->loop, &k->t_redact, due - clock_mono(), redact_fired, k);
 }
 
 int
@@ -188,20 +218,7 @@ keeper_redact_take(struct keeper_source *s, const unsigned char *p, size_t n, st
 int
 keeper_redact_flush(struct keeper *k, struct err *e)
 {
-	if (!k->redact_rules || k->record_broken)
-		return 0;
-	for (size_t i = 0; i < COUNT_OF(k->output); i++) {
-		struct keeper_source *s = &k->output[i];
-
-		if (redactor_due(s->redactor) == 0)
-			continue;
-		if (begin(s) < 0 || redactor_flush(s->redactor, &s->redacted) < 0)
-			s->redact_lost = true;
-		if (keeper_redact_again(s, e) < 0)
-			return -1;
-		keeper_redact_share(s);
-	}
-	return 0;
+	return flush_due(k, INT64_MAX, e);
 }
 
 void

@@ -336,6 +336,11 @@ test_hold(void)
 	is_str(buf_cstr(&out), "a long line of output that is over, and then hunter2hunte" R "\n",
 	    "and the rest is found");
 	is_int((intmax_t)redactor_count(r), 2, "counted");
+	redactor_feed(r, 10, "x hunter2hun", 12, &out);
+	redactor_feed(r, 20, "gry hunter2hun", 14, &out);
+	is_int(redactor_due(r), 20 + REDACTOR_HOLD_NS, "what waits anew waits as long");
+	redactor_feed(r, 21, "ter2\n", 5, &out);
+	is_int(redactor_due(r), 0, "nothing waits at the end of a line");
 	redactor_trim(r);
 	redactor_free(r);
 	redactor_rules_free(rules);

@@ -6,9 +6,13 @@
 
 #include "base/redact_priv.h"
 
+/* git+ssh and the like: "a+a+..." would cost its square. */
+#define PLUS_MAX 64
+
 /* The word being read and the one being written. */
 struct scan {
 	const char *s, *p;
+	size_t whole;		     /* from s on: nothing but NAME= and flags */
 	const char *hide, *hide_end; /* the password of the URL that p is in */
 	char quote;		     /* the shell quote that p is in, or 0 */
 	bool escaped;
@@ -63,11 +67,11 @@ hide_value(struct scan *sc, const char *from, const char *end)
 static void
 find_url(struct scan *sc, size_t scheme)
 {
-	const char *host = sc->p + scheme, *at, *colon;
+	const char *host = sc->p + scheme, *most = host + PLUS_MAX, *at, *colon;
 	size_t n;
 
-	while (*host == '+')
-		host += 1 + redact_name_span(host + 1);
+	while (host < most && (*host == '+' || redact_is_name_char(*host)))
+		host++;
 	if (host == sc->p || strncmp(host, "://", 3) != 0)
 		return;
 	host += 3;
@@ -117,7 +121,7 @@ opener(const struct scan *sc)
 static bool
 is_whole(const struct scan *sc)
 {
-	return !sc->script && strcspn(sc->s, " \t\n\"'`;&|?(){}/<>$") >= (size_t)(sc->p - sc->s);
+	return !sc->script && sc->whole >= (size_t)(sc->p - sc->s);
 }
 
 /* Nothing before the name but what a list or a nested mapping has there. */
@@ -365,12 +369,6 @@ try_all(struct scan *sc)
 	return try_name(sc, n);
 }
 
-static bool
-is_joint(char c)
-{
-	return c == '_' || c == '-' || c == '.';
-}
-
 static void
 step(struct scan *sc)
 {
@@ -387,11 +385,11 @@ step(struct scan *sc)
 		return;
 	}
 	/* A token may follow '_' or '-' within a longer word, a name may not. */
-	if (!redact_is_name_char(before) ? try_all(sc) : is_joint(before) && try_known(sc))
+	if (!redact_is_name_char(before) ? try_all(sc) : redact_is_joint(before) && try_known(sc))
 		return;
-	while (redact_is_name_char(*end) && !is_joint(*end))
+	while (redact_is_name_char(*end) && !redact_is_joint(*end))
 		end++;
-	sc->p = *end && is_joint(*end) ? end + 1 : end;
+	sc->p = *end && redact_is_joint(*end) ? end + 1 : end;
 	sc->escaped = false;
 }
 
@@ -445,6 +443,7 @@ put_found(void *arg, size_t from, size_t to)
 static void
 scan_all(struct scan *sc)
 {
+	sc->whole = strcspn(sc->s, " \t\n\"'`;&|?(){}/<>$");
 	while (*sc->p)
 		step(sc);
 }

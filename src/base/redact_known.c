@@ -10,7 +10,10 @@
 #define SET_DOT SET_URL "."
 
 /* How long a header of a JWT may be: "eyJ-eyJ-..." would cost its square. */
-#define JWT_HEAD 4096
+#define JWT_HEAD 1024
+
+/* How much of a line may stand before the end of "PRIVATE KEY". */
+#define PEM_KIND 58
 
 struct token {
 	const char *head;
@@ -77,10 +80,11 @@ static const struct token tokens[] = {
 static bool
 is_private_pem(const char *p)
 {
-	size_t n = strcspn(p, "\r\n\\");
-	const char *key = memmem(p, n, "PRIVATE KEY", 11);
+	size_t n = 0;
 
-	return key && key - p < 48;
+	while (n < PEM_KIND && p[n] && !strchr("\r\n\\", p[n]))
+		n++;
+	return memmem(p, n, "PRIVATE KEY", 11) != NULL;
 }
 
 static size_t
@@ -116,7 +120,7 @@ jwt_head(const char *p)
 {
 	size_t n = 0;
 
-	while (n < JWT_HEAD && p[n] && strchr(SET_URL, p[n]))
+	while (n < JWT_HEAD && p[n] != '.' && redact_is_name_char(p[n]))
 		n++;
 	return n;
 }

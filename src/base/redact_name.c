@@ -5,12 +5,6 @@
 #include <string.h>
 #include <strings.h>
 
-static bool
-is_separator(char c)
-{
-	return c == '_' || c == '-' || c == '.';
-}
-
 /* AUTHOR, XAUTHORITY and AUTHENTICATION are no secrets; AUTHORIZATION is. */
 static bool
 is_author(const char *p, size_t n)
@@ -30,7 +24,7 @@ is_key(const char *name, const char *p, size_t left)
 		return false;
 	if (left == 3)
 		return true;
-	return is_separator(p[3]) && (p == name || is_separator(p[-1]));
+	return redact_is_joint(p[3]) && (p == name || redact_is_joint(p[-1]));
 }
 
 /* PASS, but not the pass of BYPASS, PASSENGERS or COMPASS. */
@@ -39,7 +33,7 @@ is_pass(const char *name, const char *p, size_t left)
 {
 	if (left < 4 || strncasecmp(p, "pass", 4) != 0)
 		return false;
-	return (left == 4 || is_separator(p[4])) && (p == name || is_separator(p[-1]));
+	return (left == 4 || redact_is_joint(p[4])) && (p == name || redact_is_joint(p[-1]));
 }
 
 /* A part of a name that is enough, by its first letter. */

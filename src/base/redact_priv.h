@@ -17,6 +17,13 @@ redact_is_name_char(char c)
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
 	       c == '_' || c == '-' || c == '.';
 }
+
+static inline bool
+redact_is_joint(char c)
+{
+	return c == '_' || c == '-' || c == '.';
+}
+
 size_t redact_name_span(const char *p);
 
 /* The length of a secret that is known by its own look (a token, a PEM block)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/redact.h"
 #include "tap.h"
@@ -185,6 +186,34 @@ test_argv(void)
 	json_decref(j);
 }
 
+/* In time linear in its bytes: none of these took less than ten times as long. */
+static void
+test_hostile(void)
+{
+	static const char *const parts[] = {
+	    "a+", "-----BEGIN PRIVATX ", "eyJ-", "TOKEN=;", "x://u:", "a", "\"TOKEN\\", "a.b_c-"};
+	const size_t n = 512 * 1024;
+	char *in = malloc(n + 1), *out = malloc(3 * n + 32);
+
+	for (size_t i = 0; in && out && i < sizeof(parts) / sizeof(parts[0]); i++) {
+		size_t len = strlen(parts[i]);
+		clock_t began = clock();
+
+		for (size_t at = 0; at < n; at++)
+			in[at] = parts[i][at % len];
+		/* What is no name comes late. */
+		if (strchr(parts[i], '='))
+			memset(in, 'a', n / 2);
+		in[n] = '\0';
+		redact_arg(out, 3 * n + 32, in, NULL);
+		began = clock() - began;
+		printf("# %ld ms of \"%s\"\n", (long)(began * 1000 / CLOCKS_PER_SEC), parts[i]);
+		ok(began < 2 * CLOCKS_PER_SEC, "a long argument of \"%s\"", parts[i]);
+	}
+	free(in);
+	free(out);
+}
+
 int
 main(void)
 {
@@ -193,5 +222,6 @@ main(void)
 	test_argv();
 	test_options();
 	test_sentences();
+	test_hostile();
 	return done_testing();
 }

@@ -376,7 +376,8 @@ step(struct scan *sc)
 	const char *end = sc->p;
 
 	if (sc->hide && sc->p >= sc->hide) {
-		hide(sc, sc->p, sc->hide_end);
+		if (sc->p < sc->hide_end)
+			hide(sc, sc->p, sc->hide_end);
 		sc->hide = NULL;
 		return;
 	}

@@ -66,6 +66,7 @@ static const struct row corpus[] = {
 	"curl -d \"{\\\"token\\\":\\\"" R "\\\"}\" z"},
     /* URLs. */
     {NULL, "postgres://u:p@h/db", "postgres://u:" R "@h/db"},
+    {NULL, "x://TOKEN=a:b@c d", "x://TOKEN=" R " d"},
     {NULL, "redis://:p@h", "redis://:" R "@h"},
     {NULL, "git clone https://u:a@b@h/x y", "git clone https://u:" R "@h/x y"},
     {NULL, "https://ghp_abcdefgh:x@h/", "https://" R ":" R "@h/"},

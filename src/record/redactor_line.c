@@ -11,7 +11,7 @@
 /* Of a line in which a pattern matches without end. */
 #define MATCHES_MAX 64
 /* How far back a token may have begun. */
-#define TOKEN_BACK 512
+#define TOKEN_BACK 1024
 
 #define BASE64 "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 
@@ -87,7 +87,7 @@ redactor_line_over(struct redactor *r)
 		r->pem = 0;
 }
 
-/* scheme://user:something, and no @ yet. */
+/* scheme://user:something: the last @ before the host ends it. */
 static size_t
 url_password(const struct redactor *r, size_t from)
 {
@@ -95,7 +95,7 @@ url_password(const struct redactor *r, size_t from)
 
 	for (const char *p = line; (p = strstr(p, "://")); p += 3)
 		at = p + 3;
-	if (!at || at[strcspn(at, "/?# \t\"'`<>\\@")])
+	if (!at || at[strcspn(at, "/?# \t\"'`<>\\")])
 		return r->len;
 	colon = strchr(at, ':');
 	return colon ? (size_t)(colon + 1 - r->text) : r->len;

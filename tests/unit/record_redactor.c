@@ -311,6 +311,35 @@ test_exact(void)
 	redactor_rules_free(rules);
 }
 
+static void
+split_anywhere(struct redactor_rules *rules, const char *in, const char *want)
+{
+	size_t n = strlen(in), wrong = 0;
+
+	for (size_t first = 1; first < n; first++) {
+		char *out = redacted(rules, in, n, first, n, false);
+
+		if (strcmp(out, want) != 0 && wrong++ == 0)
+			printf("# split at %zu: %s", first, out);
+		free(out);
+	}
+	ok(wrong == 0, "in two reads, %.16s...", in);
+}
+
+/* As long as coral-policy(5) says, and no longer. */
+static void
+test_long(struct redactor_rules *rules)
+{
+	char many[1000], in[1200];
+
+	memset(many, 'a', sizeof many);
+	snprintf(in, sizeof in, "- eyJ%.980s.b_.c-9 end\n", many);
+	split_anywhere(rules, in, "- " R " end\n");
+	snprintf(in, sizeof in, "see x://me:%.1000s@host/\n", many);
+	split_anywhere(rules, in, "see x://me:" R "@host/\n");
+	split_anywhere(rules, "x://me:p@q:r@host y\n", "x://me:" R "@host y\n");
+}
+
 /* Nothing waits that need not, and nothing waits for long. */
 static void
 test_hold(void)
@@ -393,6 +422,7 @@ main(void)
 
 	test_secrets(rules);
 	test_harmless(rules);
+	test_long(rules);
 	redactor_rules_free(rules);
 	test_exact();
 	test_hold();

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/str.h"
 
+#define AFTER " after="
 #define LAST " last="
 
 /* `key` and then a string without escapes, or null; *p is behind both. */
@@ -68,21 +69,33 @@ void
 audit_pruned_text(char out[AUDIT_PRUNED_TEXT], const char *why, const struct audit_pruned *p)
 {
 	snprintf(out, AUDIT_PRUNED_TEXT,
-	    "%.60s; file=%s records=%llu bytes=%llu after=%s" LAST "%s", why, p->file,
+	    "%.60s; file=%s records=%llu bytes=%llu" AFTER "%s" LAST "%s", why, p->file,
 	    (unsigned long long)p->records, (unsigned long long)p->bytes, p->after, p->last);
 }
 
-bool
-audit_pruned_last(const char *line, size_t n, char last[AUDIT_HASH_SIZE])
+static bool
+take_hash(const char *p, const char *key, char out[AUDIT_HASH_SIZE])
 {
-	json_t *rec = json_parse(line, n, NULL);
-	const char *reason = json_str(rec, "reason"), *at = NULL;
+	size_t n = strlen(key);
 
-	for (const char *p = reason; p && (p = strstr(p, LAST)); p++)
-		at = p + sizeof(LAST) - 1;
-	if (at)
-		str_copy(last, at, AUDIT_HASH_SIZE);
+	if (strncmp(p, key, n) != 0)
+		return false;
+	str_copy(out, p + n, AUDIT_HASH_SIZE);
+	return strspn(out, "0123456789abcdef") == AUDIT_HASH_SIZE - 1;
+}
+
+bool
+audit_pruned_parse(
+    const char *line, size_t n, char after[AUDIT_HASH_SIZE], char last[AUDIT_HASH_SIZE])
+{
+	static const size_t tail = sizeof AFTER LAST - 1 + 2 * (AUDIT_HASH_SIZE - 1);
+	json_t *rec = json_parse(line, n, NULL);
+	const char *reason = json_str(rec, "reason");
+	size_t len = reason ? strlen(reason) : 0;
+	const char *at = len >= tail ? reason + len - tail : NULL;
+	bool good = at && take_hash(at, AFTER, after) &&
+		    take_hash(at + sizeof AFTER - 1 + AUDIT_HASH_SIZE - 1, LAST, last);
+
 	json_decref(rec);
-	return at && strlen(last) == AUDIT_HASH_SIZE - 1 &&
-	       strspn(last, "0123456789abcdef") == AUDIT_HASH_SIZE - 1;
+	return good;
 }

@@ -32,7 +32,8 @@ struct audit_pruned {
 #define AUDIT_PRUNED_TEXT 320
 /* `why` in words, then the facts. */
 void audit_pruned_text(char out[AUDIT_PRUNED_TEXT], const char *why, const struct audit_pruned *p);
-/* `last` of a record's line; false: it has none. */
-bool audit_pruned_last(const char *line, size_t n, char last[AUDIT_HASH_SIZE]);
+/* `after` and `last` of a record's line; false: it has none. */
+bool audit_pruned_parse(
+    const char *line, size_t n, char after[AUDIT_HASH_SIZE], char last[AUDIT_HASH_SIZE]);
 
 #endif

@@ -24,7 +24,8 @@ struct audit_proof {
 enum audit_place {
 	AUDIT_HEAD_GONE, /* there is no such record */
 	AUDIT_HEAD_HERE,
-	AUDIT_HEAD_PRUNED, /* it was the last one of a file that was removed */
+	AUDIT_HEAD_PRUNED, /* it was the last one of a file that was removed, as records say that
+			      go on without a gap up to where the log begins */
 };
 /* The hash of a record that was its last one at some time. */
 struct audit_head {
@@ -33,6 +34,7 @@ struct audit_head {
 	char file[40],
 	    time[AUDIT_TIME_SIZE]; /* of it, or of the record that tells of its removal */
 	uint64_t line;
+	char leads[AUDIT_HASH_SIZE]; /* where the removals from it on end */
 };
 
 /* `heads` have their hash.  0, or -1: it cannot be read. */

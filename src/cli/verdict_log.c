@@ -65,20 +65,20 @@ take_heads(const char *const *given, struct audit_head *heads, size_t *n, struct
 }
 
 static size_t
-count_gone(const struct finding *f)
+count(const struct finding *f, enum audit_place place)
 {
-	size_t gone = 0;
+	size_t n = 0;
 
 	for (size_t i = 0; i < f->n; i++)
-		gone += f->heads[i].place == AUDIT_HEAD_GONE;
-	return gone;
+		n += f->heads[i].place == place;
+	return n;
 }
 
 static void
 judge_authentic(struct finding *f)
 {
 	const struct audit_verdict *v = &f->p->v;
-	size_t gone = count_gone(f);
+	size_t gone = count(f, AUDIT_HEAD_GONE);
 
 	f->authentic = v->bad == 0 && gone == 0;
 	if (v->bad > 0)
@@ -99,10 +99,15 @@ static void
 judge_complete(struct finding *f)
 {
 	const struct audit_proof *p = f->p;
+	size_t removed = count(f, AUDIT_HEAD_PRUNED);
 
-	f->complete = p->from != AUDIT_FROM_NOWHERE && !p->v.torn;
+	f->complete = p->from != AUDIT_FROM_NOWHERE && !p->v.torn && removed == 0;
 	if (p->v.torn)
 		snprintf(f->extent, sizeof f->extent, "bytes behind its last record are none");
+	else if (removed > 0)
+		snprintf(f->extent, sizeof f->extent,
+		    "%zu of %zu heads that were given %s removed, as only its own records say",
+		    removed, f->n, removed == 1 ? "was" : "were");
 	else if (p->from == AUDIT_FROM_NOWHERE)
 		snprintf(f->extent, sizeof f->extent,
 		    "it begins at %s, and no record of it says what became of those before",
@@ -193,7 +198,7 @@ print(const struct finding *f, const char *dir)
 			printf(
 			    ", line %llu of %s, %s", (unsigned long long)h->line, h->file, h->time);
 		else if (h->place == AUDIT_HEAD_PRUNED)
-			printf(" by policy, %s", h->time);
+			printf(", as the record of %s says", h->time);
 		putchar('\n');
 	}
 }

@@ -53,16 +53,17 @@ tell_pruned(const char *dir, const char *file, const char *after, const char *la
 	audit_log_close(l);
 }
 
-/* The records of the first file: its last hash. */
+/* The last hash of a file. */
 static void
-last_of_first(const char *dir, char last[AUDIT_HASH_SIZE])
+last_of(const char *dir, const char *file, char last[AUDIT_HASH_SIZE])
 {
 	struct err e = {0};
 	struct audit_reader *r = audit_read_open(dir, &e);
 	struct audit_entry x;
 
-	while (audit_next(r, &x, &e) == 1 && strcmp(x.file, "audit-00000001.jsonl") == 0)
-		memcpy(last, x.hash, AUDIT_HASH_SIZE);
+	while (audit_next(r, &x, &e) == 1)
+		if (strcmp(x.file, file) == 0)
+			memcpy(last, x.hash, AUDIT_HASH_SIZE);
 	audit_read_close(r);
 }
 
@@ -82,7 +83,7 @@ test_pruned(void)
 	is_int(p.from, AUDIT_FROM_FIRST, "it begins with its first record");
 	is_int(heads[0].place, AUDIT_HEAD_HERE, "its head is there");
 	is_str(heads[0].file, "audit.jsonl", "in the current file");
-	last_of_first(dir, last);
+	last_of(dir, "audit-00000001.jsonl", last);
 
 	/* Removed, and nobody says so. */
 	unlink(file_of(dir, 1));
@@ -105,6 +106,42 @@ test_pruned(void)
 	is_int(heads[0].place, AUDIT_HEAD_HERE, "an earlier head");
 	is_int(heads[1].place, AUDIT_HEAD_PRUNED, "the last that was removed");
 	is_int(heads[2].place, AUDIT_HEAD_GONE, "one that never was");
+}
+
+/* A removal counts only where removals lead from it to what the log follows. */
+static void
+test_pruned_gap(void)
+{
+	auto_free char *whole = strdup(rec_path("whole")), *dir = strdup(rec_path("gap"));
+	struct audit_head heads[2] = {{.place = AUDIT_HEAD_GONE}};
+	char second[AUDIT_HASH_SIZE] = "";
+	struct audit_proof p;
+	struct err e = {0};
+
+	aud_fill(whole, 0, 0, 5);
+	memset(heads[0].hash, 'a', AUDIT_HASH_SIZE - 1);
+	tell_pruned(whole, "audit-00000001.jsonl", AUDIT_GENESIS, heads[0].hash);
+	audit_verify(whole, heads, 1, &p, &e);
+	is_int(p.from, AUDIT_FROM_FIRST, "a whole log");
+	is_int(heads[0].place, AUDIT_HEAD_GONE, "that says something was removed: of no head");
+
+	aud_fill(dir, LIMIT, 0, 40);
+	last_of(dir, "audit-00000001.jsonl", heads[1].hash);
+	last_of(dir, "audit-00000002.jsonl", second);
+	tell_pruned(dir, "audit-00000000.jsonl", AUDIT_GENESIS, heads[0].hash);
+	tell_pruned(dir, "audit-00000002.jsonl", heads[1].hash, second);
+	unlink(file_of(dir, 1));
+	unlink(file_of(dir, 2));
+	audit_verify(dir, heads, 2, &p, &e);
+	is_int(p.from, AUDIT_FROM_PRUNED, "it begins behind a removal");
+	is_int(heads[0].place, AUDIT_HEAD_GONE, "one that does not lead there");
+	is_int(heads[1].place, AUDIT_HEAD_GONE, "one that no record says was a last one");
+	is_int((long)heads[0].line, 0, "and no record of it is named");
+	tell_pruned(dir, "audit-00000001.jsonl", heads[0].hash, heads[1].hash);
+	tell_pruned(dir, "audit-00000002.jsonl", heads[1].hash, second);
+	audit_verify(dir, heads, 2, &p, &e);
+	is_int(heads[0].place, AUDIT_HEAD_PRUNED, "over three removals");
+	is_int(heads[1].place, AUDIT_HEAD_PRUNED, "and two");
 }
 
 /* The end cut at a line, or all of it written anew: a chain that holds, and only a head tells. */
@@ -149,7 +186,7 @@ test_peek(void)
 	static const char yes[] = "{\"session_id\":\"01abc\",\"timestamp\":\"2026-11-22T05:41:"
 				  "20.123456Z\",\"event\":\"session.end\",\"user_id\"";
 	struct audit_peek k;
-	char last[AUDIT_HASH_SIZE];
+	char after[AUDIT_HASH_SIZE], last[AUDIT_HASH_SIZE];
 
 	for (size_t i = 0; i < COUNT_OF(no); i++)
 		ok(!audit_peek(no[i], strlen(no[i]), &k), "not a record: %s", no[i]);
@@ -159,8 +196,8 @@ test_peek(void)
 	ok(audit_time_ns(k.time) == 1795326080LL * NS_PER_S + 123456000, "its time");
 	is_int(audit_time_ns("2026-11-22T05:41:20Z"), -1, "no time of a record");
 	is_int(audit_time_ns("2026-11-22T05:41:20.123456Z "), -1, "nor this");
-	ok(!audit_pruned_last("{}", 2, last), "no reason");
-	ok(!audit_pruned_last("{\"reason\":\"x last=abc\"}", 22, last), "no hash");
+	ok(!audit_pruned_parse("{}", 2, after, last), "no reason");
+	ok(!audit_pruned_parse("{\"reason\":\"x last=abc\"}", 22, after, last), "no hash");
 }
 
 int
@@ -169,6 +206,7 @@ main(void)
 	rec_setup();
 	test_peek();
 	test_pruned();
+	test_pruned_gap();
 	test_cut();
 	return done_testing();
 }

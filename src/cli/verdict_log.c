@@ -78,7 +78,7 @@ static void
 judge_authentic(struct finding *f)
 {
 	const struct audit_verdict *v = &f->p->v;
-	size_t gone = count(f, AUDIT_HEAD_GONE);
+	size_t gone = f->p->from == AUDIT_FROM_PRUNED ? 0 : count(f, AUDIT_HEAD_GONE);
 
 	f->authentic = v->bad == 0 && gone == 0;
 	if (v->bad > 0)
@@ -99,11 +99,16 @@ static void
 judge_complete(struct finding *f)
 {
 	const struct audit_proof *p = f->p;
-	size_t removed = count(f, AUDIT_HEAD_PRUNED);
+	size_t removed = count(f, AUDIT_HEAD_PRUNED), gone = count(f, AUDIT_HEAD_GONE);
 
-	f->complete = p->from != AUDIT_FROM_NOWHERE && !p->v.torn && removed == 0;
+	f->complete = p->from != AUDIT_FROM_NOWHERE && !p->v.torn && removed + gone == 0;
 	if (p->v.torn)
 		snprintf(f->extent, sizeof f->extent, "bytes behind its last record are none");
+	else if (p->from == AUDIT_FROM_PRUNED && gone > 0)
+		snprintf(f->extent, sizeof f->extent,
+		    "%zu of %zu heads that were given %s not here; perhaps among what was removed, "
+		    "as its record of %s says",
+		    gone, f->n, gone == 1 ? "is" : "are", p->pruned);
 	else if (removed > 0)
 		snprintf(f->extent, sizeof f->extent,
 		    "%zu of %zu heads that were given %s removed, as only its own records say",

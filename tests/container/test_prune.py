@@ -4,9 +4,11 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 
+from house import auditlog
 from house.util import wait_for
 from test_audit import events, records
 
@@ -99,7 +101,29 @@ def test_the_chain(coral):
     assert bad.code == 1 and (bad.json()["bad"]["file"], bad.json()["bad"]["line"]) == (
         "audit.jsonl", 2)
     assert coral.run("audit verify", "--log", "--head", "ab").code == 2
+    behind_a_removal(coral, heads)
     assert coral.run("audit verify", "--head", heads[0], os.devnull).code == 2
+
+
+def behind_a_removal(coral, heads):
+    """Two files go by policy: a head of theirs is not proof of a forgery, nor is its removal proved."""
+    shutil.rmtree(coral.state / "audit")
+    (coral.state / "audit").mkdir(mode=0o700)
+    auditlog.write(coral.state / "audit", 0, 60, limit=10000)
+    old = [json.loads(line)["hash"] for line in
+           (coral.state / "audit" / "audit-00000001.jsonl").read_bytes().splitlines()]
+    for path in (coral.state / "audit").iterdir():
+        os.utime(path, (1767300000, 1767300000))
+    policy(coral, "{audit: 1d}")
+    assert coral.run("audit prune").code == 0
+    left = coral.run("audit verify", "--log", "-o", "json")
+    assert left.code == 0 and left.json()["begins"] == "pruned", left
+    for head, state in ((old[2], "missing"), (old[-1], "removed"), (heads[0], "missing")):
+        done = coral.run("audit verify", "--log", "--head", head, "-o", "json")
+        said = done.json()
+        assert (done.code, said["authentic"], said["complete"]) == (3, True, False), done
+        assert said["heads"][0]["state"] == state, said
+    assert "perhaps among what was removed" in said["complete_why"]
 
 
 def test_by_itself(make_agent, box):

@@ -32,6 +32,10 @@ take(const char **p, const char *end, const char *key, char *out, size_t size)
 	if (!quote || (size_t)(quote - *p) > size || memchr(*p, '\\', (size_t)(quote - *p)))
 		return false;
 	n = (size_t)(quote - *p) - 1;
+	/* A writer escapes these: so nothing that a terminal would act on is taken from a log. */
+	for (size_t i = 1; i <= n; i++)
+		if ((*p)[i] < 0x20 || (*p)[i] > 0x7e)
+			return false;
 	memcpy(out, *p + 1, n);
 	out[n] = '\0';
 	*p = quote + 1;

@@ -65,7 +65,7 @@ take(struct audit_proof *p, struct audit_head *heads, size_t n, const struct aud
 {
 	struct audit_peek k;
 
-	if (!x->good || !audit_peek(x->text, x->len, &k))
+	if (!x->good || !audit_peek(x->text, x->len, &k) || audit_time_ns(k.time) < 0)
 		return;
 	if (!p->first[0])
 		str_copy(p->first, k.time, sizeof p->first);

@@ -102,6 +102,7 @@ def test_the_chain(coral):
         "audit.jsonl", 2)
     assert coral.run("audit verify", "--log", "--head", "ab").code == 2
     behind_a_removal(coral, heads)
+    not_for_a_terminal(coral)
     assert coral.run("audit verify", "--head", heads[0], os.devnull).code == 2
 
 
@@ -124,6 +125,19 @@ def behind_a_removal(coral, heads):
         assert (done.code, said["authentic"], said["complete"]) == (3, True, False), done
         assert said["heads"][0]["state"] == state, said
     assert "perhaps among what was removed" in said["complete_why"]
+
+
+def not_for_a_terminal(coral):
+    """Anybody can make a chain that holds: none of its times is printed as it stands there."""
+    log = coral.state / "audit" / "audit.jsonl"
+    for path in log.parent.glob("audit*.jsonl"):
+        path.unlink()
+    for time in ("\x1b]0;owned\x07", "2026 is no time"):
+        text = f'{{"session_id":null,"timestamp":"{time}","event":"x","prev_hash":"{"0" * 64}"}}'
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        log.write_text(f'{text[:-1]},"hash":"{digest}"}}\n')
+        done = coral.run("audit", "verify", log.parent, "--head", digest)
+        assert b"\x1b" not in done.out and time not in done.text, done
 
 
 def test_by_itself(make_agent, box):

@@ -181,6 +181,8 @@ test_peek(void)
 	    "{\"session_id\":\"a\\\"\",\"timestamp\":null,\"event\":null",
 	    "{\"session_id\":12,\"timestamp\":null,\"event\":\"x\"",
 	    "{\"session_id\":null,\"event\":\"x\",\"timestamp\":null",
+	    "{\"session_id\":null,\"timestamp\":\"\033]0;x\a\",\"event\":\"x\"",
+	    "{\"session_id\":null,\"timestamp\":null,\"event\":\"\302\233\"",
 	    "{\"session_id\":\"0123456789012345678901234567890123456789\",\"timestamp\":null,"
 	    "\"event\":\"x\""};
 	static const char yes[] = "{\"session_id\":\"01abc\",\"timestamp\":\"2026-11-22T05:41:"

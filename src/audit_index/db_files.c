@@ -45,7 +45,8 @@ verdict_parse(const char *text, struct audit_verdict *v)
 	str_copy(v->bad_file, file ? file : "", sizeof v->bad_file);
 	str_copy(v->why, why ? why : "", sizeof v->why);
 	json_decref(j);
-	return is_hash(v->head) && is_hash(v->before);
+	/* What the first record follows nobody knows where that is damaged. */
+	return is_hash(v->head) && (is_hash(v->before) || (before && !*before && v->bad > 0));
 }
 
 struct index_file *

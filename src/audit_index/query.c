@@ -165,6 +165,13 @@ index_check(const struct index *x, const struct index_rows *rows)
 	return rc;
 }
 
+/* Behind a first record that is damaged there is no hash. */
+static const char *
+word(const char *s)
+{
+	return s[0] ? s : "-";
+}
+
 int
 index_print(const struct index *x, const struct index_rows *rows, struct err *e)
 {
@@ -186,9 +193,8 @@ index_print(const struct index *x, const struct index_rows *rows, struct err *e)
 	fd_close(&s.fd);
 	if (rc == 0)
 		printf("E %llu %s %s %llu %llu %s %s\n", (unsigned long long)x->v.records,
-		    x->v.before, x->v.head, (unsigned long long)x->v.bad,
-		    (unsigned long long)x->v.bad_line, x->v.bad_file[0] ? x->v.bad_file : "-",
-		    x->v.why);
+		    word(x->v.before), word(x->v.head), (unsigned long long)x->v.bad,
+		    (unsigned long long)x->v.bad_line, word(x->v.bad_file), x->v.why);
 	if (rc < 0 || fflush(stdout) == EOF)
 		return err_set(e, ERR_IO, errno, "cannot print what was found");
 	return 0;

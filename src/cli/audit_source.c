@@ -236,6 +236,10 @@ take_answer(struct audit_source *s, struct audit_entry *x, struct err *e)
 		&bad, &line, s->v.bad_file, &at) < 6 ||
 	    at == 0)
 		return lost(e);
+	if (strcmp(s->v.before, "-") == 0)
+		s->v.before[0] = '\0';
+	if (strcmp(s->v.head, "-") == 0)
+		s->v.head[0] = '\0';
 	s->v.records = records;
 	s->v.bad = bad;
 	s->v.bad_line = line;

@@ -137,6 +137,13 @@ def test_a_record_that_was_changed(log, which):
     code, out, err = log.same("ls", "-u", "eve")
     assert code == 1 and out.count(b"\n") == 1 and which.encode() in err, (code, out, err)
     assert log.same("ls", "--lines", "3")[0] == 1
+    path.write_bytes(b"[" + data[1:])
+    for _ in range(2):
+        code, out, err = log.same("ls", "-u", "carol")
+        assert code == 1 and out and b"line 1 of " + which.encode() in err, (code, err)
+    made = log.index.stat().st_ino
+    log.same("ls", "-u", "dave")
+    assert log.index.stat().st_ino == made and log.is_used()
     path.write_bytes(data[:at] + data[data.index(b"\n", at) + 1:])
     assert log.same("ls", "-u", "alice")[0] == 1
     path.write_bytes(data)

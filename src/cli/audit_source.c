@@ -182,7 +182,7 @@ answers(struct audit_source *s)
 
 struct audit_source *
 audit_source_open(
-    const char *dir, const struct audit_want *w, size_t last, bool following, struct err *e)
+    const char *dir, const struct audit_want *w, size_t last, bool whole, struct err *e)
 {
 	struct audit_source *s = calloc(1, sizeof *s);
 
@@ -190,7 +190,7 @@ audit_source_open(
 		err_set(e, ERR_LIMIT, ENOMEM, "cannot read the audit log");
 		return NULL;
 	}
-	if (!following && is_large(dir) && ask_index(s, dir, w, last) == 0 && answers(s))
+	if (!whole && is_large(dir) && ask_index(s, dir, w, last) == 0 && answers(s))
 		return s;
 	drop_program(s);
 	s->r = audit_read_open(dir, e);

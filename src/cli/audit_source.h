@@ -11,10 +11,10 @@
 #include "cli/audit_text.h"
 
 struct audit_source;
-/* Only the last `last` are needed; 0: all.  `following`: audit_source_next() is asked again for
- * what is appended. */
+/* Only the last `last` are needed; 0: all.  `whole`: never by the index; audit_source_next() may be
+ * asked again for what is appended. */
 struct audit_source *audit_source_open(
-    const char *dir, const struct audit_want *w, size_t last, bool following, struct err *e);
+    const char *dir, const struct audit_want *w, size_t last, bool whole, struct err *e);
 /* As audit_next(); of the entry's file only the name is known. */
 int audit_source_next(struct audit_source *s, struct audit_entry *x, struct err *e);
 /* How many are not as they were written, and the first: of the whole log, after the end. */

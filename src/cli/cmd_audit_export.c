@@ -167,7 +167,8 @@ static int export(struct job *j, const struct args *a, struct err *e)
 	if (take_flags(j, a, e) < 0 || cmd_settings(&conf, e) < 0 ||
 	    audit_dir(conf.state_dir, dir, sizeof dir, e) < 0)
 		return -1;
-	j->s = audit_source_open(dir, &j->want, 0, false, e);
+	/* Evidence: by what the log has, and not by what an index says that it has. */
+	j->s = audit_source_open(dir, &j->want, 0, true, e);
 	if (!j->s)
 		return -1;
 	if (args_str(a, "directory") &&

@@ -174,6 +174,12 @@ def test_an_index_that_is_not_ours(log, base):
         db.executescript(sql)
         db.close()
         assert log.by_index(*words) == expected
+    exported = log.by_scan("export", "-u", "carol")
+    log.index.write_bytes(good)
+    db = sqlite3.connect(log.index)
+    db.executescript("DELETE FROM records WHERE id % 3")
+    db.close()
+    assert exported[1] and log.by_index("export", "-u", "carol") == exported
     log.index.unlink()
     log.index.symlink_to(precious)
     assert log.by_index(*words) == expected

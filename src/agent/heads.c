@@ -31,6 +31,14 @@ reach(const char *path)
 	return steal_fd(&fd);
 }
 
+static int
+failed(const char *path, struct err *e)
+{
+	err_set(e, ERR_IO, errno, "cannot send the log's head to %s", path);
+	return err_hint(
+	    e, "see that the system's log listens there, or let audit.heads name a URL");
+}
+
 int
 heads_syslog(
     const char *path, const struct audit_top *top, const struct heads_from *from, struct err *e)
@@ -42,7 +50,7 @@ heads_syslog(
 	int n;
 
 	if (fd < 0)
-		return err_set(e, ERR_IO, errno, "cannot send the log's head to %s", path);
+		return failed(path, e);
 	if (localtime_r(&now, &tm))
 		strftime(when, sizeof when, "%b %e %H:%M:%S", &tm);
 	str_vis(node, sizeof node, from->node);
@@ -50,6 +58,6 @@ heads_syslog(
 	    "<%d>%s coral[%d]: audit head=%s file=%u line=%llu time=%s node=%s", PRIORITY, when,
 	    (int)getpid(), top->hash, top->file, (unsigned long long)top->line, top->time, node);
 	if (send(fd, text, (size_t)n, MSG_NOSIGNAL) != n)
-		return err_set(e, ERR_IO, errno, "cannot send the log's head to %s", path);
+		return failed(path, e);
 	return 0;
 }

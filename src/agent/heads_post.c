@@ -25,7 +25,6 @@
 #define ANSWER_MAX 1024
 
 struct place {
-	const char *url;
 	char *host, *port, *path, *query;
 	int tls;
 };
@@ -36,15 +35,36 @@ struct line {
 	time_t until;
 };
 
+/* What went wrong first; what OpenSSL says of it later is of less use. */
+static const char *
+first_error(void)
+{
+	const char *data = NULL, *text;
+	int flags = 0;
+	unsigned long code = ERR_peek_error_all(NULL, NULL, NULL, &data, &flags);
+
+	if (code == 0)
+		return "no answer in time";
+	if (ERR_SYSTEM_ERROR(code))
+		return strerror(ERR_GET_REASON(code));
+	if (ERR_GET_REASON(code) == ERR_R_SYS_LIB && data && (flags & ERR_TXT_STRING) && *data)
+		return data; /* of getaddrinfo(3) */
+	text = ERR_reason_error_string(code);
+	return text ? text : "the connection failed";
+}
+
+/* The path and the query may be what lets one in there: they are told to nobody. */
 static int
 failed(const struct place *p, const char *why, struct err *e)
 {
-	unsigned long code = ERR_peek_last_error();
+	bool bare6 = strchr(p->host, ':');
 	char vis[300];
 
-	str_vis(vis, sizeof vis, why ? why : code ? ERR_reason_error_string(code) : NULL);
-	err_set(e, ERR_TRANSPORT, 0, "cannot send the log's head to %.200s", p->url);
-	return err_why(e, "%s", why || code ? vis : "no answer in time");
+	str_vis(vis, sizeof vis, why ? why : first_error());
+	err_set(e, ERR_TRANSPORT, 0, "cannot send the log's head to %s://%s%.200s%s:%s",
+	    p->tls ? "https" : "http", bare6 ? "[" : "", p->host, bare6 ? "]" : "", p->port);
+	err_why(e, "%s", vis);
+	return err_hint(e, "see that a server listens there for what audit.heads names");
 }
 
 static int
@@ -53,7 +73,7 @@ parse(struct place *p, const char *url, struct err *e)
 	char *user = NULL, *fragment = NULL;
 	int ok;
 
-	*p = (struct place){.url = url};
+	*p = (struct place){0};
 	ok = OSSL_HTTP_parse_url(
 	    url, &p->tls, &user, &p->host, &p->port, NULL, &p->path, &p->query, &fragment);
 	if (ok && ((user && *user) || strpbrk(url, " \r\n\t")))
@@ -62,7 +82,7 @@ parse(struct place *p, const char *url, struct err *e)
 	OPENSSL_free(fragment);
 	if (ok)
 		return 0;
-	err_set(e, ERR_CONFIG, 0, "cannot use the URL %.200s", url);
+	err_set(e, ERR_CONFIG, 0, "cannot use the URL of audit.heads");
 	err_why(e, "it is not http://HOST[:PORT]/PATH, or https, without a user's name");
 	return err_hint(e, "audit.heads in coral.yaml(5)");
 }
@@ -74,6 +94,12 @@ place_fini(struct place *p)
 	OPENSSL_free(p->port);
 	OPENSSL_free(p->path);
 	OPENSSL_free(p->query);
+}
+
+static int
+wait_for(struct line *l)
+{
+	return BIO_should_retry(l->bio) && BIO_wait(l->bio, l->until, NAP_MS) == 1 ? 0 : -1;
 }
 
 /* Whoever is not who the URL names, by the system's authorities, gets nothing. */
@@ -110,13 +136,12 @@ open_line(const struct place *p, struct line *l)
 	l->until = time(NULL) + WAIT_S;
 	/* That the host is no address is none. */
 	ERR_clear_error();
-	return BIO_do_connect_retry(l->bio, WAIT_S, NAP_MS) == 1 ? 0 : -1;
-}
-
-static int
-wait_for(struct line *l)
-{
-	return BIO_should_retry(l->bio) && BIO_wait(l->bio, l->until, NAP_MS) == 1 ? 0 : -1;
+	BIO_set_nbio(l->bio, 1);
+	/* BIO_do_connect_retry() goes on where a connection is refused, until the time is over. */
+	while (BIO_do_connect(l->bio) != 1)
+		if (wait_for(l) < 0)
+			return -1;
+	return 0;
 }
 
 static int

@@ -140,6 +140,20 @@ def test_who_never_answers(make_agent, box):
     wait_for("it to go with the agent", lambda: sender(agent) is None, 30)
 
 
+def test_refused(make_agent):
+    """Said at once, why, and what to do; without what of the URL may be a secret."""
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        port = gone.getsockname()[1]
+    agent = configured(make_agent, f"http://127.0.0.1:{port}/sesame?token=xyzzy")
+    wait_for("it to fail", lambda: "Connection refused" in agent.log(), 15)
+    assert f"http://127.0.0.1:{port}: " in agent.log()
+    assert "sesame" not in agent.log() and "xyzzy" not in agent.log()
+    assert agent.term() == 0
+    named = configured(make_agent, f"http://joe:xyzzy@127.0.0.1:{port}/")
+    wait_for("it to fail", lambda: "cannot use the URL" in named.log(), 15)
+    assert "xyzzy" not in named.log()
+
+
 @pytest.mark.skipif(os.path.exists("/dev/log"), reason="somebody listens on /dev/log")
 def test_to_syslog(make_agent):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:

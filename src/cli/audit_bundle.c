@@ -23,6 +23,7 @@
 #define RECORDS "log/records.jsonl"
 #define CHAIN "log/audit.jsonl"
 #define BLOCK 65536
+#define KEYS_TEXT_MAX 65536
 
 /* Of the records: whether there are gaps between them. */
 struct pieces {
@@ -251,17 +252,23 @@ ending(const unsigned char *head, size_t n)
 static int
 add_recording(struct audit_bundle *b, const char *state_dir, const char *id, struct err *e)
 {
-	auto_close int from = store_open_cast(state_dir, id, NULL);
+	struct err why = {0};
+	auto_close int from = store_open_cast(state_dir, id, &why);
 	char name[96], hex[2 * SHA256_SIZE + 1];
 	unsigned char head[SEALED_MAGIC_LEN];
 	int64_t size;
 	ssize_t n;
 
-	if (from < 0)
+	/* A session without a file has not begun to record. */
+	if (from < 0 && (why.code == ERR_NO_SESSION || why.sys == ENOENT))
 		return json_array_append_new(b->missing, json_string(id));
+	if (from < 0) {
+		*e = why;
+		return -1;
+	}
 	n = pread(from, head, sizeof head, 0);
 	if (n < 0)
-		return failed(b, id, e);
+		return err_set(e, ERR_IO, errno, "cannot read the recording of %s", id);
 	snprintf(name, sizeof name, "recordings/%s%s", id, ending(head, (size_t)n));
 	if (copy(b, from, name, e) < 0)
 		return -1;
@@ -271,6 +278,14 @@ add_recording(struct audit_bundle *b, const char *state_dir, const char *id, str
 	return json_array_append_new(
 	    b->recordings, json_pack("{s:s,s:s,s:I,s:s}", "session_id", id, "file", name, "bytes",
 			       (json_int_t)size, "sha256", hex));
+}
+
+static int
+sync_dir(struct audit_bundle *b, const char *name, struct err *e)
+{
+	auto_close int fd = openat(b->dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd < 0 || fsync(fd) < 0 ? failed(b, name, e) : 0;
 }
 
 static int
@@ -286,18 +301,25 @@ add_recordings(struct audit_bundle *b, const char *state_dir, struct err *e)
 		if (add_recording(b, state_dir, id, e) < 0)
 			return -1;
 	}
-	return 0;
+	return sync_dir(b, "recordings", e);
 }
 
 static int
 add_keys(struct audit_bundle *b, const char *state_dir, struct err *e)
 {
-	char text[4096] = "", line[KEYFILE_LINE];
+	char text[KEYS_TEXT_MAX] = "", line[KEYFILE_LINE];
 	struct keys_list keys = {0};
 	size_t at = 0;
 	int rc = keys_known(state_dir, &keys, e);
 
-	for (size_t i = 0; rc == 0 && i < keys.n && at + KEYFILE_LINE + 128 < sizeof text; i++) {
+	for (size_t i = 0; rc == 0 && i < keys.n; i++) {
+		if (at + KEYFILE_LINE + 128 >= sizeof text) {
+			err_set(e, ERR_LIMIT, 0, "cannot export the agent's public keys");
+			err_why(
+			    e, "they are %zu; their file takes %d bytes", keys.n, (int)sizeof text);
+			rc = err_hint(e, "remove keys that are not needed: coral keys list");
+			break;
+		}
 		keyfile_line(line, keys.v[i].public);
 		at +=
 		    (size_t)snprintf(text + at, sizeof text - at, "%s %s\n", line, keys.v[i].name);
@@ -352,7 +374,7 @@ close_log(struct audit_bundle *b, const char **file, struct err *e)
 	if (fclose(f) == EOF || rc < 0 ||
 	    (whole && renameat2(b->dir, RECORDS, b->dir, CHAIN, RENAME_NOREPLACE) < 0))
 		return failed(b, RECORDS, e);
-	return sum_of(b, *file, e);
+	return sync_dir(b, "log", e) < 0 ? -1 : sum_of(b, *file, e);
 }
 
 int

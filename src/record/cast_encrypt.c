@@ -35,8 +35,10 @@ cast_encrypt_init(
 void
 cast_encrypt_wipe(struct cast_writer *w)
 {
-	if (w->cipher)
+	if (w->cipher) {
+		source_unlock_own(NULL);
 		explicit_bzero(w->cipher, sizeof(*w->cipher));
+	}
 	free(steal_ptr(&w->cipher));
 }
 

@@ -109,6 +109,7 @@ sealed_take(struct sealed_key *k, const json_t *coral, const struct auditor_key 
 			explicit_bzero(plain, sizeof(plain));
 			return 0;
 		}
+		explicit_bzero(plain, sizeof(plain));
 		err_set(e, ERR_BAD_FILE, 0, "cannot open what is sealed");
 		return err_why(e, "the key in its header was altered, or is another session's");
 	}

@@ -23,7 +23,7 @@ struct sealed_file;
 struct source;
 
 /* For encrypted ones, of this process from here on: an auditor's key, borrowed; or the one that
- * this process writes. */
+ * this process writes; NULL forgets it. */
 void source_unlock(const struct auditor_key *k);
 void source_unlock_own(const struct sealed_file *f);
 

@@ -46,8 +46,11 @@ source_unlock(const struct auditor_key *k)
 void
 source_unlock_own(const struct sealed_file *f)
 {
-	own = *f;
-	is_own = true;
+	is_own = f != NULL;
+	if (f)
+		own = *f;
+	else
+		explicit_bzero(&own, sizeof(own));
 }
 
 static int
@@ -312,7 +315,8 @@ open_next(struct source *s, struct err *e)
 	bool ahead = s->seekable && s->sealed->ahead_len > 0;
 	int rc = try_next(s, ahead ? NULL : e);
 
-	if (rc >= 0 || !ahead)
+	/* A length that was taken back may reach beyond what is there now. */
+	if (rc > 0 || !ahead || s->sealed->over)
 		return rc;
 	s->sealed->ahead_len = 0;
 	return try_next(s, e);

@@ -244,6 +244,40 @@ test_no_room(struct buf *all)
 	free(block);
 }
 
+/* What a follower read ahead was taken back, and another, shorter frame stands there now. */
+static void
+test_taken_back(const struct buf *all)
+{
+	unsigned char head[SEALED_HEAD], got[5000];
+	struct source *s;
+	struct buf file;
+	size_t len, at;
+	ssize_t n;
+	int fd = openat(rec_dirfd, "small.cast.sealed", O_RDONLY | O_CLOEXEC);
+
+	buf_init(&file, 1 << 20);
+	buf_read_fd(&file, fd, 65536);
+	close(fd);
+	at = (size_t)((const unsigned char *)memchr(buf_head(&file), '\n', file.len) + 1 -
+		      buf_head(&file));
+	memcpy(head, buf_head(&file) + at, SEALED_HEAD);
+	is_int(sealed_head_parse(head, &len), SEALED_DATA, "a frame");
+	at += SEALED_HEAD + len;
+	memcpy(head, file.data + file.off + at, SEALED_HEAD);
+	file.data[file.off + at + 2] ^= 0x40; /* longer than what follows */
+	put_file("torn.cast.sealed", buf_head(&file), file.len);
+	s = source_open_fd(
+	    openat(rec_dirfd, "torn.cast.sealed", O_RDONLY | O_CLOEXEC), "torn", NULL);
+	is_int(source_read(s, got, sizeof(got), NULL), (int)len, "the first frame is read");
+	is_int(source_read(s, got, sizeof(got), NULL), 0, "the second is not all there");
+	memcpy(file.data + file.off + at, head, SEALED_HEAD);
+	put_file("torn.cast.sealed", buf_head(&file), file.len);
+	n = source_read(s, got, sizeof(got), NULL);
+	ok(n > 0 && memcmp(got, buf_head(all) + len, (size_t)n) == 0, "then it is");
+	source_close(s);
+	buf_fini(&file);
+}
+
 /* An index would have in clear what the recording has not. */
 static void
 test_no_index(void)
@@ -283,6 +317,7 @@ main(void)
 	test_whole(&all);
 	test_seek(&all);
 	test_damage(&all);
+	test_taken_back(&all);
 	test_no_room(&all);
 	test_no_index();
 	auditor_key_free(&key);

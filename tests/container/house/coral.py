@@ -179,6 +179,12 @@ class Agent:
                 s.connect(str(self.socket))
             except OSError:
                 return False
+            # Until its transport has gone: a test may look for the next one.
+            s.settimeout(10)
+            with contextlib.suppress(OSError):
+                s.shutdown(socket.SHUT_WR)
+                while s.recv(4096):
+                    pass
         if self.port:
             with socket.socket() as s:
                 return s.connect_ex((self.host, self.port)) == 0
@@ -209,7 +215,7 @@ class Agent:
         for pid in children_of(self.proc.pid):
             with contextlib.suppress(OSError):
                 status = status_of(pid)
-                if (status["Uid"].split()[0] != "0" and status["Name"].strip() != "coral-painter"
+                if (status["Uid"].split()[0] != "0" and status["Name"].strip() == "coral-transport"
                         and os.readlink(f"/proc/{pid}/ns/pid") == home):
                     found.append(pid)
         return found

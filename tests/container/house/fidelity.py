@@ -163,7 +163,8 @@ class Seen:
         pts = f"/proc/{self.container.pid}/root/dev/pts"
         before = sorted(os.listdir(pts))
         theirs = self.on_terminal(self.argv(True), self.env or os.environ)
-        wait_for("the engine's terminal to go", lambda: sorted(os.listdir(pts)) == before)
+        wait_for("the engine's terminal to go", lambda: sorted(os.listdir(pts)) == before,
+                 60)
         return theirs, self.on_terminal(
             self.coral.argv("exec", "--pid", self.container.pid, "-t", "--"), self.coral.env())
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Nothing of a session outlives it, however it hides, and whoever is killed."""
+import contextlib
 import json
 import os
 import pathlib
@@ -159,7 +160,8 @@ def test_everything_of_the_agent_is_killed(agent, roomy, verb):
     wait_for("its output", lambda: b"up\r\n" in b"".join(parts) or b"up\n" in b"".join(parts))
     wait_for("the escape", lambda: left_the_cgroup(roomy, "4106"))
     for pid in [agent.proc.pid, *agent.keepers().values(), *agent.transports()]:
-        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     agent.proc.wait()
     proc.kill()
     proc.wait()

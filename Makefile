@@ -10,7 +10,7 @@ BUILD ?= build/$(if $(filter 1,$(DEV)),dev,release)
 Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(2)')
 
-ROOMS := base pty target transport record audit session agent cli
+ROOMS := base screen pty target transport record audit replay session client agent cli
 SRCS := $(foreach r,$(ROOMS),$(sort $(wildcard src/$(r)/*.c)))
 OBJS := $(SRCS:src/%.c=$(BUILD)/%.o)
 LIB := $(BUILD)/libcoral.a
@@ -72,7 +72,7 @@ clean:
 
 # The completion scripts are part of the binary (coral completion bash|zsh|fish prints them), and so
 # are the parts of an exported page.
-$(BUILD)/record/export_html.o: $(wildcard src/record/export_page.*)
+$(BUILD)/replay/export_html.o: $(wildcard src/replay/export_page.*)
 $(BUILD)/cli/cmd_completion.o: completions/coral.bash completions/_coral completions/coral.fish
 
 include tests/test.mk

@@ -13,7 +13,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "record/archive.h"
+#include "replay/archive.h"
 
 #define NICE 19
 #define FILES_MAX 64

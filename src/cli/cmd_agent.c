@@ -10,7 +10,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "cli/cmd.h"
-#include "session/client.h"
+#include "client/client.h"
 #include "session/embed.h"
 #include "target/self_seal.h"
 #include "transport/client.h"

@@ -17,7 +17,7 @@
 #include "cli/grep_text.h"
 #include "cli/replay.h"
 #include "cli/when.h"
-#include "record/grep.h"
+#include "replay/grep.h"
 
 #define MEMORY_MAX ((rlim_t)1 << 30)
 

@@ -5,7 +5,7 @@
 /* The verbs, one file each, and the few helpers that every verb may use. */
 #include <jansson.h>
 #include "cli/cmd.h"
-#include "session/client.h"
+#include "client/client.h"
 #include "transport/client.h"
 
 struct conf;

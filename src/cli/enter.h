@@ -6,7 +6,7 @@
 #include <jansson.h>
 #include "base/conf.h"
 #include "cli/cmds.h"
-#include "session/client.h"
+#include "client/client.h"
 
 struct enter {
 	const struct args *args;

@@ -10,8 +10,8 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "client/escape.h"
 #include "pty/term.h"
-#include "session/client_escape.h"
 
 static int
 take(const struct args *a, const char *name, char *out, size_t size, struct err *e)

@@ -6,7 +6,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include "cli/cmd.h"
-#include "record/grep.h"
+#include "replay/grep.h"
 
 struct grep_text {
 	const char *agent; /* --agent-addr */

@@ -13,8 +13,8 @@
 #include "base/str.h"
 #include "cli/replay_follow.h"
 #include "cli/replay_output.h"
-#include "record/export.h"
-#include "record/player.h"
+#include "replay/export.h"
+#include "replay/player.h"
 
 static const struct replay_format formats[] = {
     {"text", REPLAY_TEXT, ".txt", false, false, false},

@@ -11,7 +11,7 @@
 #include "base/str.h"
 #include "cli/replay_follow.h"
 #include "record/cast.h"
-#include "record/screen_filter.h"
+#include "screen/screen_filter.h"
 
 /* Escapes all but plain ASCII: nothing in it acts on a terminal. */
 #define FLAGS (JSON_ENSURE_ASCII | JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15))

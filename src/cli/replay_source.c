@@ -13,9 +13,9 @@
 #include "base/str.h"
 #include "cli/cmds.h"
 #include "cli/replay_follow.h"
+#include "client/client.h"
 #include "record/store.h"
 #include "session/audited.h"
-#include "session/client.h"
 #include "transport/client.h"
 
 /* A file without a name: the player goes back and forth in it. */

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "cli/replay_follow.h"
-#include "record/player.h"
+#include "replay/player.h"
 
 #define SCREEN_TEXT_MAX ((size_t)8 << 20)
 

@@ -8,8 +8,8 @@
 #include "base/loop.h"
 #include "cli/replay.h"
 #include "cli/replay_keys.h"
-#include "record/player.h"
-#include "record/render.h"
+#include "replay/player.h"
+#include "screen/render.h"
 
 #define UI_TO_FRAME (-1)
 #define UI_FINDING (-2)

@@ -19,6 +19,9 @@
 #include "record/evidence.h"
 #include "record/quota.h"
 
+#define CAST_LINE_MAX (1024 * 1024) /* bytes of a line, its newline included */
+#define CAST_CHUNK (64 * 1024)	    /* bytes of a stream in one event, at most */
+
 enum cast_stream { CAST_STDIN, CAST_STDOUT, CAST_STDERR, CAST_STREAM_COUNT };
 
 struct cast_writer;
@@ -107,6 +110,9 @@ struct cast_reader *cast_open_fd(int fd, const char *name, struct err *e); /* ta
 const json_t *cast_header(const struct cast_reader *r);
 /* Bytes of the whole recording as it is now; -1: not known. */
 int64_t cast_size(const struct cast_reader *r);
+bool cast_is_v3(const struct cast_reader *r);
+/* Whether coral wrote it. */
+bool cast_is_ours(const struct cast_reader *r);
 int cast_cols(const struct cast_reader *r);
 int cast_rows(const struct cast_reader *r);
 /* When it began, in nanoseconds since 1970; 0: not known. */
@@ -120,6 +126,8 @@ bool cast_truncated(const struct cast_reader *r);
 int cast_seek(struct cast_reader *r, uint64_t offset, uint64_t line, int64_t t, struct err *e);
 /* Where what comes next begins, for cast_seek(): after the end, when the file may still grow. */
 uint64_t cast_at(const struct cast_reader *r, uint64_t *line);
+/* Where the whole lines end that were given out, and in *line the number of the next. */
+uint64_t cast_passed(const struct cast_reader *r, uint64_t *line);
 void cast_close(struct cast_reader *r);
 
 #endif

@@ -7,8 +7,6 @@
 #include "record/cast.h"
 #include "record/sealed_file.h"
 
-#define CAST_LINE_MAX (1024 * 1024)    /* of a line, its newline included */
-#define CAST_CHUNK (64 * 1024)	       /* bytes of a stream in one event, at most */
 #define CAST_FACTS_MAX (128 * 1024)    /* of an event of coral's own, as JSON text */
 #define CAST_END_MAX (24 * 1024)       /* of the end's, so that it fits the reserve */
 #define CAST_RESERVE (96 * 1024)       /* on disk, for the end and the seal */

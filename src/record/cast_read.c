@@ -176,6 +176,18 @@ cast_size(const struct cast_reader *r)
 	return source_size(r->src);
 }
 
+bool
+cast_is_v3(const struct cast_reader *r)
+{
+	return r->v3;
+}
+
+bool
+cast_is_ours(const struct cast_reader *r)
+{
+	return r->coral;
+}
+
 int
 cast_cols(const struct cast_reader *r)
 {
@@ -227,6 +239,13 @@ cast_at(const struct cast_reader *r, uint64_t *line)
 {
 	*line = r->pending ? r->pending_line : r->line + 1;
 	return r->pending ? r->pending_offset : r->offset + r->taken;
+}
+
+uint64_t
+cast_passed(const struct cast_reader *r, uint64_t *line)
+{
+	*line = r->line + 1;
+	return r->offset + (r->cut ? 0 : r->taken);
 }
 
 void

@@ -16,7 +16,7 @@
 #include "base/sha256.h"
 #include "record/seektable.h"
 #include "record/source.h"
-#include "record/store_priv.h"
+#include "record/store_dir.h"
 
 #define LEVEL 3
 #define FRAME ((size_t)1 << 20)

@@ -10,7 +10,7 @@
 
 #include "base/attr.h"
 #include "base/fd.h"
-#include "record/store_priv.h"
+#include "record/store_dir.h"
 
 #define LOCK_NEW ".lock.new"
 

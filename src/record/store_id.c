@@ -9,7 +9,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/str.h"
-#include "record/store_priv.h"
+#include "record/store_dir.h"
 
 #define PREFIX_MIN 4
 #define NAMED_MAX 8 /* candidates that an error names */

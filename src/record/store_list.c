@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/str.h"
-#include "record/store_priv.h"
+#include "record/store_dir.h"
 
 /* A copy of obj[key], or null: answers always have all their keys. */
 static void

@@ -11,7 +11,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/str.h"
-#include "record/store_priv.h"
+#include "record/store_dir.h"
 
 #define NOTE_MAX (256 * 1024)
 #define NAME_MAX_LEN 63

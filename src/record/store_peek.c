@@ -14,7 +14,7 @@
 #include "record/cast_priv.h"
 #include "record/sealed_file.h"
 #include "record/source.h"
-#include "record/store_priv.h"
+#include "record/store_dir.h"
 
 #define FIRST_TRY (8 * 1024) /* of the file's beginning and of its end */
 

@@ -8,7 +8,7 @@
 
 #include "base/attr.h"
 #include "base/fd.h"
-#include "record/store_priv.h"
+#include "record/store_dir.h"
 
 #define TRIES 10
 #define GONE ".gone-" /* no session's id begins so */

@@ -32,7 +32,7 @@ add_patterns(struct keeper *k, struct err *e)
 int
 keeper_redact_begin(struct keeper *k, struct err *e)
 {
-	if (!k->rules.redact_output)
+	if (!k->rules.record_redactor)
 		return 0;
 	k->redact_rules = redactor_rules_new();
 	if (!k->redact_rules)

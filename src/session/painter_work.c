@@ -9,7 +9,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "record/cast.h"
-#include "record/mirror.h"
+#include "screen/mirror.h"
 #include "session/painter_int.h"
 
 /* Told this often, in bytes of the recording and in time. */

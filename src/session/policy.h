@@ -37,7 +37,7 @@ struct policy_what {
 };
 struct policy_session {
 	bool record_output, record_input;
-	bool redact_output, redact_environ;
+	bool record_redactor, redact_environ;
 	const json_t *redact_patterns; /* texts; borrowed of the policy, NULL: none */
 	bool on_failure_block; /* else kill */
 	uint64_t bulk_cap;

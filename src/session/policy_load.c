@@ -101,7 +101,7 @@ parse_duration(const json_t *map, const char *where, const char *key, int64_t *o
 static void
 parse_redact(struct policy_session *s, const json_t *r)
 {
-	s->redact_output = json_is_true(json_object_get(r, "output"));
+	s->record_redactor = json_is_true(json_object_get(r, "output"));
 	s->redact_environ = !json_is_false(json_object_get(r, "environ"));
 	s->redact_patterns = json_object_get(r, "patterns");
 }

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "record/cast.h"
-#include "record/export.h"
-#include "record/player.h"
+#include "replay/export.h"
+#include "replay/player.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 

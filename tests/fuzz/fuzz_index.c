@@ -6,7 +6,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "record/sidecar_int.h"
+#include "replay/sidecar_int.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 

@@ -5,8 +5,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "record/player.h"
-#include "record/render.h"
+#include "replay/player.h"
+#include "screen/render.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "record/screen.h"
-#include "record/screen_int.h"
+#include "screen/screen.h"
+#include "screen/screen_int.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 

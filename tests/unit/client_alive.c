@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* When the other end is asked whether it is there, and when it is given up: also after a sleep. */
-#include "session/client_alive.h"
+#include "client/alive.h"
 
 #include "base/clock.h"
 #include "tap.h"

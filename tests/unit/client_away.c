@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A session that loses its connection, against agents that keep it, let go of it, or lie. */
-#include "session/client.h"
+#include "client/client.h"
 
 #include <fcntl.h>
 #include <pty.h>
@@ -13,10 +13,10 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "session/stream.h"
-#include "transport/request.h"
 #include "fake_client.h"
+#include "session/stream.h"
 #include "tap.h"
+#include "transport/request.h"
 
 #define TOKEN "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define OTHER "abcdefabcdefabcdefabcdefabcdefabcdefabcdefabcdefabcdefabcdefabcd"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What a person types: where an escape is one, and where it is text.  And the other end's pulse. */
-#include "session/client_escape.h"
+#include "client/escape.h"
 
 #include "base/attr.h"
-#include "session/client_alive.h"
+#include "client/alive.h"
 #include "tap.h"
 
 #define S 1000000000LL

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The user's side of a session against scripted agents: a forked process at the other end of a
  * socket, with the connection itself (tp_client_*) replaced by plain bytes. */
-#include "session/client.h"
+#include "client/client.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,10 +16,10 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "transport/client.h"
-#include "transport/frame.h"
 #include "fake_client.h"
 #include "tap.h"
+#include "transport/client.h"
+#include "transport/frame.h"
 
 static void
 agent_plain(int fd)

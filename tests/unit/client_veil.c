@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "record/screen.h"
-#include "record/screen_filter.h"
-#include "session/client_int.h"
+#include "client/client_int.h"
+#include "screen/screen.h"
+#include "screen/screen_filter.h"
 #include "tap.h"
 
 #define BYTES 300000

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "record/mirror_int.h"
+#include "screen/mirror_int.h"
 
 static uint64_t mu_seed;
 

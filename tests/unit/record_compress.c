@@ -10,11 +10,11 @@
 
 #include "base/fd.h"
 #include "base/json.h"
-#include "record/archive.h"
 #include "record/compress.h"
 #include "record/source.h"
 #include "record/store.h"
 #include "record/verify.h"
+#include "replay/archive.h"
 #include "stops.h"
 
 #define LINES 150

@@ -7,9 +7,9 @@
 #include <sys/wait.h>
 
 #include "base/json.h"
-#include "record/player.h"
 #include "record/store.h"
 #include "record/verify.h"
+#include "replay/player.h"
 
 #define CUTS 1000
 #define MARKS 64

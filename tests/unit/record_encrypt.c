@@ -9,10 +9,10 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "record/sealed_file.h"
-#include "record/sidecar.h"
 #include "record/source.h"
-#include "record/store_priv.h"
+#include "record/store_dir.h"
 #include "record/verify.h"
+#include "replay/sidecar.h"
 
 #define NAME REC_ID ".cast.sealed"
 #define PLAIN "plain.cast"

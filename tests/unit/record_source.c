@@ -6,11 +6,11 @@
 #include <sys/wait.h>
 #include <zstd.h>
 
-#include "record/export.h"
-#include "record/player.h"
 #include "record/seektable.h"
 #include "record/source.h"
 #include "record/verify.h"
+#include "replay/export.h"
+#include "replay/player.h"
 
 #define FRAME (64u << 10)
 

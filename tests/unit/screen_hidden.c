@@ -2,7 +2,7 @@
 /* What is written so that it is not seen is counted, and only that. */
 #include <stdlib.h>
 
-#include "record/screen.h"
+#include "screen/screen.h"
 #include "tap.h"
 
 struct want {

@@ -119,7 +119,7 @@ test_defaults(void)
 		rules.disconnect == REQ_DISC_DETACH && rules.keep_ns == 3600 * NS_PER_S &&
 		rules.idle_ns == 0 && !rules.would_deny[0],
 	    "rules of a session");
-	ok(!rules.redact_output, "output is not redacted");
+	ok(!rules.record_redactor, "output is not redacted");
 	ok(may(p, REQ_EXEC) && rules.disconnect == REQ_DISC_KILL, "a command ends with its client");
 	is_str(policy_keys(p), "", "no keys");
 	policy_free(p);
@@ -162,7 +162,7 @@ test_example(void)
 	ok(may(p, REQ_EXEC, .environment = "dev"), "alice in dev");
 	ok(!rules.on_failure_block && rules.bulk_cap == 1024 && rules.disconnect == REQ_DISC_KILL,
 	    "with its rules");
-	ok(rules.redact_output && rules.redact_environ &&
+	ok(rules.record_redactor && rules.redact_environ &&
 		json_array_size(rules.redact_patterns) == 1,
 	    "what is redacted");
 	ok(may(p, REQ_SHELL, .environment = "staging"), "alice in staging");

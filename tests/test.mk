@@ -59,7 +59,7 @@ $(BUILD)/bench/%: tests/bench/%.c $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LDLIBS) $(quiet_ld)
-bench: deps all $(BUILD)/bench/crowd $(BUILD)/bench/find $(BUILD)/bench/big_cast $(BUILD)/bench/archive
+bench: deps all $(BUILD)/bench/crowd $(BUILD)/bench/find $(BUILD)/bench/big_cast $(BUILD)/bench/archive $(BUILD)/bench/peak
 	$(Q)CORAL_BENCH_BIN=$(BUILD)/bench /usr/bin/python3 -B tests/bench/bench.py
 demo: deps-build
 	$(Q)$(MAKE) --no-print-directory all

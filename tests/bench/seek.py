@@ -30,24 +30,29 @@ def sizes():
 
 
 def took(coral, words, code):
+    """ms, and the most memory it had, MiB."""
+    peak = coral.home / "peak"
     start = time.perf_counter()
-    done = coral.local(*words, timeout=7200)
+    done = coral.local(*words, timeout=7200, prefix=[BIN / "peak", peak])
+    ms = (time.perf_counter() - start) * 1000
     if done.code != code:
         raise SystemExit(f"{words}: exit {done.code}: {done.errtext}")
-    return (time.perf_counter() - start) * 1000
+    return ms, int(peak.read_text()) / 1024
 
 
-def measure(coral, what, rounds):
-    """Of the recording `what` names; {row: ms}, medians."""
+def measure(coral, what, rounds, how):
+    """Of the recording `what` names; {row: ms or MiB}, medians."""
     places = [(100 * n + 50) // rounds for n in range(rounds)]
     svg = coral.home / "moment.svg"
-    return {
-        "a moment": statistics.median(took(
-            coral, ("replay", "-o", svg, f"{what}@{t}%"), 0) for t in places),
-        "a text that is there": statistics.median(
-            took(coral, ("audit grep", PRESENT, what), 0) for _ in range(rounds)),
-        "a text that is not": statistics.median(
-            took(coral, ("audit grep", ABSENT, what), 1) for _ in range(rounds))}
+    rows = {}
+    for name, code, words in (
+            ("a moment", 0, lambda n: ("replay", "-o", svg, f"{what}@{places[n]}%")),
+            ("a text that is there", 0, lambda n: ("audit grep", PRESENT, what)),
+            ("a text that is not", 1, lambda n: ("audit grep", ABSENT, what))):
+        got = [took(coral, words(n), code) for n in range(rounds)]
+        rows[f"{name}, {how}"] = statistics.median(ms for ms, _ in got)
+        rows[f"{name}, {how}: its memory, MiB"] = max(mib for _, mib in got)
+    return rows
 
 
 def of_size(base, mib):
@@ -61,12 +66,12 @@ def of_size(base, mib):
         os.link(home / "big.cast", path)
         rows = {}
         # By a name outside the store it has none.
-        for name, ms in measure(coral, home / "big.cast", 1).items() if mib <= WITHOUT else ():
-            rows[f"{name}, without"] = ms
-        rows["the first search, which makes the index"] = took(
+        if mib <= WITHOUT:
+            rows.update(measure(coral, home / "big.cast", 1, "without"))
+        making = "the search that makes the index"
+        rows[making], rows[f"{making}: its memory, MiB"] = took(
             coral, ("audit grep", ABSENT, SID), 1)
-        for name, ms in measure(coral, SID, ROUNDS).items():
-            rows[f"{name}, with it"] = ms
+        rows.update(measure(coral, SID, ROUNDS, "with it"))
         rows["size of the index, KiB"] = path.with_suffix(".index").stat().st_size / 1024
         return rows
     finally:
@@ -79,9 +84,9 @@ def main_of(base):
         all_rows[mib] = of_size(base, mib)
     first = next(iter(all_rows))
     print("\nTo find a place in a recording, ms, and how often that of the first it is")
-    print(" " * 42 + "".join(f"{mib:>10} MiB     " for mib in all_rows))
+    print(" " * 56 + "".join(f"{mib:>10} MiB     " for mib in all_rows))
     for name, least in all_rows[first].items():
-        print(f"  {name:<40}" + "".join(
+        print(f"  {name:<54}" + "".join(
             f"{rows[name]:>10.1f} {rows[name] / least:>6.1f} x " if name in rows else f"{'-':>10}" + 9 * " "
             for rows in all_rows.values()))
 

@@ -34,6 +34,7 @@ verdict_parse(const char *text, struct audit_verdict *v)
 	json_t *j = text ? json_parse(text, strlen(text), NULL) : NULL;
 	const char *head = json_str(j, "head"), *before = json_str(j, "before"),
 		   *file = json_str(j, "bad_file"), *why = json_str(j, "why");
+	const bool blank = before && !*before;
 
 	*v = (struct audit_verdict){.files = (uint64_t)json_int(j, "files", 0)};
 	v->records = (uint64_t)json_int(j, "records", 0);
@@ -46,7 +47,7 @@ verdict_parse(const char *text, struct audit_verdict *v)
 	str_copy(v->why, why ? why : "", sizeof v->why);
 	json_decref(j);
 	/* What the first record follows nobody knows where that is damaged. */
-	return is_hash(v->head) && (is_hash(v->before) || (before && !*before && v->bad > 0));
+	return is_hash(v->head) && (is_hash(v->before) || (blank && v->bad > 0));
 }
 
 struct index_file *

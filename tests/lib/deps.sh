@@ -11,7 +11,7 @@ tests=(tmux asciinema docker.io containerd podman catatonit conmon mandoc openss
 	openssh-client openssl python3 python3-pytest python3-nacl vim-tiny less bash-completion zsh fish iproute2
 	ncurses-base ncurses-bin perl shellcheck cppcheck clang-14 clang-tidy-14 clang-format-14
 	libclang-rt-14-dev binutils qemu-system-x86 cpio apparmor checkpolicy chromium ttyrec
-	fonts-dejavu-core zstd e2fsprogs tlog)
+	fonts-dejavu-core zstd e2fsprogs tlog strace)
 
 # Where Node.js is not Debian's it brings its own npm, and excludes Debian's.
 clients=()

@@ -116,7 +116,7 @@ record(const struct broker *b, const char *event)
 }
 
 static int
-tell_agent(const struct broker *b, const char *event, struct err *e)
+tell_agent(const struct broker *b, const char *event, bool last, struct err *e)
 {
 	json_t *rec = record(b, event);
 	char print[KEYFILE_PRINT], key[KEYFILE_PRINT + 20];
@@ -126,7 +126,9 @@ tell_agent(const struct broker *b, const char *event, struct err *e)
 	keyfile_print(print, b->evidence_key.public);
 	snprintf(key, sizeof key, "agent_ed25519 %s", print);
 	audit_set_text(rec, "reason", key);
-	rc = audit_put(b->conf->state_dir, rec, true, e);
+	/* The writer ends with the agent, and does not sync what it has then. */
+	rc = last ? audit_put_synced(b->conf->state_dir, rec, e)
+		  : audit_put(b->conf->state_dir, rec, true, e);
 	json_decref(rec);
 	return rc;
 }
@@ -145,7 +147,7 @@ broker_audit_start(struct broker *b, bool in_container, struct err *e)
 	if (strcmp(out, "true") == 0 || (in_container && strcmp(out, "auto") == 0))
 		a->out = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
 	start(b);
-	return tell_agent(b, "agent.start", e);
+	return tell_agent(b, "agent.start", false, e);
 }
 
 void
@@ -154,9 +156,8 @@ broker_audit_stop(struct broker *b)
 	struct broker_audit *a = &b->audit;
 	struct err e = {0};
 
-	if (tell_agent(b, "agent.stop", &e) < 0)
+	if (tell_agent(b, "agent.stop", true, &e) < 0)
 		log_error_of(&e, "writing the audit log");
-	audit_sync(b->conf->state_dir);
 	loop_del(&a->src);
 	loop_timer_clear(b->loop, &a->t_again);
 	/* Keepers that stay write the log themselves. */

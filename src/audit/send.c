@@ -46,11 +46,10 @@ reach(const char *dir, int flags)
 
 /* What it says when it writes no more is of no use to who wants the first word of it. */
 static int
-send_record(int fd, const json_t *rec, bool reserve)
+send_record(int fd, const json_t *rec, char kind)
 {
 	auto_free char *text = json_dumps(rec, JSON_COMPACT);
 	size_t n = text ? strlen(text) : 0;
-	char kind = reserve ? AUDIT_SAY_RESERVE : AUDIT_SAY;
 	struct iovec v[2] = {{&kind, 1}, {text, n}};
 	struct msghdr m = {.msg_iov = v, .msg_iovlen = 2};
 
@@ -62,12 +61,12 @@ send_record(int fd, const json_t *rec, bool reserve)
 }
 
 static int
-write_here(struct audit_call *c, const char *dir, const json_t *rec, bool reserve, struct err *e)
+write_here(struct audit_call *c, const char *dir, const json_t *rec, char kind, struct err *e)
 {
 	c->log = audit_log_open(dir, e);
 	if (!c->log)
 		return -1;
-	if (audit_log_put(c->log, rec, reserve, e) == 0)
+	if (audit_log_put(c->log, rec, kind != AUDIT_SAY, e) == 0)
 		return 0;
 	audit_log_close(c->log);
 	c->log = NULL;
@@ -82,9 +81,8 @@ no_writer(int sys, struct err *e)
 	return err_hint(e, "see the agent's messages, or start it anew");
 }
 
-int
-audit_call_begin(
-    struct audit_call *c, const char *state_dir, const json_t *rec, bool reserve, struct err *e)
+static int
+begin(struct audit_call *c, const char *state_dir, const json_t *rec, char kind, struct err *e)
 {
 	char dir[512];
 
@@ -94,15 +92,22 @@ audit_call_begin(
 	c->fd = reach(dir, 0);
 	if (c->fd < 0 && errno != ENOENT && errno != ECONNREFUSED)
 		return no_writer(errno, e);
-	if (c->fd >= 0 && send_record(c->fd, rec, reserve) < 0) {
+	if (c->fd >= 0 && send_record(c->fd, rec, kind) < 0) {
 		no_writer(errno, e);
 		fd_close(&c->fd);
 		return -1;
 	}
-	if (c->fd < 0 && write_here(c, dir, rec, reserve, e) < 0)
+	if (c->fd < 0 && write_here(c, dir, rec, kind, e) < 0)
 		return -1;
 	c->sent = true;
 	return 0;
+}
+
+int
+audit_call_begin(
+    struct audit_call *c, const char *state_dir, const json_t *rec, bool reserve, struct err *e)
+{
+	return begin(c, state_dir, rec, reserve ? AUDIT_SAY_RESERVE : AUDIT_SAY, e);
 }
 
 int
@@ -135,18 +140,28 @@ audit_call_wait(struct audit_call *c, struct err *e)
 	return rc;
 }
 
+static int
+end(struct audit_call *c, struct err *e)
+{
+	int rc = 0;
+
+	if (!c->sent)
+		return 0;
+	fd_close(&c->fd);
+	if (c->log)
+		rc = audit_log_sync(c->log, e);
+	audit_log_close(c->log);
+	*c = (struct audit_call){.fd = -1};
+	return rc;
+}
+
 void
 audit_call_end(struct audit_call *c)
 {
 	struct err e = {0};
 
-	if (!c->sent)
-		return;
-	fd_close(&c->fd);
-	if (c->log && audit_log_sync(c->log, &e) < 0)
+	if (end(c, &e) < 0)
 		log_error_of(&e, "writing the audit log");
-	audit_log_close(c->log);
-	*c = (struct audit_call){.fd = -1};
 }
 
 int
@@ -163,6 +178,18 @@ audit_put(const char *state_dir, const json_t *rec, bool reserve, struct err *e)
 }
 
 int
+audit_put_synced(const char *state_dir, const json_t *rec, struct err *e)
+{
+	struct audit_call c;
+	int rc;
+
+	if (begin(&c, state_dir, rec, AUDIT_SAY_SYNCED, e) < 0)
+		return -1;
+	rc = audit_call_wait(&c, e);
+	return end(&c, rc < 0 ? NULL : e) < 0 ? -1 : rc;
+}
+
+int
 audit_tell(const char *state_dir, const json_t *rec)
 {
 	char dir[512];
@@ -171,16 +198,5 @@ audit_tell(const char *state_dir, const json_t *rec)
 	if (audit_dir(state_dir, dir, sizeof dir, NULL) < 0)
 		return -1;
 	fd = reach(dir, SOCK_NONBLOCK);
-	return fd < 0 ? -1 : send_record(fd, rec, false);
-}
-
-int
-audit_sync(const char *state_dir)
-{
-	char path[512];
-	auto_close int fd = -1;
-
-	if ((size_t)snprintf(path, sizeof path, "%s/audit/%s", state_dir, AUDIT_FILE) < sizeof path)
-		fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	return fd < 0 ? -1 : fdatasync(fd);
+	return fd < 0 ? -1 : send_record(fd, rec, AUDIT_SAY);
 }

@@ -30,10 +30,11 @@ void audit_call_end(struct audit_call *c);
 
 /* All of it at once. */
 int audit_put(const char *state_dir, const json_t *rec, bool reserve, struct err *e);
+/* With the reserve, and on the disk by whose descriptor wrote it, which alone is sure to hear that
+ * it failed.  -1: a power cut may take it. */
+int audit_put_synced(const char *state_dir, const json_t *rec, struct err *e);
 /* Send without waiting for anything, for who must not: -1, it may be lost. */
 int audit_tell(const char *state_dir, const json_t *rec);
-/* What others wrote goes to the disk now.  -1 with errno. */
-int audit_sync(const char *state_dir);
 
 /* STATE_DIR/audit.  -1: too long. */
 int audit_dir(const char *state_dir, char *out, size_t size, struct err *e);

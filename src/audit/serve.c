@@ -136,17 +136,20 @@ answer(int fd, const struct err *e)
 static int
 put(struct server *s, const char *p, size_t n, struct err *e)
 {
-	json_t *rec = n > 1 ? json_parse(p + 1, n - 1, e) : NULL;
+	bool known = p[0] == AUDIT_SAY || p[0] == AUDIT_SAY_RESERVE || p[0] == AUDIT_SAY_SYNCED;
+	json_t *rec = n > 1 && known ? json_parse(p + 1, n - 1, e) : NULL;
 	int rc = -1;
 
-	if (rec && json_is_object(rec) && (p[0] == AUDIT_SAY || p[0] == AUDIT_SAY_RESERVE))
-		rc = audit_log_put(s->log, rec, p[0] == AUDIT_SAY_RESERVE, e);
+	if (rec && json_is_object(rec))
+		rc = audit_log_put(s->log, rec, p[0] != AUDIT_SAY, e);
 	else if (e->code == ERR_NONE)
 		err_set(e, ERR_PROTOCOL, 0, "coral-audit was sent what is no record");
 	json_decref(rec);
 	if (rc == 0)
 		audit_out_put(&s->out, audit_log_last(s->log));
-	if (rc == 0 && s->t_sync.at == 0)
+	if (rc == 0 && p[0] == AUDIT_SAY_SYNCED)
+		rc = audit_log_sync(s->log, e);
+	else if (rc == 0 && s->t_sync.at == 0)
 		loop_timer_set(s->loop, &s->t_sync, SYNC_NS, sync_now, s);
 	loop_timer_set(s->loop, &s->t_idle, IDLE_NS, idle, s);
 	return rc;

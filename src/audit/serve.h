@@ -5,8 +5,8 @@
 /*
  * The process that writes the log for an agent.  One message a connection: a
  * kind, and the record as JSON; the answer is one byte 0 when the record is in
- * the kernel, else a byte 1 and err_encode().  Only callers of its own uid are
- * believed.
+ * the kernel (with AUDIT_SAY_SYNCED on the disk), else a byte 1 and err_encode().  Only callers of
+ * its own uid are believed.
  */
 #include <sys/un.h>
 #include "base/err.h"
@@ -14,6 +14,7 @@
 #define AUDIT_SOCK "writer.sock"
 #define AUDIT_SAY 's'
 #define AUDIT_SAY_RESERVE 'r' /* may use the reserve: log.h */
+#define AUDIT_SAY_SYNCED 'd'  /* as that */
 
 /* writer.sock in the directory that `dir` holds, however long its path is. */
 void audit_sock_name(int dir, struct sockaddr_un *a);

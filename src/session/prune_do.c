@@ -35,17 +35,11 @@ record(const struct prune *p, const char *event, const char *reason)
 	return rec;
 }
 
-/* In the log, and on the disk: a power cut must not take the record and leave the removal. */
+/* A power cut must not take the record and leave the removal. */
 static int
 put(const struct prune *p, const json_t *rec, struct err *e)
 {
-	const char *dir = p->job->conf->state_dir;
-
-	if (audit_put(dir, rec, true, e) < 0)
-		return -1;
-	if (audit_sync(dir) == 0)
-		return 0;
-	return err_set(e, ERR_RECORDING, errno, "cannot sync the audit log");
+	return audit_put_synced(p->job->conf->state_dir, rec, e);
 }
 
 static void

@@ -3,6 +3,11 @@
  */
 #include "audit_util.h"
 
+#include <signal.h>
+
+#include "audit/send.h"
+#include "audit/serve.h"
+#include "base/log.h"
 #include "disk_util.h"
 
 #define SEEN 4096
@@ -40,6 +45,66 @@ fill_until_it_fails(struct audit_log *l, int *synced, struct err *e)
 			*synced = n;
 	}
 	return n;
+}
+
+static int
+put_synced(const char *state, int n, struct err *e)
+{
+	json_t *rec = aud_record(n);
+	int rc = audit_put_synced(state, rec, e);
+
+	json_decref(rec);
+	return rc;
+}
+
+static pid_t
+start_writer(const char *log)
+{
+	struct err e = {0};
+	int fd = audit_listen(log, &e);
+	pid_t pid = fd < 0 ? -1 : fork();
+
+	if (pid < 0)
+		bail("no writer");
+	if (pid == 0) {
+		log_open("audit", LOG_LV_ERR);
+		_exit(audit_serve(fd, -1, log, &e) < 0);
+	}
+	close(fd);
+	return pid;
+}
+
+/* By the process itself, or by one that writes for it.  The block that could not be written again
+ * may hold the end of the record before. */
+static void
+test_synced(const char *pool, const char *dir, const char *log, bool writer)
+{
+	int fd = thin_disk(pool, dir), n = 0, kept = 0;
+	const char *who = writer ? "the writer" : "a process itself";
+	struct err e = {0};
+	pid_t pid = 0;
+
+	if (writer)
+		pid = start_writer(log);
+	while (n < SEEN && put_synced(dir, n, &e) == 0)
+		n++;
+	ok(n > 50 && n < SEEN && e.code == ERR_RECORDING,
+	    "%s hears at record %d that it is lost: %s", who, n, e.why);
+	if (pid > 0) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
+	if (umount(dir) < 0 ||
+	    mount("coral-test", pool, "tmpfs", MS_REMOUNT, "size=16m,mode=0700") < 0)
+		bail("no larger tmpfs");
+	mount_image(fd, dir, "");
+	aud_read(log, seen, SEEN);
+	for (int i = 0; i < n; i++)
+		kept += seen[i] == 1;
+	ok(kept >= n - 1, "what %s said is on the disk is there: %d of %d", who, kept, n);
+	umount(dir);
+	close(fd);
+	umount(pool);
 }
 
 int
@@ -90,5 +155,7 @@ main(void)
 	umount(dir);
 	close(fd);
 	umount(pool);
+	test_synced(pool, dir, log, false);
+	test_synced(pool, dir, log, true);
 	return done_testing();
 }

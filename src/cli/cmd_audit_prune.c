@@ -49,9 +49,10 @@ sum_up(const struct prune_sum *s, bool dry_run)
 	    dry_run ? "would be removed" : "removed", (unsigned long long)s->bytes);
 	if (s->unproved > 0)
 		fprintf(stderr,
-		    "coral: %zu recording%s not removed: the audit log does not have %s end\n",
+		    "coral: %zu recording%s not removed yet: the audit log does not have %s end, "
+		    "and %s less than an hour old\n",
 		    s->unproved, s->unproved == 1 ? " is" : "s are",
-		    s->unproved == 1 ? "its" : "their");
+		    s->unproved == 1 ? "its" : "their", s->unproved == 1 ? "it is" : "they are");
 }
 
 static int

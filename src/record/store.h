@@ -57,6 +57,8 @@ void store_sweep(const char *state_dir);
  * listed; nothing there is no error. */
 typedef int store_size_fn(void *arg, const char *id, bool live, uint64_t bytes);
 int store_sizes(const char *state_dir, store_size_fn *fn, void *arg, struct err *e);
+/* When its recording was last written to, compressed since or not; -1: not known. */
+int64_t store_written_ns(const char *state_dir, const char *id);
 /* When a session began, in milliseconds since 1970, as its id says. */
 int64_t store_id_ms(const char *id);
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/attr.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "record/store_dir.h"
 
@@ -135,4 +136,17 @@ store_sizes(const char *state_dir, store_size_fn *fn, void *arg, struct err *e)
 	}
 	closedir(dir);
 	return rc;
+}
+
+int64_t
+store_written_ns(const char *state_dir, const char *id)
+{
+	auto_close int sessdir = store_open_session(state_dir, id, NULL);
+	auto_close int fd = sessdir < 0 ? -1 : store_open_file(sessdir, id);
+	struct stat st;
+
+	/* What did not begin has no file. */
+	if (sessdir < 0 || fstat(fd < 0 ? sessdir : fd, &st) < 0)
+		return -1;
+	return st.st_mtim.tv_sec * NS_PER_S + st.st_mtim.tv_nsec;
 }

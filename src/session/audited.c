@@ -197,11 +197,10 @@ claim(const char *path)
 }
 
 static int
-tell_truncated(const struct conf *c, const char *session_id, const json_t *shown)
+tell_truncated(const struct conf *c, const char *session_id, const json_t *shown, struct err *e)
 {
 	const json_t *header = header_of(shown);
 	json_t *rec;
-	struct err e = {0};
 	int rc;
 
 	rec = audit_record_new("session.truncated");
@@ -213,27 +212,27 @@ tell_truncated(const struct conf *c, const char *session_id, const json_t *shown
 	if (json_object_get(header, "command"))
 		audit_set_list(rec, "command", json_object_get(header, "command"));
 	audit_set_text(rec, "error", "its keeper died: its recording has no end");
-	rc = audit_put(c->state_dir, rec, true, &e);
-	if (rc < 0)
-		log_error_of(&e, "writing the audit log");
+	rc = audit_put(c->state_dir, rec, true, e);
 	json_decref(rec);
 	return rc;
 }
 
-void
-session_audit_truncated(const struct conf *c, const char *session_id)
+int
+session_audit_truncated(const struct conf *c, const char *session_id, struct err *e)
 {
 	json_t *shown = store_show(c->state_dir, session_id, NULL);
 	const char *state = json_str(shown, "state");
 	char path[512];
+	int rc = 0;
 
 	/* What is not there was discarded: it did not begin. */
 	if (state && strcmp(state, "ended") != 0 && strcmp(state, "live") != 0 &&
 	    (size_t)snprintf(path, sizeof path, "%s/sessions/%s/told", c->state_dir, session_id) <
 		sizeof path &&
-	    claim(path) && tell_truncated(c, session_id, shown) < 0)
+	    claim(path) && (rc = tell_truncated(c, session_id, shown, e)) < 0)
 		unlink(path);
 	json_decref(shown);
+	return rc;
 }
 
 void
@@ -245,9 +244,11 @@ session_audit_find_truncated(const struct conf *c)
 	json_array_foreach(all, i, row)
 	{
 		const char *id = json_str(row, "id"), *state = json_str(row, "state");
+		struct err e = {0};
 
-		if (id && state && strcmp(state, "truncated") == 0)
-			session_audit_truncated(c, id);
+		if (id && state && strcmp(state, "truncated") == 0 &&
+		    session_audit_truncated(c, id, &e) < 0)
+			log_error_of(&e, "writing the audit log");
 	}
 	json_decref(all);
 }

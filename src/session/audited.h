@@ -33,8 +33,8 @@ int session_audit_key(const struct conf *c, const char *event, const char *what,
 /* It was allowed and told, and then it failed. */
 void session_audit_failed(const struct keeper_start *s, const char *event, const char *session_id,
     const json_t *shown, const struct err *why);
-/* Its keeper died, and what it left is ended.  Told once, whoever finds it. */
-void session_audit_truncated(const struct conf *c, const char *session_id);
+/* Its keeper died, and what it left is ended.  Told once, whoever finds it.  -1: it is not. */
+int session_audit_truncated(const struct conf *c, const char *session_id, struct err *e);
 /* Those whose notes went with the machine, too.  Reads a little of every recording. */
 void session_audit_find_truncated(const struct conf *c);
 

@@ -277,6 +277,7 @@ session_cleanup(const struct conf *c, const char *id, struct err *e)
 	auto_close int dir = session_live_dir(c, e);
 	auto_close int lock = -1;
 	json_t *j = dir >= 0 ? read_note(dir, id, &lock, e) : NULL;
+	struct err untold = {0};
 	struct enter_tree tree;
 	bool alive;
 	int rc;
@@ -293,8 +294,8 @@ session_cleanup(const struct conf *c, const char *id, struct err *e)
 		return 0;
 	if (rc == 0 && alive)
 		rc = end_tree(c, &tree, e);
-	if (rc == 0)
-		session_audit_truncated(c, id);
+	if (rc == 0 && session_audit_truncated(c, id, &untold) < 0)
+		log_error_of(&untold, "writing the audit log");
 	if (rc == 0)
 		session_live_drop(c, id);
 	return rc;

@@ -17,6 +17,9 @@
 #include "base/str.h"
 #include "session/prune_int.h"
 
+/* A session that ends writes to its recording, and tells the log soon after. */
+#define LOST_NS (3600 * NS_PER_S)
+
 void
 prune_duration(int64_t ns, char *out, size_t size)
 {
@@ -121,6 +124,23 @@ note_end(void *arg, const struct audit_peek *k)
 		one->ended_ns = audit_time_ns(k->time);
 }
 
+/* Nobody will tell of its end any more, or the record went with its file of the log: then what
+ * it has last written says when that was. */
+static void
+find_lost_ends(struct prune *p)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		struct prune_one *one = &p->v[i];
+		int64_t t = one->live || one->ended_ns >= 0
+				? -1
+				: store_written_ns(p->job->conf->state_dir, one->id);
+
+		one->untold = t >= 0 && p->now - t >= LOST_NS;
+		if (one->untold)
+			one->ended_ns = t;
+	}
+}
+
 /* Why it is due, or false. */
 static bool
 is_due(const struct prune *p, const struct prune_one *one, char *why, size_t size)
@@ -220,6 +240,7 @@ run(struct prune *p, struct err *e)
 		return 0;
 	if (audit_survey(p->audit_dir, note_end, p, &p->log, e) < 0)
 		return -1;
+	find_lost_ends(p);
 	prune_recordings(p);
 	prune_log(p);
 	return 0;

@@ -4,8 +4,8 @@
 
 /*
  * Recordings and files of the audit log that the policy needs no more are
- * removed, the oldest first.  Never one of a session that runs, or whose end
- * is not in the log; and what is removed is told in the log before.
+ * removed, the oldest first.  Never one of a session that runs, or that may only
+ * not have told yet that it ended; and what is removed is told in the log before.
  */
 #include <jansson.h>
 #include "base/conf.h"
@@ -32,7 +32,7 @@ struct prune_job {
 struct prune_sum {
 	size_t recordings, logs, failed;
 	uint64_t bytes;	 /* of both */
-	size_t unproved; /* were due, but their end is not in the log */
+	size_t unproved; /* were due, but the log may still get their end */
 };
 /* 0: all that was due is removed, or its failure told; -1: nothing was looked at, or not all. */
 int prune_run(const struct prune_job *job, struct prune_sum *sum, struct err *e);

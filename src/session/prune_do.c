@@ -132,6 +132,10 @@ remove_recording(struct prune *p, const struct prune_one *one, const char *why,
 
 	if (!shown)
 		return -1;
+	if (one->untold && session_audit_truncated(p->job->conf, one->id, e) < 0) {
+		json_decref(shown);
+		return -1;
+	}
 	/* What cannot be read any more is removed in its time all the same, and told so. */
 	kind = find_digest(p, one->id, item->digest);
 	snprintf(reason, sizeof reason, "%s; state=%s sealed=%s bytes=%lld %s=%s", why,

@@ -69,8 +69,27 @@ def by_hand(coral, ids):
         assert "state=ended sealed=yes bytes=" in record["reason"]
         assert record["reason"].endswith(f"sha256={digest}")
         assert (record["user_id"], record["mode"]) == ("root", "prune")
+    whose_end_is_not_told(coral)
     shown = coral.run("audit show", ids[0]).text
     assert shown.count("event: session.") == 3 and digests[0] in shown
+
+
+def whose_end_is_not_told(coral):
+    """The log of before is gone: what ended an hour ago goes too, and was not cut."""
+    before = coral.session_dirs()
+    assert coral.run("exec", "--pid", os.getpid(), "--", "true").code == 0
+    new, = set(coral.session_dirs()) - set(before)
+    log = coral.state / "audit" / "audit.jsonl"
+    log.rename(log.with_name("away"))
+    done = coral.run("audit prune", "--older-than", "0s")
+    assert coral.session_dirs() == [*before, new]
+    assert "1 recording is not removed yet: the audit log does not have its end" in done.errtext
+    os.utime(coral.cast_path(new), (coral.cast_path(new).stat().st_mtime - 3601,) * 2)
+    assert coral.run("audit prune", "--older-than", "0s").text.split()[0] == new
+    assert coral.session_dirs() == before
+    assert [(r["event"], r["session_id"]) for r in records(coral)] == [("session.removed", new)]
+    assert "state=ended" in records(coral)[0]["reason"]
+    log.with_name("away").replace(log)
 
 
 def test_the_chain(coral):

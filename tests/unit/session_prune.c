@@ -98,6 +98,17 @@ make_session(int days, char c)
 	return id;
 }
 
+static void
+age_file(const char *id, int days)
+{
+	struct timespec t = {.tv_sec = (now - days * DAY) / NS_PER_S};
+	struct timespec both[2] = {t, t};
+	char cast[40];
+
+	snprintf(cast, sizeof cast, "%s.cast", id);
+	utimensat(AT_FDCWD, path_of("sessions/", id, cast), both, 0);
+}
+
 static bool
 is_there(const char *id)
 {
@@ -139,12 +150,12 @@ told(const char *event, const char *id, char *reason, size_t size)
 
 	while (audit_next(r, &x, &e) == 1) {
 		json_t *rec = json_parse(x.text, x.len, NULL);
-		const char *whose = json_str(rec, "session_id");
+		const char *whose = json_str(rec, "session_id"), *why = json_str(rec, "reason");
 
 		if (x.good && strcmp(json_str(rec, "event"), event) == 0 && whose &&
 		    strcmp(whose, id) == 0) {
 			n++;
-			str_copy(reason, json_str(rec, "reason"), size);
+			str_copy(reason, why ? why : "", size);
 		}
 		json_decref(rec);
 	}
@@ -191,7 +202,7 @@ test_age(void)
 	is_int((long)s.recordings, 2, "two are removed");
 	ok(is_gone(a) && is_gone(b), "those that ended longer ago");
 	ok(is_there(c), "not the one that did not");
-	ok(is_there(d), "nor the one whose end is not in the log");
+	ok(is_there(d), "nor the one whose end is not in the log, which may still come");
 	is_int((long)s.unproved, 1, "which is said");
 	ok(is_there(live), "nor one that runs");
 	close(lock);
@@ -206,6 +217,15 @@ test_age(void)
 	is_int(chain("the log"), AUDIT_FROM_FIRST, "whole");
 	s = prune((struct policy_retention){.age_ns = 30 * DAY});
 	is_int((long)s.recordings, 1, "what ran has ended, and goes");
+	age_file(d, 20);
+	s = prune((struct policy_retention){.age_ns = 30 * DAY});
+	ok(is_there(d) && s.unproved == 0, "the end of the other was no later than its last byte");
+	age_file(d, 45);
+	s = prune((struct policy_retention){.age_ns = 30 * DAY});
+	ok(s.recordings == 1 && is_gone(d), "which is too long ago now");
+	is_int(told("session.truncated", d, reason, sizeof reason), 1, "it was cut: that is told");
+	is_int(told("session.removed", d, reason, sizeof reason), 1, "and its removal");
+	is_int(chain("the log"), AUDIT_FROM_FIRST, "whole");
 }
 
 static void
@@ -322,6 +342,9 @@ test_log(void)
 	s = prune((struct policy_retention){.log_ns = 365 * DAY});
 	is_int((long)s.logs, 1, "not what a recording needs that stays");
 	is_int(chain("what is left"), AUDIT_FROM_PRUNED, "says what was before");
+	age_file(a, 455);
+	s = prune((struct policy_retention){.log_ns = 365 * DAY, .age_ns = 30 * DAY});
+	ok(s.logs == 1 && is_gone(a), "nor for ever, where the log lacks its end");
 }
 
 /* What was changed is evidence of that. */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "audit/log_int.h"
+#include "base/attr.h"
 #include "base/fd.h"
 #include "base/str.h"
 
@@ -23,6 +24,8 @@ struct audit_reader {
 	int dir, fd;
 	uint32_t *numbers; /* of the files that are still to be read, 0 the current one */
 	size_t n, at;
+	uint32_t last; /* the highest of them so far */
+	bool renewed;  /* what was read of a file is in the next one as well */
 	char name[AUDIT_NAME_SIZE];
 	struct buf in;
 	size_t used; /* of `in`, by the last entry */
@@ -74,6 +77,7 @@ list_files(struct audit_reader *r, uint32_t after, struct err *e)
 	int rc = dir ? 0 : -1;
 
 	r->n = r->at = 0;
+	r->last = after;
 	while (rc == 0 && (d = readdir(dir)))
 		if (audit_file_number(d->d_name) > after)
 			rc = add_number(r, audit_file_number(d->d_name));
@@ -83,6 +87,8 @@ list_files(struct audit_reader *r, uint32_t after, struct err *e)
 		close(fd);
 	if (r->n > 1)
 		qsort(r->numbers, r->n, sizeof *r->numbers, by_number);
+	if (r->n > 0)
+		r->last = r->numbers[r->n - 1];
 	if (rc == 0)
 		rc = add_number(r, 0);
 	return rc < 0 ? cannot(r, "listing it", e) : 0;
@@ -135,14 +141,70 @@ audit_read_close(struct audit_reader *r)
 	free(r);
 }
 
+/* As it is written, a line that ends there and is the last one that was read. */
+static bool
+is_behind_head(const struct audit_reader *r, uint64_t at)
+{
+	char prev[AUDIT_HASH_SIZE], hash[AUDIT_HASH_SIZE];
+	size_t n = at < AUDIT_LINE_MAX ? (size_t)at : AUDIT_LINE_MAX;
+	auto_free char *p = malloc(n + 1);
+	const char *before;
+
+	if (!p || n == 0 || pread(r->fd, p, n, (off_t)(at - n)) != (ssize_t)n)
+		return false;
+	before = memrchr(p, '\n', n - 1);
+	before = before ? before + 1 : p;
+	return audit_line_check(before, (size_t)(p + n - before), prev, hash) &&
+	       strcmp(hash, r->v.head) == 0;
+}
+
+/* Where its first line is that was not read. */
+static int
+find_place(struct audit_reader *r, struct err *e)
+{
+	bool on = r->renewed && is_behind_head(r, r->offset);
+
+	r->renewed = false;
+	if (!on) {
+		r->line = r->offset = 0;
+		r->v.files++;
+	}
+	return on && lseek(r->fd, (off_t)r->offset, SEEK_SET) < 0 ? cannot(r, r->name, e) : 0;
+}
+
+/* Of the current file one cannot know which it is before it is open: when there is no other number
+ * by then, it follows the last one that was listed. */
+static int
+open_name(struct audit_reader *r, struct err *e)
+{
+	int64_t last = 0;
+	int sys;
+
+	for (;;) {
+		audit_file_name(r->numbers[r->at], r->name);
+		r->fd = openat(
+		    r->dir, r->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+		sys = errno;
+		if (r->numbers[r->at] == 0)
+			last = audit_last_number(r->dir);
+		if (last >= 0 && last <= r->last)
+			break;
+		fd_close(&r->fd);
+		if (last < 0 || list_files(r, r->last, e) < 0)
+			return last < 0 ? cannot(r, "listing it", e) : -1;
+	}
+	errno = sys;
+	return 0;
+}
+
 /* 1, or 0: it is not there (yet). */
 static int
 open_next(struct audit_reader *r, struct err *e)
 {
 	struct stat st;
 
-	audit_file_name(r->numbers[r->at], r->name);
-	r->fd = openat(r->dir, r->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (open_name(r, e) < 0)
+		return -1;
 	if (r->fd < 0 && errno == ENOENT)
 		return 0;
 	if (r->fd < 0 || fstat(r->fd, &st) < 0)
@@ -151,13 +213,12 @@ open_next(struct audit_reader *r, struct err *e)
 		errno = EINVAL;
 		return cannot(r, "not a regular file", e);
 	}
-	r->line = r->offset = 0;
 	r->skipping = false;
-	r->v.files++;
-	return 1;
+	return find_place(r, e) < 0 ? -1 : 1;
 }
 
-/* The current file has become another: it was begun anew, and this one has a number. */
+/* The current file has become another: it was begun anew, and this one has a number; or it was
+ * written once more (log_renew.c), and this one is gone. */
 static bool
 was_rotated(const struct audit_reader *r)
 {
@@ -182,14 +243,17 @@ leave_file(struct audit_reader *r, struct err *e)
 	if (last) {
 		/* Which number it has now: what comes after it is still to be read. */
 		number = audit_last_number(r->dir);
-		for (; number > 0; number--) {
+		for (; number > r->last; number--) {
 			audit_file_name((uint32_t)number, name);
 			if (fstat(r->fd, &st) == 0 &&
 			    fstatat(r->dir, name, &other, AT_SYMLINK_NOFOLLOW) == 0 &&
 			    st.st_ino == other.st_ino)
 				break;
 		}
-		if (number < 0 || list_files(r, (uint32_t)number, e) < 0)
+		if (number < 0)
+			return cannot(r, "listing it", e);
+		r->renewed = number <= r->last;
+		if (list_files(r, r->renewed ? r->last : (uint32_t)number, e) < 0)
 			return -1;
 	} else {
 		r->at++;
@@ -290,7 +354,7 @@ audit_next(struct audit_reader *r, struct audit_entry *x, struct err *e)
 		rc = leave_file(r, e);
 		if (rc <= 0)
 			return rc;
-		if (r->in.len > 0) {
+		if (r->in.len > 0 && !r->renewed) {
 			r->v.records++;
 			r->line++;
 			say_bad(r, "it has no end");

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/wait.h>
 
+#include "audit/log_int.h"
 #include "base/fd.h"
 #include "base/sha256.h"
 #include "base/str.h"
@@ -271,6 +272,67 @@ test_follow(void)
 	audit_read_close(r);
 }
 
+/* As a put after a sync that failed. */
+static void
+renew(const char *dir, uint64_t limit, int from, int n)
+{
+	struct audit_log *l = audit_log_open(dir, NULL);
+
+	audit_log_limit(l, limit);
+	l->failed = true;
+	for (int i = 0; i < n; i++)
+		aud_put(l, from + i, NULL);
+	audit_log_close(l);
+}
+
+static void
+is_next(struct audit_reader *r, int from, int n, const char *what)
+{
+	struct err e = {0};
+	struct audit_entry x;
+	int got = 0, right = 0;
+
+	while (audit_next(r, &x, &e) == 1) {
+		json_t *j = json_parse(x.text, x.len, NULL);
+
+		right += x.good && json_int(j, "container_pid", -1) == from + got;
+		json_decref(j);
+		got++;
+	}
+	ok(got == n && right == n, "%s: %d of %d, in %d", what, right, n, got);
+}
+
+/* Who reads it goes on where it was, whatever its files are called by then. */
+static void
+test_follow_renewed(void)
+{
+	auto_free char *dir = strdup(rec_path("renewed"));
+	struct err e = {0};
+	struct audit_reader *r, *late;
+	struct audit_verdict v;
+
+	aud_fill(dir, 0, 0, 3);
+	r = audit_read_open(dir, &e);
+	is_next(r, 0, 3, "what there is");
+	renew(dir, 1 << 20, 3, 2);
+	is_next(r, 3, 2, "after it was written once more");
+	renew(dir, 2000, 5, 4);
+	is_next(r, 5, 4, "and begun anew as well");
+	renew(dir, 1 << 20, 9, 1);
+	renew(dir, 1 << 20, 10, 1);
+	is_next(r, 9, 2, "twice");
+	late = audit_read_open(dir, &e);
+	aud_fill(dir, 1000, 11, 3);
+	is_next(late, 0, 14, "who listed the files before they were more");
+	is_next(r, 11, 3, "and who read them");
+	audit_verdict(r, &v);
+	ok(aud_is_whole(&v), "in one chain");
+	audit_verdict(late, &v);
+	ok(aud_is_whole(&v), "for both");
+	audit_read_close(late);
+	audit_read_close(r);
+}
+
 /* Every line in turn, in every way; whoever looks must say where. */
 static void
 damage(const char *dir, const char *file, const char *text, size_t n, int at, int how)
@@ -355,6 +417,7 @@ main(void)
 	test_torn_first();
 	test_crowd();
 	test_follow();
+	test_follow_renewed();
 	test_damage();
 	test_long();
 	return done_testing();

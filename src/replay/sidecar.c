@@ -11,12 +11,16 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "record/cast_parse.h"
+#include "record/cast_priv.h"
 #include "record/sealed_file.h"
 #include "record/source.h"
 #include "record/store_dir.h"
 #include "replay/sidecar_int.h"
 
 #define TIME_MOST (INT64_MAX / 4)
+/* No two marks are so far apart: a line more than what they are put after. */
+#define MARK_FAR ((uint64_t)CAST_MARK_BYTES + CAST_LINE_MAX)
 
 /* STATE_DIR/sessions/ID/ID.cast or ID.cast.zst, told by its name and its neighbours: not one that
  * is encrypted, of which nothing may stand beside it. */
@@ -70,27 +74,69 @@ sidecar_home_fini(struct sidecar_home *h)
 static int
 hash_part(struct source *s, uint64_t at, uint64_t n, unsigned char out[SHA256_SIZE])
 {
-	auto_free unsigned char *p = malloc(SIDECAR_TAIL);
+	auto_free char *p = n > MARK_FAR ? NULL : malloc((size_t)n + 1);
 	struct sha256 h;
 
-	if (!p || n > SIDECAR_TAIL || source_read_at(s, at, p, (size_t)n, NULL) != (ssize_t)n)
+	if (!p || source_read_at(s, at, p, (size_t)n, NULL) != (ssize_t)n)
 		return -1;
 	sha2_init(&h);
 	sha2_update(&h, p, (size_t)n);
 	return sha2_final(&h, out);
 }
 
+/* How far before the end of p[0..n) its last mark begins, or its seal; 0: there is none. */
+static size_t
+mark_before(const char *p, size_t n, bool whole)
+{
+	size_t end = n, from;
+	enum cast_line_kind kind;
+
+	for (; end > 0; end = from) {
+		const char *before = memrchr(p, '\n', end - 1);
+
+		if (!before && !whole)
+			return 0;
+		from = before ? (size_t)(before + 1 - p) : 0;
+		kind = cast_line_kind((const unsigned char *)p + from, end - from);
+		if (kind == CAST_LINE_MARK || kind == CAST_LINE_SEAL)
+			return n - from;
+	}
+	return 0;
+}
+
+/* What is behind the last mark nothing binds: all of it is compared, and the mark, and
+ * `least` at least; 0: there is none. */
+static uint64_t
+find_mark(struct source *s, uint64_t upto, uint64_t least)
+{
+	for (uint64_t want = least;; want = MARK_FAR) {
+		size_t n = (size_t)(upto < want ? upto : want), got;
+		auto_free char *p = malloc(n + 1);
+
+		if (!p || source_read_at(s, upto - n, p, n, NULL) != (ssize_t)n)
+			return 0;
+		got = mark_before(p, n, n == upto);
+		if (got > 0 || n == upto || want == MARK_FAR)
+			return got > 0 && got < least ? least : got;
+	}
+}
+
 int
 sidecar_bind(int castfd, struct sidecar_bound *b)
 {
 	uint64_t head = b->first < SIDECAR_TAIL ? b->first : SIDECAR_TAIL;
-	uint64_t tail = b->upto < SIDECAR_TAIL ? b->upto : SIDECAR_TAIL;
+	uint64_t tail = b->upto < SIDECAR_TAIL ? b->upto : SIDECAR_TAIL, marked = 0;
 	struct source *s = source_open_fd(fcntl(castfd, F_DUPFD_CLOEXEC, 3), "recording", NULL);
 	struct stat st;
 	int rc;
 
 	if (!s)
 		return -1;
+	if (b->chained)
+		marked = find_mark(s, b->upto, tail);
+	b->chained = marked > 0;
+	if (marked > tail)
+		tail = marked;
 	rc = fstat(castfd, &st);
 	if (rc == 0)
 		rc = hash_part(s, 0, head, b->head);
@@ -105,9 +151,9 @@ sidecar_bind(int castfd, struct sidecar_bound *b)
 static bool
 still_bound(int castfd, const struct sidecar_bound *b)
 {
-	struct sidecar_bound now = {.upto = b->upto, .first = b->first};
+	struct sidecar_bound now = {.upto = b->upto, .first = b->first, .chained = b->chained};
 
-	return sidecar_bind(castfd, &now) == 0 &&
+	return sidecar_bind(castfd, &now) == 0 && now.chained == b->chained &&
 	       memcmp(now.head, b->head, sizeof(now.head)) == 0 &&
 	       memcmp(now.tail, b->tail, sizeof(now.tail)) == 0 &&
 	       (b->chained || (now.size == b->size && now.mtime == b->mtime));

@@ -12,7 +12,7 @@
 #define SIDECAR_FRAME_MAX ((size_t)48 << 20)
 #define SIDECAR_MOMENTS_MAX 4096
 #define SIDECAR_HIDDEN 0x80		/* with the length of a moment's label */
-#define SIDECAR_TAIL ((size_t)64 << 10) /* bytes that are compared at either end */
+#define SIDECAR_TAIL ((size_t)64 << 10) /* bytes that are compared at either end, at least */
 
 #define FILTER_MOST ((size_t)8192) /* bytes: powers of two from the least to the most */
 #define FILTER_LEAST ((size_t)64)
@@ -43,7 +43,8 @@ struct sidecar {
 	size_t block_of;  /* the entry whose block that is, + 1 */
 };
 
-/* Fill in all but upto, first and chained.  -1: it cannot be read so far. */
+/* Fill in all but upto and first; of what has evidence, chained is true at first.  -1: it cannot be
+ * read so far. */
 int sidecar_bind(int castfd, struct sidecar_bound *b);
 /* Its block in x->block.  -1: damaged. */
 int sidecar_block(struct sidecar *x, size_t k);

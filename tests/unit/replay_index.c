@@ -14,6 +14,8 @@
 #include "replay/sidecar.h"
 #include "tap.h"
 
+#define CORAL ",\"coral\":{\"version\":1,\"tty\":true,\"evidence\":{\"x\":1}}"
+
 static char dir[64], session[200], cast[256], side[256];
 
 struct catch
@@ -125,6 +127,15 @@ extend(enum how how, double t, size_t bytes)
 }
 
 static void
+put_mark(double t)
+{
+	FILE *f = fopen(cast, "a");
+
+	fprintf(f, "[%f,\"c\",\"{\\\"mark\\\":{\\\"lines\\\":1}}\"]\n", t);
+	fclose(f);
+}
+
+static void
 begin(const char *coral)
 {
 	FILE *f = fopen(cast, "w");
@@ -219,6 +230,7 @@ test_same(enum how how, const char *what, const char *coral)
 
 	begin(coral);
 	t = extend(how, 0, 600000);
+	put_mark(t);
 	same = agree("no such text", false, false, &whole);
 	ok(same && stat(side, &index) == 0, "%s: the first search leaves an index", what);
 	stat(cast, &st);
@@ -238,6 +250,46 @@ test_same(enum how how, const char *what, const char *coral)
 	ok(same && looked == 0, "and then in the index");
 	if (how != PAINTED)
 		test_player(t);
+}
+
+/* The bytes of another line in the place of some. */
+static void
+change(off_t at)
+{
+	static const char other[] = "\"]\n[0.5,\"o\",\"an other\"]\n[0.6,\"o\",\"";
+	int fd = open(cast, O_RDWR | O_CLOEXEC);
+
+	if (pwrite(fd, other, sizeof(other) - 1, at) != (ssize_t)sizeof(other) - 1)
+		abort();
+	close(fd);
+}
+
+/* Marks bind what is before them: behind the last one every byte is looked at. */
+static void
+test_changed(const char *coral)
+{
+	bool marks = *coral != '\0';
+	size_t looked, whole;
+	double t;
+
+	begin(coral);
+	t = extend(LINES, 0, 300000);
+	agree("Needle", false, false, NULL);
+	change(200000);
+	ok(agree("Needle", false, false, NULL) && agree("an other", false, false, NULL),
+	    "one of another state of the file is not used, %s",
+	    marks ? "without a mark" : "either");
+	begin(coral);
+	t = extend(LINES, 0, 150000);
+	put_mark(t);
+	t = extend(LINES, t, 300000);
+	agree("no such text", false, false, &whole);
+	t = extend(LINES, t, 400000);
+	agree("no such text", false, false, &looked);
+	ok(marks ? looked < whole / 2 : looked > whole, "what grew is searched from %s on",
+	    marks ? "its end" : "its beginning");
+	change(200000);
+	ok(agree("an other", false, false, NULL), "what is behind the mark is looked at");
 }
 
 static void
@@ -264,15 +316,8 @@ test_damage(void)
 		stat(side, &st);
 	}
 	ok(bad == 0, "a damaged one changes nothing that is found");
-	begin("");
-	extend(LINES, 0, 300000);
-	agree("Needle", false, false, NULL);
-	fd = open(cast, O_RDWR | O_CLOEXEC);
-	if (pwrite(fd, "[0.5,\"o\",\"an other\"]\n[0.6,\"o\",\"", 31, 200000) != 31)
-		abort();
-	close(fd);
-	ok(agree("Needle", false, false, NULL) && agree("an other", false, false, NULL),
-	    "one of another state of the file is not used");
+	test_changed("");
+	test_changed(CORAL);
 }
 
 /* What a killed one left goes; what one at work has does not. */
@@ -374,7 +419,6 @@ main(void)
 	mkdir(session, 0700);
 	test_must();
 	test_home();
-#define CORAL ",\"coral\":{\"version\":1,\"tty\":true,\"evidence\":{\"x\":1}}"
 	test_same(RANDOM, "random programs", CORAL);
 	test_same(LINES, "lines", CORAL);
 	/* Nothing there tells a file from one that was changed, but its time. */

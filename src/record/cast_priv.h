@@ -67,7 +67,7 @@ struct cast_secret {
 
 struct cast_writer {
 	int fd;
-	int dirfd; /* until the directory was synced, then -1 */
+	int dirfd; /* until it and the one it is in were synced, then -1 */
 	char name[64];
 	int64_t start, last; /* clock_mono() of the beginning and of the newest event */
 	uint64_t bulk_cap;

@@ -300,6 +300,16 @@ cast_digest(const struct cast_writer *w, enum cast_stream st, char hex[65])
 	str_hex(hex, digest, sizeof(digest));
 }
 
+/* The file's name is as volatile as its bytes until its directory is synced, and so is that one's.
+ */
+static int
+sync_names(const struct cast_writer *w)
+{
+	auto_close int above = openat(w->dirfd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return above < 0 || fsync(w->dirfd) < 0 || fsync(above) < 0 ? -1 : 0;
+}
+
 static int
 sync_all(struct cast_writer *w, struct err *e)
 {
@@ -308,8 +318,7 @@ sync_all(struct cast_writer *w, struct err *e)
 		w->lost = errno;
 		return cast_failed(w, w->lost, "syncing", e);
 	}
-	/* The file's name is as volatile as its bytes until its directory is synced. */
-	if (w->dirfd >= 0 && fsync(w->dirfd) < 0)
+	if (w->dirfd >= 0 && sync_names(w) < 0)
 		return cast_failed(w, errno, "syncing the directory of", e);
 	fd_close(&w->dirfd);
 	w->unsynced = false;

@@ -132,6 +132,25 @@ make_lock(int sessdir)
 	return steal_fd(&fd);
 }
 
+/* A new one is as volatile as what is in it: once, and not with each session's first sync. */
+static int
+make_sessions(const char *state_dir, const char *path, struct err *e)
+{
+	bool made = access(path, F_OK) < 0;
+	auto_close int fd = -1;
+
+	if (fd_make_dir(path, 0700, e) < 0) {
+		if (e)
+			e->code = ERR_RECORDING;
+		return -1;
+	}
+	if (made)
+		fd = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return made && (fd < 0 || fsync(fd) < 0)
+		   ? err_set(e, ERR_RECORDING, errno, "cannot record in %s", path)
+		   : 0;
+}
+
 int
 store_create(const char *state_dir, const char *id, int *lockfd, struct err *e)
 {
@@ -143,11 +162,8 @@ store_create(const char *state_dir, const char *id, int *lockfd, struct err *e)
 		return err_set(e, ERR_INTERNAL, EINVAL, "\"%.40s\" is no session id", id);
 	if ((size_t)snprintf(path, sizeof(path), "%s/sessions", state_dir) >= sizeof(path))
 		return err_set(e, ERR_RECORDING, ENAMETOOLONG, "cannot record in %s", state_dir);
-	if (fd_make_dir(path, 0700, e) < 0) {
-		if (e)
-			e->code = ERR_RECORDING;
+	if (make_sessions(state_dir, path, e) < 0)
 		return -1;
-	}
 	dir = store_open_sessions(state_dir);
 	if (dir < 0 || mkdirat(dir, id, 0700) < 0)
 		return err_set(e, ERR_RECORDING, errno, "cannot record in %s/%s", path, id);

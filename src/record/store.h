@@ -19,7 +19,7 @@
 void store_new_id(char out[STORE_ID_LEN + 1]); /* from getrandom(2) and the clock */
 bool store_id_valid(const char *id);
 
-/* Create STATE_DIR/sessions/ID (0700), take the lock.  *lockfd keeps the session live; returns the
+/* Create STATE_DIR/sessions/ID (0700), which cast_sync() puts on the disk, take the lock.  *lockfd keeps the session live; returns the
  * directory's descriptor. */
 int store_create(const char *state_dir, const char *id, int *lockfd, struct err *e);
 /* Undo store_create() for a session that never began; only an empty or unended directory. */

@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "base/fd.h"
@@ -54,6 +55,65 @@ start_keeper(const char *id, const char *user, bool end)
 	ok(read(ready[0], &c, 1) == 1, "a keeper runs");
 	close(ready[0]);
 	return pid;
+}
+
+/* In the place of the C library's: what was synced. */
+static ino_t synced[16];
+static size_t syncs;
+
+int fsync(int fd);
+
+int
+fsync(int fd)
+{
+	struct stat st = {0};
+
+	if (fstat(fd, &st) == 0 && syncs < COUNT_OF(synced))
+		synced[syncs++] = st.st_ino;
+	return (int)syscall(SYS_fsync, fd);
+}
+
+static bool
+was_synced(const char *path)
+{
+	struct stat st = {0};
+
+	if (stat(path, &st) == 0)
+		for (size_t i = 0; i < syncs; i++)
+			if (synced[i] == st.st_ino)
+				return true;
+	return false;
+}
+
+/* Some file systems do it by themselves, and fsync(2) does not promise it. */
+static void
+test_names_synced(void)
+{
+	auto_free char *state = strdup(rec_path("fresh")), *sessions = NULL;
+	char id[STORE_ID_LEN + 1];
+	struct cast_writer *w;
+	int lock, old = rec_dirfd;
+
+	sessions = strdup(rec_path("fresh/sessions"));
+	mkdir(state, 0700);
+	for (int i = 0; i < 2; i++) {
+		syncs = 0;
+		store_new_id(id);
+		rec_dirfd = store_create(state, id, &lock, NULL);
+		ok(was_synced(state) == (i == 0), "the first session of all is waited for");
+		w = rec_create("a.cast", true, 0);
+		ok(!was_synced(sessions), "no other is");
+		is_int(cast_sync(w, REC_T0, true, NULL), 0, "at the first sync of a recording");
+		ok(was_synced(sessions), "the name of its session is put on the disk");
+		syncs = 0;
+		cast_data(w, CAST_STDOUT, REC_T0, "x", 1, NULL);
+		cast_sync(w, REC_T0, true, NULL);
+		is_int(syncs, 0, "and not again");
+		cast_free(w);
+		close(rec_dirfd);
+		close(lock);
+	}
+	rec_dirfd = old;
 }
 
 static void
@@ -267,5 +327,6 @@ main(void)
 	test_damaged();
 	test_notes();
 	test_many();
+	test_names_synced();
 	return done_testing();
 }

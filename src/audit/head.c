@@ -18,7 +18,9 @@ static int
 cannot(const char *dir, int sys, const char *why, struct err *e)
 {
 	err_set(e, ERR_IO, sys, "cannot read the last record of the audit log in %s", dir);
-	return why ? err_why(e, "%s", why) : -1;
+	if (why)
+		err_why(e, "%s", why);
+	return e && *e->hint ? -1 : err_hint(e, "coral audit verify --log");
 }
 
 /* What is behind its last newline is no record yet. */
@@ -64,7 +66,7 @@ top_of(const char *dir, int dirfd, uint32_t number, struct audit_top *top, struc
 	if (end - last > BLOCK || pread(fd, block, (size_t)(end - last), last) != end - last ||
 	    !audit_line_check(block, (size_t)(end - last), prev, top->hash) ||
 	    !audit_peek(block, (size_t)(end - last), &k))
-		return cannot(dir, 0, "it is not as it was written: coral audit verify --log", e);
+		return cannot(dir, 0, "it is not as it was written", e);
 	memcpy(top->time, k.time, sizeof top->time);
 	return 1;
 }

@@ -25,7 +25,11 @@ audit_failed(const struct audit_log *l, int sys, const char *doing, struct err *
 	err_why(e, "%s in %s: %s", doing, l->path, strerror(sys));
 	if (sys == ENOSPC || sys == EDQUOT)
 		return err_hint(e, "free space there: coral sessions rm ID");
-	return -1;
+	if (sys == EBUSY)
+		return err_hint(e, "see who holds %s/audit.lock: fuser -v", l->path);
+	if (sys == EBADMSG)
+		return err_hint(e, "coral audit verify --log; then move " AUDIT_FILE " away");
+	return e && *e->hint ? -1 : err_hint(e, "see what %s is and lies on: ls -la, df", l->path);
 }
 
 struct audit_log *

@@ -41,7 +41,9 @@ cannot(const struct audit_reader *r, const char *what, struct err *e)
 
 	err_set(e, ERR_IO, sys, "cannot read the audit log in %s", r->path);
 	err_why(e, "%s: %s", what, strerror(sys));
-	return sys == EACCES ? err_hint(e, "run as root, on the agent's host") : -1;
+	if (sys == EACCES)
+		return err_hint(e, "run as root, on the agent's host");
+	return e && *e->hint ? -1 : err_hint(e, "see what is there, and move it away: ls -la");
 }
 
 static int

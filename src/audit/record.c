@@ -211,7 +211,10 @@ audit_line(const json_t *rec, int64_t real_ns, const char *prev, struct buf *out
 	n = text ? strlen(text) : 0;
 	if (n < 2 || n + TAIL > AUDIT_LINE_MAX) {
 		err_set(e, ERR_LIMIT, text ? EMSGSIZE : ENOMEM, "cannot write an audit record");
-		return text ? err_why(e, "it has %zu bytes", n) : -1;
+		if (!text)
+			return -1;
+		err_why(e, "it has %zu bytes, of %d at most", n, AUDIT_LINE_MAX - (int)TAIL);
+		return err_hint(e, "say less: a shorter command, or reason");
 	}
 	if (buf_put(out, text, n - 1) < 0 || buf_put_str(out, PREV_KEY) < 0 ||
 	    buf_put(out, prev, HEX) < 0 ||

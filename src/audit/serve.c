@@ -140,10 +140,12 @@ put(struct server *s, const char *p, size_t n, struct err *e)
 	json_t *rec = n > 1 && known ? json_parse(p + 1, n - 1, e) : NULL;
 	int rc = -1;
 
-	if (rec && json_is_object(rec))
+	if (rec && json_is_object(rec)) {
 		rc = audit_log_put(s->log, rec, p[0] != AUDIT_SAY, e);
-	else if (e->code == ERR_NONE)
+	} else if (e->code == ERR_NONE) {
 		err_set(e, ERR_PROTOCOL, 0, "coral-audit was sent what is no record");
+		err_why(e, "it is of no kind that it knows, or has no JSON object");
+	}
 	json_decref(rec);
 	if (rc == 0)
 		audit_out_put(&s->out, audit_log_last(s->log));
@@ -153,6 +155,14 @@ put(struct server *s, const char *p, size_t n, struct err *e)
 		loop_timer_set(s->loop, &s->t_sync, SYNC_NS, sync_now, s);
 	loop_timer_set(s->loop, &s->t_idle, IDLE_NS, idle, s);
 	return rc;
+}
+
+static int
+too_much(size_t n, struct err *e)
+{
+	err_set(e, ERR_LIMIT, 0, "coral-audit was sent too much");
+	err_why(e, "a message of %zu bytes, of %zu at most", n, sizeof said);
+	return err_hint(e, "say less: a shorter command, or reason");
 }
 
 /* false: it has said nothing yet. */
@@ -167,7 +177,7 @@ hear(struct server *s, int fd)
 	if (n <= 0)
 		return true;
 	if ((size_t)n > sizeof said)
-		err_set(&e, ERR_LIMIT, EMSGSIZE, "coral-audit was sent too much");
+		too_much((size_t)n, &e);
 	else if (put(s, said, (size_t)n, &e) < 0)
 		log_error_of(&e, "writing the audit log");
 	answer(fd, &e);

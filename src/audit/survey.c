@@ -119,9 +119,13 @@ audit_survey_remove(const char *dir, const struct audit_file *f, struct err *e)
 {
 	auto_close int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (fd < 0 || f->needed || audit_file_number(f->name) == 0 ||
-	    unlinkat(fd, f->name, 0) < 0 || fsync(fd) < 0)
-		return err_set(
-		    e, ERR_IO, f->needed ? EBUSY : errno, "cannot remove %s of the log", f->name);
-	return 0;
+	if (f->needed || audit_file_number(f->name) == 0) {
+		err_set(e, ERR_LIMIT, 0, "cannot remove %s of the log", f->name);
+		err_why(e, "it is the one that grows, or the last one before it");
+		return err_hint(e, "wait until the log has others");
+	}
+	if (fd >= 0 && unlinkat(fd, f->name, 0) == 0 && fsync(fd) == 0)
+		return 0;
+	err_set(e, ERR_IO, errno, "cannot remove %s of the log", f->name);
+	return e && *e->hint ? -1 : err_hint(e, "see what %s is: ls -l, lsattr", dir);
 }

@@ -40,7 +40,8 @@ int
 index_failed(const struct index *x, const char *doing, struct err *e)
 {
 	err_set(e, ERR_IO, 0, "the index of the audit log cannot be used");
-	return err_why(e, "%s: %s", doing, x->db ? sqlite3_errmsg(x->db) : "no memory");
+	err_why(e, "%s: %s", doing, x->db ? sqlite3_errmsg(x->db) : "no memory");
+	return err_hint(e, "remove %s/" INDEX_DIR ", and try again: it is made anew", x->dir);
 }
 
 int
@@ -230,7 +231,8 @@ take_lock(struct index *x, struct err *e)
 		nanosleep(&pause, NULL);
 	}
 	fd_close(&x->lock);
-	return err_set(e, ERR_LIMIT, EBUSY, "the index of the audit log is in use");
+	err_set(e, ERR_LIMIT, 0, "the index of the audit log is in use");
+	return err_why(e, "another one holds %s/" INDEX_DIR "/" LOCK_FILE, x->dir);
 }
 
 int
@@ -253,7 +255,7 @@ index_renew(struct index *x, struct err *e)
 		return err_set(e, ERR_IO, errno, "cannot remove an index that is of no use");
 	if (try_open(x, e) == 0)
 		return 0;
-	return e->code ? -1 : err_set(e, ERR_IO, 0, "cannot make an index of the audit log");
+	return e->code ? -1 : index_failed(x, "making it", e);
 }
 
 void

@@ -36,6 +36,15 @@ take_word(struct index_want *w, const char *word)
 	return -1;
 }
 
+static int
+not_own(const struct index *x, const struct stat *st, struct err *e)
+{
+	err_set(e, ERR_IO, 0, "cannot use %s/" INDEX_DIR, x->dir);
+	err_why(e, "it is of uid %u, mode %03o: not the caller's alone", (unsigned)st->st_uid,
+	    (unsigned)st->st_mode & 0777);
+	return err_hint(e, "remove it, and try again: it is made anew");
+}
+
 /* DIR/index, the caller's alone. */
 static int
 open_own(const struct index *x, struct err *e)
@@ -49,7 +58,7 @@ open_own(const struct index *x, struct err *e)
 	if (at < 0 || fstat(at, &st) < 0 || fchdir(at) < 0)
 		return err_set(e, ERR_IO, errno, "cannot use %s/" INDEX_DIR, x->dir);
 	if (st.st_uid != geteuid() || (st.st_mode & 077))
-		return err_set(e, ERR_IO, 0, "%s/" INDEX_DIR " is not the caller's alone", x->dir);
+		return not_own(x, &st, e);
 	return steal_fd(&at);
 }
 
@@ -99,8 +108,11 @@ run(struct index *x, const struct index_want *w, struct err *e)
 	if (rc == 0)
 		rc = index_print(x, &rows, e);
 	free(rows.v);
-	if (rc > 0)
-		err_set(e, ERR_BAD_FILE, 0, "the audit log changes as it is read");
+	if (rc > 0) {
+		err_set(e, ERR_BAD_FILE, 0, "cannot use an index of the audit log");
+		err_why(e, "the log changes as it is read, and not by what is added");
+		err_hint(e, "coral audit verify --log");
+	}
 	return rc;
 }
 

@@ -102,7 +102,9 @@ index_ask(struct index *x, const struct index_want *w, struct index_rows *out, s
 	while ((rc = sqlite3_step(s)) == SQLITE_ROW) {
 		if (out->n == INDEX_ROWS_MAX) {
 			sqlite3_finalize(s);
-			return err_set(e, ERR_LIMIT, 0, "too many records");
+			err_set(e, ERR_LIMIT, 0, "cannot list what is asked for");
+			err_why(e, "it is more than %d records", INDEX_ROWS_MAX);
+			return err_hint(e, "ask for less: --since, --until, --event");
 		}
 		if (take_row(x, s, out) < 0)
 			break;

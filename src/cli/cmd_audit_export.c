@@ -97,8 +97,10 @@ put_all(struct job *j, struct err *e)
 		if (rc < 0 || ferror(stdout))
 			break;
 	}
-	if (rc == 0 && (fflush(stdout) == EOF || ferror(stdout)))
-		return err_set(e, ERR_IO, errno, "cannot write what is exported");
+	if (rc == 0 && (fflush(stdout) == EOF || ferror(stdout))) {
+		err_set(e, ERR_IO, errno, "cannot write what is exported");
+		return *e->hint ? -1 : err_hint(e, "-d DIR, or another standard output");
+	}
 	return rc;
 }
 
@@ -145,15 +147,18 @@ take_flags(struct job *j, const struct args *a, struct err *e)
 
 	j->csv = format && strcmp(format, "csv") == 0;
 	if (format && !j->csv && strcmp(format, "json") != 0) {
-		err_set(e, ERR_USAGE, 0, "\"%s\" is no format of an export", format);
+		err_set(e, ERR_USAGE, 0, "cannot export as \"%.40s\"", format);
+		err_why(e, "there is no such format of records");
 		return err_hint(e, "-o json, or -o csv");
 	}
 	if (dir && format) {
 		err_set(e, ERR_USAGE, 0, "-o and -d exclude each other");
-		return err_why(e, "the records in a directory are the lines of the log");
+		err_why(e, "the records in a directory are the lines of the log");
+		return err_hint(e, "leave one of them out");
 	}
 	if (!dir && args_flag(a, "recordings")) {
-		err_set(e, ERR_USAGE, 0, "recordings go to a directory");
+		err_set(e, ERR_USAGE, 0, "cannot export recordings to standard output");
+		err_why(e, "they are files of their own");
 		return err_hint(e, "-d DIR");
 	}
 	return audit_want_init(&j->want, a, e);

@@ -166,6 +166,8 @@ finish(struct search *s, struct err *e)
 	grep_text_end(&s->out);
 	if (fflush(stdout) == EOF || ferror(stdout)) {
 		err_set(e, ERR_IO, errno, "cannot write what was found");
+		if (!*e->hint)
+			err_hint(e, "give it another standard output");
 		return cmd_fail(e);
 	}
 	return s->missed > 0 || s->out.found == 0;

@@ -118,6 +118,15 @@ read_all(struct listing *l, struct err *e)
 	return rc;
 }
 
+/* inotify(7): EMFILE and ENOSPC say that a user has as many as he may. */
+static int
+cannot_watch(struct err *e)
+{
+	err_set(e, ERR_IO, errno, "cannot watch the audit log");
+	err_why(e, "inotify: %s", strerror(errno));
+	return err_hint(e, "raise max_user_instances or max_user_watches in /proc/sys/fs/inotify");
+}
+
 /* Until it is killed. */
 static int
 follow(struct listing *l, int changes, struct err *e)
@@ -130,7 +139,7 @@ follow(struct listing *l, int changes, struct err *e)
 		if (fflush(stdout) == EOF)
 			return 0;
 		if (read(changes, events, sizeof events) < 0 && errno != EINTR)
-			return err_set(e, ERR_IO, errno, "cannot watch the audit log");
+			return cannot_watch(e);
 	}
 }
 
@@ -147,7 +156,7 @@ list(struct listing *l, const char *dir, bool following, struct err *e)
 		return read_all(l, e);
 	changes = inotify_init1(IN_CLOEXEC);
 	if (changes < 0 || inotify_add_watch(changes, dir, IN_MODIFY | IN_MOVED_FROM) < 0)
-		return err_set(e, ERR_IO, errno, "cannot watch the audit log");
+		return cannot_watch(e);
 	return follow(l, changes, e);
 }
 

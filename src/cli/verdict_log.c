@@ -52,11 +52,19 @@ verdict_log_head(const char *given, char hash[AUDIT_HASH_SIZE], struct err *e)
 }
 
 static int
+too_many(struct err *e)
+{
+	err_set(e, ERR_USAGE, 0, "cannot look for so many heads");
+	err_why(e, "at most %d are looked for at a time", HEADS_MAX);
+	return err_hint(e, "ask for them in turn: each call verifies the whole log");
+}
+
+static int
 take_heads(const char *const *given, struct audit_head *heads, size_t *n, struct err *e)
 {
 	for (*n = 0; given[*n]; (*n)++) {
 		if (*n == HEADS_MAX)
-			return err_set(e, ERR_USAGE, 0, "at most %d heads at a time", HEADS_MAX);
+			return too_many(e);
 		heads[*n] = (struct audit_head){.place = AUDIT_HEAD_GONE};
 		if (verdict_log_head(given[*n], heads[*n].hash, e) < 0)
 			return -1;

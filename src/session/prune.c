@@ -221,8 +221,10 @@ take_lock(const struct prune *p, struct err *e)
 	fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
 		return steal_fd(&fd);
-	if (fd < 0 || errno != EWOULDBLOCK)
-		return err_set(e, ERR_IO, errno, "cannot take the lock %s", path);
+	if (fd < 0 || errno != EWOULDBLOCK) {
+		err_set(e, ERR_IO, errno, "cannot take the lock %s", path);
+		return e && *e->hint ? -1 : err_hint(e, "move it away, and try again");
+	}
 	err_set(e, ERR_LIMIT, 0, "recordings are being removed already");
 	err_why(e, "another process holds %s", path);
 	return err_hint(e, "try again when it has ended");

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <sys/wait.h>
 
+#include "audit/head.h"
 #include "audit/log_int.h"
+#include "audit/survey.h"
 #include "base/fd.h"
 #include "base/sha256.h"
 #include "base/str.h"
@@ -391,6 +393,61 @@ test_damage(void)
 
 /* A line that is longer than any record costs no memory, and what follows is read. */
 static void
+damage_byte(const char *file, off_t at)
+{
+	int fd = open(file, O_WRONLY | O_CLOEXEC);
+
+	ok(pwrite(fd, "~", 1, at) == 1, "damaged");
+	close(fd);
+}
+
+/* What failed, why, and what to type next. */
+static void
+has_parts(const struct err *e, const char *what)
+{
+	ok(e->code && *e->what && *e->why && *e->hint, "%s: %s: %s; %s", what, e->what, e->why,
+	    e->hint);
+}
+
+static void
+test_errors(void)
+{
+	auto_free char *dir = strdup(rec_path("errors")), *file = NULL;
+	struct audit_file grows = {.name = AUDIT_FILE, .needed = true};
+	struct audit_reader *r;
+	struct audit_entry x;
+	struct audit_top top;
+	struct audit_log *l;
+	struct err e = {0};
+	struct stat st;
+
+	file = strdup(rec_path("errors/" AUDIT_FILE));
+	mkdir(dir, 0700);
+	mkdir(file, 0700);
+	r = audit_read_open(dir, &e);
+	is_int(audit_next(r, &x, &e), -1, "a directory is no log");
+	has_parts(&e, "it cannot be read");
+	audit_read_close(r);
+	is_int(aud_fill(dir, 0, 0, 1), -1, "nor written");
+	rmdir(file);
+	aud_fill(dir, 0, 0, 3);
+	l = audit_log_open(dir, &e);
+	aud_put(l, 3, &e);
+	damage_byte(file, 40);
+	l->failed = true;
+	e = (struct err){0};
+	is_int(aud_put(l, 4, &e), -1, "one that was changed is not written once more");
+	has_parts(&e, "it does not go on");
+	audit_log_close(l);
+	stat(file, &st);
+	damage_byte(file, st.st_size - 200);
+	is_int(audit_top(dir, &top, &e), -1, "nor does it have a head");
+	has_parts(&e, "which was changed");
+	is_int(audit_survey_remove(dir, &grows, &e), -1, "a file that grows stays");
+	has_parts(&e, "it is needed");
+}
+
+static void
 test_long(void)
 {
 	auto_free char *dir = strdup(rec_path("long"));
@@ -420,5 +477,6 @@ main(void)
 	test_follow_renewed();
 	test_damage();
 	test_long();
+	test_errors();
 	return done_testing();
 }

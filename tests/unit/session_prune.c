@@ -269,6 +269,21 @@ test_damaged(void)
 	ok(strstr(reason, " file_sha256=") && strlen(strrchr(reason, '=')) == 65, "%s", reason);
 }
 
+static void
+test_locked(void)
+{
+	static struct conf conf;
+	struct prune_job job = {.conf = &conf, .keep = {.age_ns = DAY}};
+	struct err e = {0};
+	struct prune_sum sum;
+
+	fresh("locked");
+	mkdir(path_of("audit/", "prune.lock", NULL), 0700);
+	str_copy(conf.state_dir, state, sizeof conf.state_dir);
+	is_int(prune_run(&job, &sum, &e), -1, "without its lock nothing is removed");
+	ok(*e.what && *e.why && *e.hint, "%s: %s; %s", e.what, e.why, e.hint);
+}
+
 /* No room for the record: nothing is removed. */
 static void
 test_fail_closed(void)
@@ -432,6 +447,7 @@ main(void)
 	test_size();
 	test_damaged();
 	test_fail_closed();
+	test_locked();
 	test_log();
 	test_bad_log();
 	test_every_point();

@@ -40,7 +40,8 @@ struct audit_want {
 #define AUDIT_EVENTS                                                                               \
 	"agent.start agent.stop session.start session.end session.truncated session.attach "       \
 	"session.watch session.join session.kill session.freeze session.thaw session.detach "      \
-	"session.read session.unseal session.remove denied auth.failure log.recovered"
+	"session.read session.unseal session.remove session.removed log.pruned key.created "       \
+	"key.replaced denied auth.failure log.recovered"
 
 /* From the flags of AUDIT_WANT_OPTS.  Always call the other one. */
 int audit_want_init(struct audit_want *w, const struct args *a, struct err *e);

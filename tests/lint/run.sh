@@ -36,6 +36,18 @@ manual_pages() {
 	return $bad
 }
 
+# What completes --event is what coral-audit-log(5) lists, and what is written is there.
+audit_events() {
+	local listed told
+	listed=$(sed -n '/^#define AUDIT_EVENTS/,/[^\\]$/p' src/cli/audit_text.h |
+		grep -oE '[a-z]+\.[a-z]+|denied' | sort)
+	told=$(sed -n '/^\.Ss Events/,/^\.Ss/{s/^\.It Cm //p}' man/coral-audit-log.5 |
+		tr -s ', ' '\n' | sort)
+	diff <(printf '%s\n' "$listed") <(printf '%s\n' "$told") || return 1
+	grep -hoE 'audit_record_new\("[^"]+' src/*/*.c | sed 's/.*"//' | sort -u |
+		comm -23 - <(printf '%s\n' "$listed") | { ! grep .; }
+}
+
 static_analysis() {
 	cppcheck --quiet --std=c11 --enable=warning,portability,performance --inline-suppr \
 		--suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches \
@@ -91,6 +103,7 @@ point "clang has nothing to say" clang_warnings
 point "cppcheck has nothing to say" static_analysis
 point "shell scripts pass shellcheck" shell_scripts
 point "manual pages pass mandoc" manual_pages
+point "the audit log's events are listed" audit_events
 point "the broker's table is documented" tests/lint/privsep-table.sh
 point "Python files parse" python_files
 point "no private paths" no_private_paths

@@ -83,6 +83,8 @@ bool cast_is_lost(const struct cast_writer *w);
 bool cast_is_full(const struct cast_writer *w);
 /* Bytes of the file that hold whole events: cast_flush() first, for what is carried. */
 uint64_t cast_offset(const struct cast_writer *w);
+/* Bytes of the file, as max_bytes counts. */
+uint64_t cast_taken(const struct cast_writer *w);
 /* Bytes of a stream taken so far, and its SHA-256 so far as hex (may be called at any time). */
 uint64_t cast_count(const struct cast_writer *w, enum cast_stream st);
 void cast_digest(const struct cast_writer *w, enum cast_stream st, char hex[65]);

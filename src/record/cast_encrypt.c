@@ -29,6 +29,8 @@ cast_encrypt_init(
 		    e, "its first line is %zu bytes; at most %d fit", n, SEALED_LINE_MAX);
 	}
 	source_unlock_own(w->cipher);
+	if (quota_take(w->quota, n, e) < 0)
+		return -1;
 	return cast_write_raw(w, line, n, e);
 }
 
@@ -69,5 +71,9 @@ cast_encrypt_end(struct cast_writer *w, const json_t *end, struct err *e)
 		return cast_failed(w, ENOMEM, "ending", e);
 	memcpy(bytes + SEALED_HEAD, text, n);
 	sealed_note_tail(bytes + SEALED_HEAD + n, n);
-	return cast_write_raw(w, bytes, SEALED_HEAD + n + SEALED_NOTE_TAIL, e);
+	n += SEALED_HEAD + SEALED_NOTE_TAIL;
+	if (cast_write_raw(w, bytes, n, e) < 0)
+		return -1;
+	quota_count(w->quota, n);
+	return 0;
 }

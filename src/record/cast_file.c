@@ -131,6 +131,7 @@ cast_back(struct cast_writer *w, const struct cast_place *at)
 	w->seal.tally = at->tally;
 	if (w->size == at->size)
 		return;
+	quota_give_back(w->quota, w->disk - at->disk);
 	w->size = at->size;
 	w->disk = at->disk;
 	w->frames = at->frames;
@@ -183,6 +184,13 @@ ready(struct cast_writer *w, size_t more, bool last, struct err *e)
 	return 0;
 }
 
+/* What the buffer takes in the file. */
+static size_t
+on_disk(const struct cast_writer *w)
+{
+	return w->out_len + (w->cipher ? SEALED_HEAD : 0);
+}
+
 int
 cast_write_raw(struct cast_writer *w, const void *p, size_t n, struct err *e)
 {
@@ -205,7 +213,7 @@ put_buffer(struct cast_writer *w, bool last, struct err *e)
 	struct cast_tally before = w->seal.tally;
 	int sys;
 
-	if (ready(w, w->out_len + SEALED_HEAD, last, e) < 0)
+	if (ready(w, on_disk(w), last, e) < 0)
 		return -1;
 	if (cast_seal_take(w) < 0 || cast_encrypt(w) < 0) {
 		w->seal.tally = before;
@@ -218,8 +226,8 @@ put_buffer(struct cast_writer *w, bool last, struct err *e)
 		cut_back(w);
 		return cast_failed(w, sys, "writing", e);
 	}
+	w->disk += on_disk(w);
 	w->size += w->out_len;
-	w->disk += w->out_len + (w->cipher ? SEALED_HEAD : 0);
 	w->frames++;
 	w->out_len = 0;
 	w->unsynced = true;
@@ -234,9 +242,9 @@ is_allowed(struct cast_writer *w, struct err *e)
 
 	if (w->lost)
 		return cast_failed(w, w->lost, "an earlier sync lost a part of", e);
-	w->full = w->max_bytes && w->size + w->out_len > w->max_bytes;
+	w->full = w->max_bytes && w->disk + on_disk(w) > w->max_bytes;
 	if (!w->full)
-		return quota_take(w->quota, w->out_len, e);
+		return quota_take(w->quota, on_disk(w), e);
 	err_set(e, ERR_LIMIT, 0, "the recording is as large as policy allows");
 	str_size(most, w->max_bytes);
 	err_why(e, "%s (limits.session_bytes)", most);
@@ -246,7 +254,7 @@ is_allowed(struct cast_writer *w, struct err *e)
 int
 cast_commit(struct cast_writer *w, bool last, struct err *e)
 {
-	size_t n = w->out_len;
+	size_t n = on_disk(w);
 
 	if (w->out_len == 0)
 		return 0;
@@ -254,8 +262,11 @@ cast_commit(struct cast_writer *w, bool last, struct err *e)
 		w->out_len = 0;
 		return -1;
 	}
-	if (put_buffer(w, last, e) == 0)
+	if (put_buffer(w, last, e) == 0) {
+		if (last)
+			quota_count(w->quota, n);
 		return 0;
+	}
 	w->out_len = 0;
 	if (!last)
 		quota_give_back(w->quota, n);

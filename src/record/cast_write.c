@@ -284,6 +284,12 @@ cast_offset(const struct cast_writer *w)
 }
 
 uint64_t
+cast_taken(const struct cast_writer *w)
+{
+	return w->disk;
+}
+
+uint64_t
 cast_count(const struct cast_writer *w, enum cast_stream st)
 {
 	return w->count[st];

@@ -289,6 +289,34 @@ quota_take(struct quota *q, uint64_t n, struct err *e)
 	return -1;
 }
 
+/* What cannot be counted is written nevertheless. */
+static void
+count_one(struct counter *c, uint64_t n)
+{
+	uint64_t ahead = n < c->ahead ? n : c->ahead;
+	struct count now;
+
+	if (c->fd < 0)
+		return;
+	c->ahead -= ahead;
+	if (n == ahead || lock(c, F_WRLCK) < 0)
+		return;
+	if (get(c, &now) == 0) {
+		now.bytes += n - ahead;
+		(void)put(c, &now);
+	}
+	lock(c, F_UNLCK);
+}
+
+void
+quota_count(struct quota *q, uint64_t n)
+{
+	if (!q)
+		return;
+	count_one(&q->all, n);
+	count_one(&q->own, n);
+}
+
 void
 quota_give_back(struct quota *q, uint64_t n)
 {

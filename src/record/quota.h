@@ -8,7 +8,8 @@
  * writes; who is killed leaves at most one piece counted that was not written.
  * What all take is counted anew before anybody is refused for it.  That does
  * not know the pieces: until each comes back for more, every session that runs
- * may pass the limit of all by one (256 KiB).  The limit of a day is never passed.
+ * may pass the limit of all by one (256 KiB).  The limit of a day is passed by
+ * the ends of recordings alone.
  */
 #include <stdint.h>
 #include "base/err.h"
@@ -28,6 +29,8 @@ int quota_open(struct quota **q, const char *state_dir, const char *user,
     const struct quota_limits *l, struct err *e);
 /* Before n bytes are written.  -1: ERR_LIMIT or ERR_RECORDING, and they must not be. */
 int quota_take(struct quota *q, uint64_t n, struct err *e);
+/* Written all the same, the limit reached or not: ends of recordings. */
+void quota_count(struct quota *q, uint64_t n);
 /* They were not. */
 void quota_give_back(struct quota *q, uint64_t n);
 void quota_close(struct quota *q);

@@ -53,7 +53,7 @@ tell_near(struct keeper *k)
 	uint64_t most = k->rules.session_bytes;
 	char all[STR_SIZE_MAX], text[160];
 
-	if (k->door.near_full || cast_offset(k->cast) < most - most / 10)
+	if (k->door.near_full || cast_taken(k->cast) < most - most / 10)
 		return;
 	k->door.near_full = true;
 	str_size(all, most);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
+#include "base/fd.h"
 #include "base/json.h"
 #include "base/str.h"
 #include "record/sealed_file.h"
@@ -244,6 +245,45 @@ test_no_room(struct buf *all)
 	free(block);
 }
 
+static uint64_t
+counted(const char *name)
+{
+	uint64_t count[2] = {0};
+	auto_close int fd = openat(rec_dirfd, name, O_RDONLY | O_CLOEXEC);
+
+	return read(fd, count, sizeof(count)) == sizeof(count) ? count[1] : 0;
+}
+
+/* Every byte of the file is counted: its first line, what is before each piece, its end. */
+static void
+test_limit(void)
+{
+	enum { MOST = 256 * 1024 };
+	struct cast_start s = {.name = "limit.cast.sealed",
+	    .tty = true,
+	    .auditors = &to,
+	    .encrypt = true,
+	    .max_bytes = MOST};
+	struct quota_limits l = {.user_day = 4 * MOST};
+	struct err e = {0};
+	struct cast_writer *w;
+	struct stat st = {0};
+	uint64_t taken = 0;
+
+	is_int(quota_open(&s.quota, rec_dir, "ann", &l, &e), 0, "a day with some room");
+	w = rec_begin(s, &e);
+	while (taken < MOST && cast_data(w, CAST_STDOUT, REC_T0, "key", 3, &e) == 0)
+		taken++;
+	fstatat(rec_dirfd, s.name, &st, 0);
+	ok(cast_is_full(w) && st.st_size <= MOST && st.st_size > MOST - 1024,
+	    "with small pieces it is full at its limit: %lld", (long long)st.st_size);
+	is_int(cast_taken(w), st.st_size, "as it says");
+	end(w, REC_T0);
+	fstatat(rec_dirfd, s.name, &st, 0);
+	is_int(counted("usage/user-ann"), st.st_size, "all of it is counted for the day");
+	is_int(state_of(s.name), VERIFY_SEALED, "authentic and complete");
+}
+
 /* What a follower read ahead was taken back, and another, shorter frame stands there now. */
 static void
 test_taken_back(const struct buf *all)
@@ -319,6 +359,7 @@ main(void)
 	test_damage(&all);
 	test_taken_back(&all);
 	test_no_room(&all);
+	test_limit();
 	test_no_index();
 	auditor_key_free(&key);
 	auditor_key_free(&other);

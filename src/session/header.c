@@ -79,6 +79,10 @@ recorded(const struct keeper *k)
 		json_object_set_new(j, "max_bytes", json_integer((json_int_t)r->session_bytes));
 	if (r->session_rate)
 		json_object_set_new(j, "max_rate", json_integer((json_int_t)r->session_rate));
+	if (r->user_rate && !k->start->who.root)
+		json_object_set_new(j, "max_user_rate", json_integer((json_int_t)r->user_rate));
+	if (r->host_rate)
+		json_object_set_new(j, "max_host_rate", json_integer((json_int_t)r->host_rate));
 	if (k->redact_rules)
 		json_object_set_new(j, "redacted", keeper_redact_facts(k));
 	return j;

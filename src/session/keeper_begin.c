@@ -309,7 +309,8 @@ keeper_begin(struct keeper *k, struct err *e)
 		return -1;
 	}
 	keeper_guard_say(k->guard, "opening its terminal");
-	if (keeper_redact_begin(k, e) < 0 || open_record(k, e) < 0 || spawn(k, e) < 0) {
+	if (keeper_limits_open(k, e) < 0 || keeper_redact_begin(k, e) < 0 ||
+	    open_record(k, e) < 0 || spawn(k, e) < 0) {
 		keeper_guard_stop(k->guard);
 		undo(k, e);
 		return -1;

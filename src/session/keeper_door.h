@@ -10,6 +10,9 @@
 #include "target/enter.h"
 
 struct keeper;
+struct rates;
+
+#define KEEPER_RATES 3
 
 struct keeper_door {
 	int fd; /* -1: shut */
@@ -24,8 +27,13 @@ struct keeper_door {
 	bool total_told;
 	int64_t idle_told; /* since when, as it was when it was announced */
 	struct loop_timer t_total, t_idle;
-	int64_t paced_until; /* clock_mono: when all output so far was due at the rate allowed */
-	bool paced, near_full; /* and said so */
+	/* Of the session, its user and the host: bytes of output a second, 0 any number; and
+	 * where its time is taken that is shared. */
+	uint64_t rate[KEEPER_RATES];
+	unsigned place[KEEPER_RATES];
+	struct rates *rates; /* NULL: nothing is */
+	int64_t paced_until; /* clock_mono: when all of its output was due at its own rate */
+	bool paced[KEEPER_RATES], near_full; /* and said so */
 	struct loop_timer t_paced;
 };
 
@@ -43,7 +51,9 @@ void keeper_freeze_over(struct keeper *k);
 /* keeper_limits.c: the request's timeout, and policy's two: idle, and in all. */
 void keeper_limits_start(struct keeper *k);
 void keeper_typed(struct keeper *k); /* by the holder of the keyboard */
-/* Of its output and its recording. */
+/* keeper_pace.c: of its output and its recording.  Before it begins: */
+int keeper_limits_open(struct keeper *k, struct err *e);
+size_t keeper_limits_piece(const struct keeper *k); /* so much output is read at a time */
 bool keeper_limits_wait(const struct keeper *k); /* output is not read now */
 void keeper_limits_passed(struct keeper *k, size_t n); /* n bytes of it were recorded */
 void keeper_full(struct keeper *k); /* no more can be: it ends, and has a moment for it */

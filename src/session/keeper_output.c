@@ -284,7 +284,8 @@ keeper_output_ready(struct keeper_source *s)
 {
 	struct keeper *k = s->k;
 	unsigned char *p = buf_tail(place_of(k), FRAME_HEAD + FRAME_DATA_MAX);
-	size_t want = s->bounded && s->left < FRAME_DATA_MAX ? s->left : FRAME_DATA_MAX;
+	size_t piece = keeper_limits_piece(k);
+	size_t want = s->bounded && s->left < piece ? s->left : piece;
 	ssize_t n;
 
 	if (!p)

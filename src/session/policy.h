@@ -51,6 +51,7 @@ struct policy_session {
 	bool encrypt;			    /* the whole recording, to them */
 	/* defaults.limits; 0: none */
 	uint64_t session_bytes, session_rate; /* of its recording; of output, a second */
+	uint64_t user_rate, host_rate;	      /* of all sessions' output; user_rate for all but root */
 	struct quota_limits quota;	      /* user_day holds for all but root */
 	char would_deny[512]; /* defaults.mode audit: why enforce would have refused; else "" */
 };

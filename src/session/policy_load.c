@@ -187,6 +187,7 @@ parse_room(struct policy *p, const json_t *limits, struct err *e)
 		uint64_t *to, least;
 	} rows[] = {{"session_bytes", &s->session_bytes, LEAST_BYTES},
 	    {"session_rate", &s->session_rate, LEAST_RATE},
+	    {"user_rate", &s->user_rate, LEAST_RATE}, {"host_rate", &s->host_rate, LEAST_RATE},
 	    {"user_day_bytes", &s->quota.user_day, LEAST_BYTES},
 	    {"host_bytes", &s->quota.host, LEAST_BYTES}, {"host_free", &s->quota.host_free, 0}};
 
@@ -203,6 +204,8 @@ parse_room(struct policy *p, const json_t *limits, struct err *e)
 	}
 	p->session[1].session_bytes = s->session_bytes;
 	p->session[1].session_rate = s->session_rate;
+	p->session[1].user_rate = s->user_rate;
+	p->session[1].host_rate = s->host_rate;
 	p->session[1].quota = s->quota;
 	return 0;
 }

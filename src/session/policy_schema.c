@@ -48,7 +48,8 @@ static const struct key retention_keys[] = {{"agent", ANY, false}, {"size", ANY,
 
 static const struct key limits_keys[] = {{"connections", COUNT, false}, {"sessions", COUNT, false},
     {"session_bytes", ANY, false}, {"session_rate", ANY, false}, {"user_day_bytes", ANY, false},
-    {"host_bytes", ANY, false}, {"host_free", ANY, false}, {0}};
+    {"user_rate", ANY, false}, {"host_rate", ANY, false}, {"host_bytes", ANY, false},
+    {"host_free", ANY, false}, {0}};
 
 static const char *const command_words[] = {"exec", "shell", "cp", "observe", "attach", "join",
     "watch", "moderate", "privileged", "user", "namespaces", "seccomp", "no-record", "host",

@@ -85,6 +85,61 @@ def test_at_a_pace(limited, box):
         assert cast.coral["recorded"]["max_rate"] == 600 * KIB
 
 
+def passed(coral, ids, rate):
+    """When each byte of these sessions passed, and that no stretch of time had more than its rate."""
+    at = []
+    for sid in ids:
+        cast = Cast(coral.cast_path(sid))
+        begin = cast.coral["clock"]["mono_ns"] / 1e9
+        at += [(begin + e[0], len(e[2])) for e in cast.events if e[1] == "o"]
+    at.sort()
+    # One piece of each is on its way, and what a terminal holds at the end is not delayed.
+    slack = len(ids) * (rate / 64 + 70 * KIB)
+    for i, (begin, _) in enumerate(at):
+        sum_ = 0
+        for time, n in at[i:]:
+            sum_ += n
+            assert sum_ <= rate * (time - begin + 1) + slack, (i, sum_, time - begin)
+    return sum(n for _, n in at)
+
+
+def test_together_at_a_pace(reef, box):  # noqa: F811
+    """One person's sessions share a rate, and all of the host's do; root's have no person's."""
+    user_rate, host_rate, lines = 500 * KIB, 600 * KIB, 65000
+    agent, people = reef(f"defaults: {{limits: {{user_rate: {user_rate}, host_rate: {host_rate}}}}}\n"
+                         "roles: [{name: r, permissions: [{commands: [exec, shell]}]}]\n"
+                         "users: [{name: alice, role: r}, {name: bob, role: r}]\n",
+                         people=("alice", "bob"))
+    coral, seen = agent.coral, set()
+    seq = f"seq 100000 {100000 + lines - 1}"
+
+    def together(*who):
+        floods = [subprocess.Popen(people[p].argv(f"pid.{box.pid}", seq, flags=("-tt",)),
+                                   env=people[p].env(), stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) for p in who]
+        for proc in floods:
+            out, _ = proc.communicate(timeout=60)
+            assert out.count(b"\n") >= lines and proc.returncode == 0
+        new = set(coral.session_dirs()) - seen
+        seen.update(new)
+        wait_for("their ends", lambda: all(Cast(coral.cast_path(s)).end for s in new))
+        told = [n["text"] for s in new for n in Cast(coral.cast_path(s)).own("notice")]
+        return new, told
+
+    ids, told = together("alice", "alice")
+    assert passed(coral, ids, user_rate) == 2 * 8 * lines
+    assert any("500 KiB" in t and "all sessions of alice (limits.user_rate)" in t for t in told), told
+    recorded = Cast(coral.cast_path(min(ids))).coral["recorded"]
+    assert (recorded["max_user_rate"], recorded["max_host_rate"]) == (user_rate, host_rate)
+    ids, told = together("alice", "bob")
+    assert passed(coral, ids, host_rate) == 2 * 8 * lines
+    assert any("600 KiB" in t and "of this host (limits.host_rate)" in t for t in told), told
+    done = coral.run("exec", "--pid", box.pid, "--", "echo", "of root")
+    assert done.out == b"of root\n"
+    sid, = set(coral.session_dirs()) - seen
+    assert "max_user_rate" not in Cast(coral.cast_path(sid)).coral["recorded"]
+
+
 def test_room_on_the_host(limited, box):
     """Held while there is none, and going on when there is; no session begins meanwhile."""
     agent = limited("host_bytes: 3MiB")

@@ -461,6 +461,8 @@ static const struct {
     {"defaults: {limits: {session_bytes: lots}}\n", "session_bytes is not a size", ""},
     {"defaults: {limits: {session_bytes: 1KiB}}\n", "session_bytes is less than 256KiB", ""},
     {"defaults: {limits: {session_rate: 1023}}\n", "session_rate is less than 1KiB", ""},
+    {"defaults: {limits: {user_rate: 1000}}\n", "user_rate is less than 1KiB", ""},
+    {"defaults: {limits: {user_rates: 1MiB}}\n", "limits.user_rates", "user_rate"},
     {"defaults: {limits: {user_day_bytes: 9}}\n", "user_day_bytes is less than 256KiB", ""},
     {"defaults: {limits: {host_bytes: 17000000TiB}}\n", "host_bytes is not a size", ""},
     {"defaults: {limits: {host_free: 2000000000000000000}}\n", "host_free is not a size", ""},
@@ -521,11 +523,12 @@ test_limits(void)
 	is_int((long)policy_limits(p).sessions, 7, "as the policy says");
 	is_int((long)policy_limits(p).connections, (long)l.connections, "and as ever");
 	policy_free(p);
-	p = parse("defaults: {limits: {session_bytes: 2GiB, session_rate: 1MiB, user_day_bytes: "
-		  "1TiB, host_bytes: 4TiB, host_free: 300000}}\n");
+	p = parse("defaults: {limits: {session_bytes: 2GiB, session_rate: 1MiB, user_rate: 2MiB, "
+		  "host_rate: 3MiB, user_day_bytes: 1TiB, host_bytes: 4TiB, host_free: 300000}}\n");
 	for (int verb = 0; verb < 2; verb++) {
 		(void)may(p, verb ? REQ_SHELL : REQ_EXEC);
 		ok(rules.session_bytes == 2ULL << 30 && rules.session_rate == 1 << 20 &&
+			rules.user_rate == 2 << 20 && rules.host_rate == 3 << 20 &&
 			rules.quota.user_day == 1ULL << 40 && rules.quota.host == 4ULL << 40 &&
 			rules.quota.host_free == 300000,
 		    "what it may record and put out");

@@ -110,6 +110,14 @@ drop_relro(void)
 	}
 }
 
+size_t
+mem_in_use(void)
+{
+	struct mallinfo2 m = mallinfo2();
+
+	return m.uordblks + m.hblkhd;
+}
+
 __attribute__((noinline)) void
 mem_trim(void)
 {

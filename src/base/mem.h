@@ -14,6 +14,8 @@
 void mem_learn(void);
 /* Free memory, the program's code and constants, the stack below the caller's caller. */
 void mem_trim(void);
+/* What malloc(3) has given out. */
+size_t mem_in_use(void);
 /* The whole pages of a buffer whose contents nobody wants; they read as zeros after it. */
 void mem_forget(void *p, size_t n);
 

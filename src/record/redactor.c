@@ -159,7 +159,6 @@ add_text(struct redactor *r, const unsigned char *p, size_t n)
 		look_for_values(r, p, n);
 	r->len += n;
 	r->text[r->len] = '\0';
-	r->rules->taken += n;
 	return 0;
 }
 

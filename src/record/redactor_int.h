@@ -37,7 +37,7 @@ struct redactor_rules {
 	struct redactor_values values;
 	struct pattern pattern[REDACTOR_PATTERNS];
 	size_t patterns;
-	size_t taken; /* bytes since the patterns were compiled */
+	size_t grown; /* bytes of memory, since they were compiled */
 };
 /* The first match from `at` on. */
 bool redactor_rules_match(

@@ -3,11 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/redact.h"
 #include "record/redactor_int.h"
 
-/* The C library keeps every state that a pattern was ever in. */
-#define COMPILE_AGAIN (16 * 1024)
+/* The C library keeps every state that a pattern was ever in, which makes it fast: so much of them
+ * all is kept while there is output, and while there is none. */
+#define GROWN_MAX (4 * 1024 * 1024)
+#define GROWN_IDLE (64 * 1024)
 
 struct redactor_rules *
 redactor_rules_new(void)
@@ -67,7 +70,7 @@ redactor_rules_pattern(struct redactor_rules *r, const char *text, struct err *e
 	return 0;
 }
 
-static bool
+static void
 compile_again(struct redactor_rules *r)
 {
 	for (size_t i = 0; i < r->patterns; i++) {
@@ -75,20 +78,35 @@ compile_again(struct redactor_rules *r)
 
 		if (pattern_init(&r->pattern[i], was.text, true, false, NULL) < 0) {
 			r->pattern[i] = was;
-			return false;
+			return;
 		}
 		pattern_fini(&was);
 	}
-	return true;
+	r->grown = 0;
+}
+
+void
+redactor_rules_trim(struct redactor_rules *r)
+{
+	if (r->grown > GROWN_IDLE)
+		compile_again(r);
 }
 
 bool
 redactor_rules_match(
     struct redactor_rules *r, size_t i, const char *line, size_t n, size_t *from, size_t *to)
 {
-	if (r->taken > COMPILE_AGAIN && compile_again(r))
-		r->taken = 0;
-	return pattern_match(&r->pattern[i], line, n, from, to);
+	size_t before, after;
+	bool found;
+
+	if (r->grown > GROWN_MAX)
+		compile_again(r);
+	before = mem_in_use();
+	found = pattern_match(&r->pattern[i], line, n, from, to);
+	after = mem_in_use();
+	if (after > before)
+		r->grown += after - before;
+	return found;
 }
 
 size_t

@@ -234,7 +234,10 @@ keeper_redact_over(struct keeper *k)
 void
 keeper_redact_trim(struct keeper *k)
 {
-	for (size_t i = 0; i < COUNT_OF(k->output) && k->redact_rules; i++) {
+	if (!k->redact_rules)
+		return;
+	redactor_rules_trim(k->redact_rules);
+	for (size_t i = 0; i < COUNT_OF(k->output); i++) {
 		redactor_trim(k->output[i].redactor);
 		buf_trim(&k->output[i].redacted);
 	}

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 
 #include "base/redact.h"
-#include "record/redactor.h"
+#include "base/mem.h"
+#include "record/redactor_int.h"
 #include "tap.h"
 
 #define R REDACTED
@@ -415,6 +416,58 @@ test_patterns(void)
 	is_int(redactor_check_pattern("((a{100}){100}){100}", &e), -1, "one that is too large");
 }
 
+/* A line of letters, digits and what stands between them. */
+static size_t
+any_line(char *to, size_t most)
+{
+	static const char all[] = "abcdefghijklmnopqrstuvwxyz0123456789-/+ ABCDEFXYZ=";
+	size_t n = 20 + chance() % (most - 22);
+
+	for (size_t i = 0; i < n; i++)
+		to[i] = all[chance() % (sizeof all - 1)];
+	to[n++] = '\n';
+	return n;
+}
+
+/* What the C library learns of a pattern makes it fast, and is kept; without end it is not. */
+static void
+test_compiled(void)
+{
+	struct redactor_rules *rules = redactor_rules_new();
+	struct redactor *r = redactor_new(rules);
+	size_t before, after;
+	char line[400];
+	regex_t was;
+	struct buf out;
+
+	buf_init(&out, 1 << 20);
+	redactor_rules_pattern(rules, "[0-9]{4}-[0-9]{4}-[0-9]{4}", NULL);
+	was = rules->pattern[0].re;
+	for (int i = 0; i < 2000; i++) {
+		redactor_feed(r, 1, line, any_line(line, sizeof line), &out);
+		buf_clear(&out);
+	}
+	ok(memcmp(&was, &rules->pattern[0].re, sizeof was) == 0, "a pattern is compiled once");
+	before = mem_in_use();
+	is_int(redactor_rules_pattern(rules, "[a-m].{18}[n-z]!!", NULL), 0, "a costly one");
+	is_int(redactor_rules_pattern(rules, "[a-z]{1,300}x=", NULL), 0, "and another");
+	for (int i = 0; i < 150; i++) {
+		redactor_feed(r, 1, line, any_line(line, sizeof line), &out);
+		buf_clear(&out);
+	}
+	after = mem_in_use();
+	ok(after < before + (6 << 20), "one that takes memory is bounded: %zu KiB",
+	    (after - before) >> 10);
+	rules->grown = 1 << 20;
+	was = rules->pattern[0].re;
+	redactor_rules_trim(rules);
+	ok(rules->grown == 0 && memcmp(&was, &rules->pattern[0].re, sizeof was) != 0,
+	    "and gives it back when it is idle");
+	redactor_free(r);
+	redactor_rules_free(rules);
+	buf_fini(&out);
+}
+
 int
 main(void)
 {
@@ -428,5 +481,6 @@ main(void)
 	test_hold();
 	test_endless();
 	test_patterns();
+	test_compiled();
 	return done_testing();
 }

@@ -38,11 +38,14 @@ make(const struct args *a, const char *name, char *path, size_t size, struct aud
 	} else if (cmd_settings(&conf, e) < 0 ||
 		   keys_auditor_path(conf.state_dir, name, path, size, e) < 0)
 		return -1;
+	/* Before anybody thinks of a passphrase. */
+	if (auditor_key_absent(path, e) < 0)
+		return -1;
 	if (!args_flag(a, "no-passphrase") && auditor_ask_new(pass, sizeof(pass), e) < 0)
 		return -1;
 	rc = auditor_key_create(path, name, pass, who, e);
 	explicit_bzero(pass, sizeof(pass));
-	return rc == 0 ? keys_auditor_publish(path, who, e) : -1;
+	return rc;
 }
 
 /* One that is put elsewhere is not this machine's. */
@@ -67,8 +70,10 @@ cmd_keys_make_auditor(const struct args *a)
 	if (make(a, args_str(a, "auditor"), path, sizeof(path), &who, &e) < 0)
 		return cmd_fail(&e);
 	auditor_line(line, &who);
-	if (tell_made(a, line, &e) < 0)
+	if (tell_made(a, line, &e) < 0) {
+		auditor_key_discard(path);
 		return cmd_fail(&e);
+	}
 	printf("%s\n", line);
 	fprintf(stderr,
 	    "coral: the secret is %s: keep it from the agents' machines; the line goes into "

@@ -41,9 +41,17 @@ struct auditor_key {
 /* What asks a person for the passphrase of `what`: into out, or -1. */
 typedef int auditor_ask_fn(const char *what, char *out, size_t size, struct err *e);
 #define AUDITOR_PASS_MAX 1024
-/* A new key as the file `path`, 0600, that must not be there; `pass` "": it is not sealed. */
+/* A new key as the file `path`, 0600, and its public half as PATH.pub: both or neither, and neither
+ * may be there.  `pass` "": it is not sealed. */
 int auditor_key_create(
     const char *path, const char *name, const char *pass, struct auditor *who, struct err *e);
+/* ERR_CONFIG with EEXIST: one of the two is there. */
+int auditor_key_absent(const char *path, struct err *e);
+/* Of one that was just made: it is of no use to anybody. */
+void auditor_key_discard(const char *path);
+/* auditor_pair.c: the files, of the secret one's text. */
+int auditor_pair_write(
+    const char *path, const char *secret, size_t n, const struct auditor *who, struct err *e);
 /* `ask` is called where a passphrase is needed; NULL: then it fails.  Free it also after -1. */
 int auditor_key_load(struct auditor_key *k, const char *path, auditor_ask_fn *ask, struct err *e);
 /* Whether a file seems to be one. */

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "base/attr.h"
-#include "base/fd.h"
 #include "base/json.h"
 #include "base/str.h"
 #include "record/auditor.h"
@@ -95,33 +94,15 @@ put_text(struct auditor_secret *s, const struct auditor *who)
 	    (unsigned)crypto_pwhash_MEMLIMIT_MODERATE, b64[0], b64[1], b64[2]);
 }
 
-static int
-write_key(const struct auditor_secret *s, const char *path, size_t n, struct err *e)
-{
-	auto_close int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-
-	if (fd < 0 && errno == EEXIST) {
-		err_set(e, ERR_CONFIG, EEXIST, "there is a file %s already", path);
-		return err_hint(e, "name another with -o FILE; what a lost key opened stays shut");
-	}
-	if (fd < 0)
-		return err_set(e, ERR_IO, errno, "cannot make the key %s", path);
-	if (fd_write_all(fd, s->text, n) == 0 && fsync(fd) == 0)
-		return 0;
-	err_set(e, ERR_IO, errno, "cannot write the key %s", path);
-	unlink(path);
-	return -1;
-}
-
 int
 auditor_key_create(
     const char *path, const char *name, const char *pass, struct auditor *who, struct err *e)
 {
-	struct auditor_key k = {.secret = new_secret(e)};
+	struct auditor_key k = {0};
 	unsigned char public[AUDITOR_KEY];
 	int n, rc = -1;
 
-	if (!k.secret)
+	if (auditor_key_absent(path, e) < 0 || !(k.secret = new_secret(e)))
 		return -1;
 	str_copy(k.secret->pass, pass, sizeof(k.secret->pass));
 	crypto_box_keypair(public, k.secret->key);
@@ -130,7 +111,7 @@ auditor_key_create(
 	if (n < 0)
 		err_set(e, ERR_INTERNAL, ENOMEM, "cannot seal the key with the passphrase");
 	else
-		rc = write_key(k.secret, path, (size_t)n, e);
+		rc = auditor_pair_write(path, k.secret->text, (size_t)n, who, e);
 	auditor_key_free(&k);
 	return rc;
 }

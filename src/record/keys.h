@@ -39,8 +39,6 @@ const struct keys_one *keys_find(
  * beside it.  The path of one of them; the directory is made. */
 int keys_auditor_path(
     const char *state_dir, const char *name, char *path, size_t size, struct err *e);
-/* The public half of the secret one at `path`: PATH.pub. */
-int keys_auditor_publish(const char *path, const struct auditor *who, struct err *e);
 int keys_auditors(const char *state_dir, struct auditors *l, struct err *e);
 
 #endif

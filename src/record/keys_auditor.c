@@ -25,23 +25,6 @@ keys_auditor_path(const char *state_dir, const char *name, char *path, size_t si
 	return fd_make_dir(dir, 0700, e);
 }
 
-int
-keys_auditor_publish(const char *path, const struct auditor *who, struct err *e)
-{
-	char pub[512], line[AUDITOR_LINE + 1];
-	auto_close int fd = -1;
-
-	if (snprintf(pub, sizeof(pub), "%s" PUB, path) >= (int)sizeof(pub))
-		return err_set(e, ERR_IO, ENAMETOOLONG, "cannot write the public key");
-	auditor_line(line, who);
-	line[strlen(line) + 1] = '\0';
-	line[strlen(line)] = '\n';
-	fd = open(pub, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-	if (fd < 0 || fd_write_all(fd, line, strlen(line)) < 0)
-		return err_set(e, ERR_IO, errno, "cannot write the public key %s", pub);
-	return 0;
-}
-
 static int
 is_auditors(const struct dirent *d)
 {

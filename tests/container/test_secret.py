@@ -143,6 +143,12 @@ def test_keys_with_a_passphrase(coral, home):
     done = coral.local("keys create", "--auditor", "alice", "-o", home / "alice.key",
                        "--no-passphrase")
     assert done.code == 1 and "already" in done.errtext, done
+    (home / "alice.key").rename(home / "away.key")  # its public half is still there
+    done = coral.local("keys create", "--auditor", "alice", "-o", home / "alice.key")
+    assert done.code == 1 and "alice.key.pub already" in done.errtext, done  # nobody was asked
+    assert all(f"\n  {part}: " in done.errtext for part in ("why", "try")), done
+    assert not (home / "alice.key").exists()
+    (home / "away.key").rename(home / "alice.key")
     done = coral.local("keys create", "--auditor", "al ice", "--no-passphrase")
     assert done.code == 2 and "try:" in done.errtext, done
     assert coral.local("keys create", "--auditor", "dora", "--no-passphrase").code == 0

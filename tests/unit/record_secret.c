@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "record/auditor.h"
 #include "record/sealed.h"
+#include "stops.h"
 
 static struct auditors two;
 static struct auditor_key keys[3]; /* the third's recording is not sealed to */
@@ -38,6 +39,49 @@ make_keys(void)
 	       "coral-auditor-x25519 AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= zero", &why) < 0,
 	    "a key that would open to everybody");
 	is_int(two.n, 2, "two are left");
+}
+
+static int
+make_dora(void)
+{
+	struct auditor who;
+
+	return auditor_key_create(rec_path("dora"), "dora", "", &who, NULL) < 0;
+}
+
+/* Who makes one may be killed at any moment, and be refused by either file. */
+static void
+test_pair(void)
+{
+	struct auditor_key k = {0};
+	struct stat st;
+	int bad = 0, n = 0;
+	struct err e = {0};
+
+	for (; killed_at(n, make_dora); n++) {
+		bool open = fstatat(rec_dirfd, "dora.pub", &st, 0) == 0;
+
+		if (open &&
+		    (st.st_size == 0 || auditor_key_load(&k, rec_path("dora"), NULL, NULL) < 0))
+			bad++;
+		auditor_key_free(&k);
+		unlinkat(rec_dirfd, "dora", 0);
+		unlinkat(rec_dirfd, "dora.pub", 0);
+	}
+	ok(bad == 0 && n > 10, "%d of %d stops leave a public half that nobody opens", bad, n);
+	ok(auditor_key_load(&k, rec_path("dora"), NULL, &e) == 0, "the last is whole: %s", e.why);
+	auditor_key_free(&k);
+	for (int i = 0; i < 2; i++) {
+		const char *gone = i ? "dora.pub" : "dora", *left = i ? "dora" : "dora.pub";
+
+		unlinkat(rec_dirfd, gone, 0);
+		ok(auditor_key_create(rec_path("dora"), "dora", "", &k.who, &e) < 0 &&
+			e.code == ERR_CONFIG && strstr(e.what, left) && e.why[0] && e.hint[0],
+		    "%s is there already: %s", left, e.why);
+		ok(fstatat(rec_dirfd, gone, &st, 0) < 0, "and none is made beside it");
+		unlinkat(rec_dirfd, left, 0);
+		is_int(make_dora(), 0, "without it both are");
+	}
 }
 
 static struct cast_writer *
@@ -213,6 +257,7 @@ main(void)
 	rec_setup();
 	buf_init(&got, 1 << 20);
 	make_keys();
+	test_pair();
 	test_lines(&got);
 	test_mutations();
 	test_no_room(&got);

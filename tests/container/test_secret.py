@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is typed unseen: nowhere in clear, sealed to the auditors, and opened by them alone."""
 import json
+import os
+import pathlib
+import signal
+import termios
 
 import pytest
 
@@ -163,6 +167,34 @@ def test_keys_with_a_passphrase(coral, home):
             term.send(word + "\r")
             assert term.wait() == 1 and said.encode() in term.seen, term.seen
             assert word.encode() not in term.seen
+
+
+def test_the_passphrase_is_not_asked_for_long(coral, home):
+    """What ends or stops the asking leaves the terminal as it was, and no key."""
+    argv = coral.argv("keys create", "--auditor", "alice", "-o", home / "alice.key")
+    # A shell of its own: where the session's leader ends, the terminal has no modes any more.
+    script = 'trap : INT; "$@"; echo "status $?"; stty; read gone'
+    with Pty(["sh", "-c", script, "sh", *argv], coral.env()) as term:
+        term.expect("Passphrase")
+        assert not term.modes()[3] & termios.ECHO
+        term.send("half\x1a")  # nobody there to continue us: it asks again
+        term.expect("Passphrase")
+        term.send("half\x03")
+        term.expect("status 130")
+        assert term.modes() == term.before and b"half" not in term.all
+    for signum in (signal.SIGTERM, signal.SIGHUP):
+        with Pty(["sh", "-c", script, "sh", *argv], coral.env()) as term:
+            term.expect("Passphrase")
+            term.send("twice\r")
+            term.expect("The same")
+            child = int(pathlib.Path(f"/proc/{term.proc.pid}/task/{term.proc.pid}/children")
+                        .read_text())
+            os.kill(child, signum)
+            term.expect(f"status {128 + signum}")
+            assert term.modes() == term.before
+    done = coral.local("keys create", "--auditor", "alice", "-o", home / "alice.key")
+    assert done.code == 2 and all(p in done.errtext for p in ("why: ", "--no-pass")), done
+    assert not list(home.glob("alice*"))
 
 
 def test_encrypted(make_agent, box, auditors):

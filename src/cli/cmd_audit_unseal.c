@@ -162,7 +162,8 @@ const struct cmd cmd_audit_unseal = {
     .usage = "[flags] ID|FILE",
     .summary = "show what was typed unseen in a session, to an auditor's key",
     .examples = "coral audit unseal --key alice.key 01jd0\tthe audit log is told first\n"
-		"coral audit unseal --key alice.key -o json ./demo.cast\ta file from elsewhere\n",
+		"coral audit unseal --key alice.key -o json ./demo.cast\ta file: told as well, if "
+		"its session is here\n",
     .opts = opts,
     .words = COMP_SESSION,
     .run = run,

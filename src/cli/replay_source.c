@@ -10,10 +10,13 @@
 
 #include "base/conf.h"
 #include "base/fd.h"
+#include "base/json.h"
 #include "base/str.h"
 #include "cli/cmds.h"
 #include "cli/replay_follow.h"
 #include "client/client.h"
+#include "record/cast.h"
+#include "record/sealed_file.h"
 #include "record/store.h"
 #include "session/audited.h"
 #include "transport/client.h"
@@ -199,25 +202,54 @@ replay_source(const struct args *a, const char *spec, char *name, size_t size, s
 				    : from_session(a, REQ_READ, spec, name, e);
 }
 
-/* The very file of a session that is here, by whatever name: the log is told of it as well.  1, 0:
- * it is none, -1: it could not be. */
-static int
-tell_of_file(int fd, const char *spec, struct err *e)
+/* What a recording says of itself; of an encrypted one without a key.  NULL: it is none. */
+static json_t *
+header_of(int fd, const char *name)
 {
-	const char *base = strrchr(spec, '/');
+	struct cast_reader *r;
+	json_t *header, *end;
+	bool sealed;
+
+	if (sealed_is(fd)) {
+		sealed_peek(fd, &sealed, &header, &end, NULL);
+		json_decref(end);
+		return header;
+	}
+	r = cast_open_fd(fcntl(fd, F_DUPFD_CLOEXEC, 3), name, NULL);
+	header = r ? json_incref((json_t *)(uintptr_t)cast_header(r)) : NULL;
+	cast_close(r);
+	return header;
+}
+
+/* What is sealed opens under the id alone that stands beside it. */
+static bool
+id_in(int fd, const char *name, char id[STORE_ID_LEN + 1])
+{
+	json_t *header = header_of(fd, name);
+	const char *said = json_str(json_object_get(header, "coral"), "session_id");
+	bool valid = said && store_id_valid(said);
+
+	if (valid)
+		str_copy(id, said, STORE_ID_LEN + 1);
+	json_decref(header);
+	return valid;
+}
+
+/* Of a session that is here the log is told, whatever the file is called, and of a copy.  1: it
+ * knows, or nothing can be opened, 0: it is of none that this user may see, -1: it was not told. */
+static int
+tell_of_file(int fd, const char *name, struct err *e)
+{
 	char id[STORE_ID_LEN + 1];
-	struct stat named, kept;
 	struct conf conf;
 	auto_close int here = -1;
 
-	base = base ? base + 1 : spec;
-	if (strcspn(base, ".") != STORE_ID_LEN || conf_load(&conf, NULL) < 0)
-		return 0;
-	str_copy(id, base, sizeof(id));
-	if (store_id_valid(id))
-		here = store_open_cast(conf.state_dir, id, NULL);
-	if (here < 0 || fstat(here, &kept) < 0 || fstat(fd, &named) < 0 ||
-	    kept.st_dev != named.st_dev || kept.st_ino != named.st_ino)
+	if (!id_in(fd, name, id))
+		return 1;
+	if (conf_load(&conf, e) < 0)
+		return -1;
+	here = store_open_cast(conf.state_dir, id, NULL);
+	if (here < 0)
 		return 0;
 	return session_audit_local(&conf, "session.unseal", id, e) < 0 ? -1 : 1;
 }
@@ -231,7 +263,7 @@ replay_source_sealed(const struct args *a, const char *spec, char *name, size_t 
 	if (!replay_is_file(spec))
 		return from_session(a, REQ_UNSEAL, spec, name, e);
 	fd = open_file(spec, name, e);
-	told = fd < 0 ? -1 : tell_of_file(fd, spec, e);
+	told = fd < 0 ? -1 : tell_of_file(fd, name, e);
 	if (told == 0)
 		fputs(
 		    "coral: this is a file: no audit log will know that it was unsealed\n", stderr);

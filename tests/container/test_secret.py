@@ -60,6 +60,11 @@ def kinds(path):
     return [(k, v) for _, code, data in lines if code == "c" for k, v in json.loads(data).items()]
 
 
+def unseals(coral):
+    log = coral.local("audit ls", "-o", "json").out.splitlines()
+    return [r for r in map(json.loads, log) if r["event"] == "session.unseal"]
+
+
 def test_sealed_to_the_auditors(make_agent, box, auditors):
     files, lines = auditors
     agent = make_agent(start=False)
@@ -75,16 +80,25 @@ def test_sealed_to_the_auditors(make_agent, box, auditors):
     told = [SECRET + "\r", LONG + "\r"]
     for name in ("alice", "bob"):
         assert sealed_input(path.read_bytes(), files[name]) == [t.encode() for t in told]
-    # From the store, by way of the agent, and of files: the log has all but the copy.
-    copy = coral.home / path.name
+    # From the store, by way of the agent, and of files by any name and of copies: the log has all.
+    copy, link, twin = (coral.home / name for name in (path.name, "some.link", "twin"))
     copy.write_bytes(path.read_bytes())
-    for flags in ((path.stem,), ("--agent-addr", agent.socket, path.stem[:20]), (path,), (copy,)):
-        done = coral.local("audit unseal", "--key", files["bob"], "-o", "json", *flags)
+    link.symlink_to(path)
+    twin.hardlink_to(path)
+    reads = ((path.stem,), ("--agent-addr", agent.socket, path.stem[:20]), (path,), (copy,), (link,),
+             (twin,), ("-",))
+    for flags in reads:
+        done = coral.local("audit unseal", "--key", files["bob"], "-o", "json", *flags,
+                           input=path.read_bytes())
         assert done.code == 0 and [row["text"] for row in done.json()] == told, done
-    assert "no audit log" in done.errtext
-    log = [json.loads(line) for line in coral.local("audit ls", "-o", "json").out.splitlines()]
-    unsealed = [r for r in log if r["event"] == "session.unseal"]
-    assert [(r["session_id"], r["user_id"]) for r in unsealed] == [(path.stem, "root")] * 3
+        assert not done.err, done
+    unsealed = unseals(coral)
+    assert [(r["session_id"], r["user_id"]) for r in unsealed] == [(path.stem, "root")] * len(reads)
+    coral.extra["CORAL_STATE_DIR"] = str(coral.home / "elsewhere")  # as on an auditor's machine
+    done = coral.local("audit unseal", "--key", files["bob"], "-o", "json", copy)
+    assert done.code == 0 and "no audit log" in done.errtext, done
+    del coral.extra["CORAL_STATE_DIR"]
+    assert len(unseals(coral)) == len(reads)
     coral.extra["CORAL_AUDITOR_KEY"] = str(files["alice"])
     done = coral.local("audit unseal", path.stem)
     assert [line.split()[2:] for line in done.text.splitlines()] == [[t[:-1]] for t in told], done
@@ -94,8 +108,9 @@ def test_sealed_to_the_auditors(make_agent, box, auditors):
     audit = coral.state / "audit"
     audit.rename(coral.state / "away")
     audit.write_text("")
-    done = coral.local("audit unseal", path.stem)
-    assert done.code == 1 and not done.out and "audit log" in done.errtext, done
+    for flags in ((path.stem,), (copy,), ("-",)):
+        done = coral.local("audit unseal", *flags, input=path.read_bytes())
+        assert done.code == 1 and not done.out and "audit log" in done.errtext, done
 
 
 def wrong(coral, path, files):
@@ -248,6 +263,10 @@ def test_encrypted(make_agent, box, auditors):
     done = coral.local("replay", "--follow", "--format", "text", "--key", files["bob"], sid)
     assert done.code == 0 and b"visible" in done.out, done
     coral.extra["CORAL_AUDITOR_KEY"] = str(files["bob"])
-    assert coral.local("audit unseal", sid).text.split()[-1] == SECRET
+    told = len(unseals(coral))
+    for flags in ((sid,), (path,), ("-",)):
+        done = coral.local("audit unseal", *flags, input=path.read_bytes())
+        assert done.text.split()[-1] == SECRET and not done.err, done
+    assert [r["session_id"] for r in unseals(coral)[told:]] == [sid] * 3
     assert coral.local("audit verify", "--agent-addr", agent.socket, sid).code == 0
     assert coral.local("replay", "--format", "cast", path).out == plain

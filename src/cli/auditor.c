@@ -74,8 +74,11 @@ auditor_ask_new(char *out, size_t size, struct err *e)
 	if (*out == '\0')
 		return 0;
 	rc = passphrase_ask("The same again: ", again, sizeof(again), e);
-	if (rc == 0 && strcmp(out, again) != 0)
-		rc = err_set(e, ERR_USAGE, 0, "the two passphrases differ");
+	if (rc == 0 && strcmp(out, again) != 0) {
+		err_set(e, ERR_USAGE, 0, "the two passphrases differ");
+		err_why(e, "one that was mistyped would open nothing, and no key was made");
+		rc = err_hint(e, "run it again");
+	}
 	explicit_bzero(again, sizeof(again));
 	if (rc < 0)
 		explicit_bzero(out, size);

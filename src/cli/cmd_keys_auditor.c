@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/cmd_keys.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,6 +23,16 @@ check_name(const char *name, struct err *e)
 }
 
 static int
+check_flags(const struct args *a, struct err *e)
+{
+	if (!args_flag(a, "replace"))
+		return check_name(args_str(a, "auditor"), e);
+	err_set(e, ERR_USAGE, 0, "--replace is for the agent's own key");
+	err_why(e, "what was sealed to an auditor's opens with that one alone");
+	return err_hint(e, "make one by another name, and add its line to record.auditors");
+}
+
+static int
 make(const struct args *a, const char *name, char *path, size_t size, struct auditor *who,
     struct err *e)
 {
@@ -30,11 +41,11 @@ make(const struct args *a, const char *name, char *path, size_t size, struct aud
 	struct conf conf;
 	int rc;
 
-	if (check_name(name, e) < 0)
+	if (check_flags(a, e) < 0)
 		return -1;
 	if (named) {
 		if (snprintf(path, size, "%s", named) >= (int)size)
-			return err_set(e, ERR_USAGE, 0, "the name of the key's file is too long");
+			return err_set(e, ERR_USAGE, ENAMETOOLONG, "cannot make an auditor's key");
 	} else if (cmd_settings(&conf, e) < 0 ||
 		   keys_auditor_path(conf.state_dir, name, path, size, e) < 0)
 		return -1;

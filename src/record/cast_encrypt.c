@@ -24,9 +24,11 @@ cast_encrypt_init(
 	w->cipher = line ? calloc(1, sizeof(*w->cipher)) : NULL;
 	n = line ? strlen(line) : 0;
 	if (!w->cipher || n > SEALED_LINE_MAX || sealed_file_init(w->cipher, k, line, n) < 0) {
-		err_set(e, ERR_RECORDING, 0, "cannot begin an encrypted recording");
-		return err_why(
-		    e, "its first line is %zu bytes; at most %d fit", n, SEALED_LINE_MAX);
+		err_set(e, ERR_RECORDING, ENOMEM, "cannot begin an encrypted recording");
+		if (n <= SEALED_LINE_MAX)
+			return -1;
+		err_why(e, "its first line is %zu bytes; at most %d fit", n, SEALED_LINE_MAX);
+		return err_hint(e, "name fewer keys in record.auditors, coral-policy(5)");
 	}
 	source_unlock_own(w->cipher);
 	if (quota_take(w->quota, n, e) < 0)

@@ -39,7 +39,7 @@ cast_secret_init(struct cast_writer *w, const struct cast_start *s, json_t *cora
 	header = id && sealed_make(&v->key, id) == 0 ? sealed_header(&v->key, s->auditors) : NULL;
 	if (!header)
 		return err_set(
-		    e, ERR_RECORDING, 0, "cannot seal a recording's key to its auditors");
+		    e, ERR_RECORDING, ENOMEM, "cannot seal a recording's key to its auditors");
 	if (s->seal_input)
 		json_object_set(coral, "sealing", header);
 	json_decref(header);

@@ -110,6 +110,14 @@ keys_fini(struct keys_list *l)
 }
 
 static int
+too_many(struct err *e)
+{
+	err_set(e, ERR_LIMIT, 0, "cannot take so many keys");
+	err_why(e, "%d fit, as long as there is memory", KEYS_MAX);
+	return err_hint(e, "name fewer with --key, or move old ones out of the state directory");
+}
+
+static int
 add(struct keys_list *l, const char *line, const char *name, const char *path, struct err *e)
 {
 	unsigned char public[KEYFILE_PUBLIC];
@@ -122,7 +130,7 @@ add(struct keys_list *l, const char *line, const char *name, const char *path, s
 	}
 	grown = l->n < KEYS_MAX ? reallocarray(l->v, l->n + 1, sizeof(*l->v)) : NULL;
 	if (!grown)
-		return err_set(e, ERR_LIMIT, ENOMEM, "cannot take so many keys");
+		return too_many(e);
 	l->v = grown;
 	grown = &l->v[l->n++];
 	memcpy(grown->public, public, sizeof(public));
@@ -155,7 +163,8 @@ add_file(struct keys_list *l, const char *path, const char *name, struct err *e)
 	if (l->n > before)
 		return 0;
 	err_set(e, ERR_BAD_FILE, 0, "cannot read a public key of %s", path);
-	return err_why(e, "there is none in it");
+	err_why(e, "there is none in it");
+	return err_hint(e, "coral keys export prints the one of this agent");
 }
 
 int

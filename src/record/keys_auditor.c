@@ -49,7 +49,9 @@ take_file(struct auditors *l, const char *path, struct err *e)
 	if (auditors_add(l, line, &why) == 0)
 		return 0;
 	err_set(e, ERR_BAD_FILE, 0, "cannot read a public key of %s", path);
-	return err_why(e, "it %s", why);
+	err_why(e, "it %s", why);
+	return err_hint(
+	    e, "put the line there that coral keys create printed, or move the file away");
 }
 
 int

@@ -91,8 +91,11 @@ sealed_take(struct sealed_key *k, const json_t *coral, const struct auditor_key 
 	if (!cipher || strcmp(cipher, CIPHER) != 0 || !json_is_array(to) || !id ||
 	    !store_id_valid(id)) {
 		err_set(e, ERR_BAD_FILE, 0, "cannot open what is sealed");
-		return err_why(e, sealing ? "\"sealing\" is not as coral-cast(5) has it"
-					  : "nothing in this recording is sealed to anybody");
+		if (sealing)
+			return err_why(e, "\"sealing\" is not as coral-cast(5) has it");
+		err_why(e, "nothing in this recording is sealed to anybody");
+		return err_hint(
+		    e, "record.auditors, coral-policy(5), is for the sessions that come");
 	}
 	json_array_foreach(to, i, one)
 	{

@@ -76,6 +76,7 @@ struct client_sink {
 	enum client_sink_kind kind;
 	int fd;
 	bool own;
+	bool tty;
 	struct buf *keep;
 	uint64_t count; /* bytes accepted */
 	int64_t broken; /* when the reader was first found gone (clock_mono), or 0 */

@@ -238,6 +238,11 @@ client_run_deliver(struct client_run *s, struct client_run_out *o, const struct 
 	s->part = 0;
 	if (!k->broken)
 		return 0;
+	/* That our terminal went away we may see before we are told, or alone. */
+	if (k->tty && s->tty) {
+		client_run_leave(s, SIGHUP);
+		return 0;
+	}
 	if (s->looks) {
 		client_run_leave(s, SIGPIPE);
 		return 0;

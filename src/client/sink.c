@@ -33,14 +33,15 @@ client_sink_open(struct client_sink *s, int fd, struct buf *keep)
 {
 	struct stat st;
 
-	*s = (struct client_sink){.kind = SINK_NONE, .fd = fd, .keep = keep};
+	*s = (struct client_sink){
+	    .kind = SINK_NONE, .fd = fd, .keep = keep, .tty = fd >= 0 && isatty(fd)};
 	if (keep)
 		s->kind = SINK_KEEP;
 	else if (fd < 0 || fstat(fd, &st) < 0)
 		s->fd = -1;
 	else if (S_ISSOCK(st.st_mode))
 		s->kind = SINK_SOCKET;
-	else if (S_ISFIFO(st.st_mode) || (S_ISCHR(st.st_mode) && isatty(fd)))
+	else if (S_ISFIFO(st.st_mode) || s->tty)
 		s->kind = open_anew(s) ? SINK_NONBLOCK : SINK_PAGED;
 	else
 		s->kind = SINK_FILE;
@@ -99,6 +100,13 @@ write_once(struct client_sink *s, const void *p, size_t n)
 	return -1;
 }
 
+/* tty_io.c, hung_up_tty_write(): EIO says of a terminal what EPIPE says of a pipe. */
+static bool
+is_gone(const struct client_sink *s, int sys)
+{
+	return sys == EPIPE || sys == ECONNRESET || (sys == EIO && s->tty);
+}
+
 ssize_t
 client_sink_write(struct client_sink *s, const void *p, size_t n)
 {
@@ -113,7 +121,7 @@ client_sink_write(struct client_sink *s, const void *p, size_t n)
 			continue;
 		if (put < 0 && errno == EAGAIN)
 			break;
-		if (put < 0 && (errno == EPIPE || errno == ECONNRESET)) {
+		if (put < 0 && is_gone(s, errno)) {
 			s->broken = clock_mono();
 			return (ssize_t)n;
 		}

@@ -213,12 +213,33 @@ agent_raw_lost(int fd)
 	wait_mode(true);
 }
 
+/* A frame after the terminal at the other end was closed, and nothing is asked of the command. */
+static void
+agent_hung_up(int fd)
+{
+	open_it(fd);
+	close(master);
+	for (int t = hear(fd, &heard); t && t != FR_BYE; t = hear(fd, &heard))
+		if (t != FR_STDIN_EOF)
+			_exit(100 + t);
+		else
+			tell_text(fd, FR_STDOUT, "to nobody");
+}
+
 /* --- the user's side --- */
 
 static struct client_result res;
 static struct err err;
 static int in = -1, out = -1, errfd = -1;
-static bool tty;
+static bool tty, closes;
+
+static void
+close_terminal(void *arg, const json_t *opened)
+{
+	(void)arg;
+	(void)opened;
+	close(master);
+}
 
 /* One session against `agent`; its process must be content too. */
 static int
@@ -230,6 +251,7 @@ session(void (*agent)(int fd), bool capture)
 	    .raw = tty,
 	    .capture = capture,
 	    .quiet = true,
+	    .opened = closes ? close_terminal : NULL,
 	    .escape = -1};
 	struct request r;
 	int pair[2], rc, status;
@@ -247,7 +269,7 @@ session(void (*agent)(int fd), bool capture)
 	close(pair[1]);
 	request_init(&r);
 	r.verb = REQ_EXEC;
-	r.tty = tty;
+	r.tty = tty || closes;
 	request_add_arg(&r, "true");
 	client_result_fini(&res);
 	memset(&err, 0, sizeof(err));
@@ -401,8 +423,12 @@ test_terminal(void)
 	is_int(session(agent_raw_lost, false), -1, "the agent is lost");
 	tcgetattr(slave, &after);
 	ok(same(&before, &after), "the modes are back as well");
+	in = -1;
+	tty = false;
+	closes = true;
+	is_int(session(agent_hung_up, false), 0, "it is closed, and no signal comes");
+	is_int(res.exit_code, 128 + SIGHUP, "as if one had");
 	close(slave);
-	close(master);
 }
 
 int

@@ -3,19 +3,21 @@
 // becomes text nodes, numbers and colours, and never markup.
 "use strict";
 (function () {
-	const IDLE = 2, STEP = 5, MINUTE = 60, SPEED_MAX = 64;
+	const IDLE = 2, STEP = 5, MINUTE = 60, SPEED_MAX = 64, FLAG = 3;
 	const $ = (id) => document.getElementById(id);
 	const facts = JSON.parse($("facts").textContent);
 	const end = JSON.parse($("end").textContent);
 	const chunks = Array.from(document.querySelectorAll("script.frames"),
 		(el) => ({ el, t: Number(el.dataset.t) }));
 	const total = Math.max(end.total, 0);
+	const hidden = end.markers.filter((m) => m[2]);
 	const screen = $("screen");
 	const cursor = document.createElement("span");
 	const state = { now: 0, playing: false, speed: 1, idle: true, wall: true };
 	let rows = [], drawn = [], cols = 0, curRow = -1, curCol = -1;
 	let at = { chunk: -1, frame: -1 };
 	let cache = { chunk: -1, frames: null }, previousCache = cache;
+	let framed = false;
 	let searching = 0, going = false, stamp = 0;
 
 	// Frames: [TIME, COLS, ROWS, CURSOR ROW, CURSOR COLUMN, [ROW, RUN...]...]
@@ -127,6 +129,7 @@
 			fill(screen.children[i], runs);
 			drawn[i] = runs;
 		});
+		framed = rows.some((runs) => runs.some((run) => run[3] & 128));
 		cursor.hidden = curRow < 0;
 		cursor.style.left = curCol + "ch";
 		cursor.style.top = curRow * 1.2 + "em";
@@ -134,7 +137,7 @@
 
 	function fit() {
 		const w = (document.documentElement.clientWidth - 50) / (cols * 0.605);
-		const h = (window.innerHeight - 190) / (rows.length * 1.2);
+		const h = (window.innerHeight - (hidden.length ? 215 : 190)) / (rows.length * 1.2);
 		screen.style.fontSize = Math.max(7, Math.min(18, Math.floor(Math.min(w, h)))) + "px";
 	}
 
@@ -152,7 +155,26 @@
 		return isNaN(d) ? "" : d.toISOString().slice(0, 19).replace("T", " ") + " UTC";
 	}
 
+	// What is hidden on the screen, or was a moment ago.
+	function flagText() {
+		const labels = new Set(framed ? ["hidden text is in a dashed frame"] : []);
+		for (const [t, label] of hidden) {
+			if (t <= state.now + 1e-6 && state.now - t < FLAG)
+				labels.add(label);
+		}
+		return [...labels].join(", ");
+	}
+
+	function flag() {
+		const text = flagText();
+		// Its row does not come and go.
+		$("flag").hidden = !hidden.length && !text;
+		if ($("flag").value !== text)
+			$("flag").value = text;
+	}
+
 	function status() {
+		flag();
 		$("clock").value = clockText(state.now) + " / " + clockText(total);
 		$("speed").value = state.speed + "\u00d7";
 		$("wall").value = wallText();
@@ -248,9 +270,7 @@
 			say("no more markers");
 			return;
 		}
-		pause();
-		seek(t);
-		say(end.markers[by > 0 ? times.indexOf(t) : times.lastIndexOf(t)][1]);
+		goTo(t, end.markers[by > 0 ? times.indexOf(t) : times.lastIndexOf(t)][1]);
 	}
 
 	function rowText(runs) {
@@ -355,10 +375,12 @@
 		say("");
 	}
 
-	function help() {
-		$("keys").hidden = !$("keys").hidden;
-		$("help").setAttribute("aria-expanded", String(!$("keys").hidden));
+	function unfold(button, part) {
+		$(part).hidden = !$(part).hidden;
+		$(button).setAttribute("aria-expanded", String(!$(part).hidden));
 	}
+
+	const help = () => unfold("help", "keys");
 
 	const keys = {
 		" ": toggle, ".": () => step(1), ",": () => step(-1),
@@ -396,16 +418,32 @@
 			list.push("The recording is damaged: it is shown up to there.");
 		else if (end.truncated)
 			list.push("The recording is truncated: the end of the session is not in it.");
+		if (end.more)
+			list.push(`No more than its first ${end.markers.length} markers are listed.`);
 		$("warning").textContent = list.join(" ");
 	}
 
+	function goTo(t, label) {
+		pause();
+		seek(t);
+		say(label);
+	}
+
 	function ticks() {
-		for (const [t, label] of end.markers) {
-			const el = document.createElement("i");
+		for (const [t, label, hides] of end.markers) {
+			const el = document.createElement("i"), row = document.createElement("button");
 			el.style.left = (total ? t * 100 / total : 0) + "%";
-			el.title = clockText(t) + " " + label;
+			el.title = row.textContent = clockText(t) + " " + label;
+			el.className = row.className = hides ? "hides" : "";
+			row.type = "button";
+			row.onclick = () => goTo(t, label);
 			$("ticks").append(el);
+			$("list").append(row);
 		}
+		$("markers").textContent = `Markers: ${end.markers.length}` +
+			(hidden.length ? `, hidden: ${hidden.length}` : "");
+		$("markers").className = hidden.length ? "hides" : "";
+		$("markers").disabled = end.markers.length === 0;
 	}
 
 	function fromFragment() {
@@ -424,6 +462,7 @@
 	$("faster").onclick = () => faster(2);
 	$("idle").onclick = keys.i;
 	$("help").onclick = help;
+	$("markers").onclick = () => unfold("markers", "list");
 	$("next").onclick = () => find(1);
 	$("previous").onclick = () => find(-1);
 	$("time").oninput = () => { pause(); seek($("time").value * total / 1000); };

@@ -6,7 +6,6 @@
 #include "base/str.h"
 #include "replay/player_int.h"
 
-#define MOMENTS_MAX 4096
 #define MOMENTS_FIRST 64
 #define HIDES_AGAIN (5 * NS_PER_S)
 

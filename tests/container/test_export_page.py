@@ -161,6 +161,42 @@ def test_looks(coral, home, tmp_path, browser):
     assert picture.startswith(b"\x89PNG") and len(picture) > 5000
 
 
+HIDDEN = [[0.0, "o", "plain "], [10.0, "o", "\x1b[8msecret\x1b[28m"], [20.0, "m", "a chapter"],
+          [40.0, "o", "gone\x1b[2J"], [60.0, "o", "\x1b[3J"], [80.0, "o", "\u202egnp.\u202c"],
+          [100.0, "o", "\x1b[31;41mred\x1b[m"], [130.0, "o", "\x1b[H\x1b[2Jend"]]
+FLAGS_OF = {10: "concealed text", 40: "wiped at once", 60: "scrollback erased", 80: "invisible marks",
+            100: "unseen by its colour"}
+
+
+def test_what_is_hidden(coral, home, tmp_path, browser):
+    """In the words of the player on a terminal: markers of another look, a list, and said when it comes."""
+    path = write(home, "hidden", HIDDEN)
+    export(coral, path, tmp_path / "hidden.html")
+    page = Page(browser, tmp_path / "hidden.html")
+    assert page.value("flag") == "" and page.text("markers") == "Markers: 6, hidden: 5"
+    ticks = browser.js("[...document.querySelectorAll('#ticks i')]"
+                       ".map(i => i.className + parseInt(i.style.left))")
+    assert ticks == ["hides7", "15", "hides30", "hides46", "hides61", "hides76"]
+    for at, label in FLAGS_OF.items():
+        while page.now() < at:
+            page.press("]")
+        framed = "hidden text is in a dashed frame, " if at == 100 else ""
+        assert (page.now(), page.value("said"), page.value("flag")) == (at, label, framed + label)
+        browser.js(f"location.hash = '#t={at + 3.5}'")
+        wait_for("a while after", lambda at=at: page.now() == at + 3.5)
+        assert page.value("flag") == framed[:-2]
+    assert page.rows()[0] == " " * 16 + "gnp.red"
+    browser.js("document.getElementById('markers').click()")
+    rows = browser.js("[...document.querySelectorAll('#list button')].map(b => b.innerText)")
+    assert rows == ["0:10.0 concealed text", "0:20.0 a chapter", "0:40.0 wiped at once",
+                    "1:00.0 scrollback erased", "1:20.0 invisible marks", "1:40.0 unseen by its colour"]
+    browser.js("document.querySelector('#list button').click()")
+    assert page.now() == 10 and page.rows()[0] == "plain secret" and page.value("flag") == FLAGS_OF[10]
+    browser.js("location.hash = '#t=2:10'")
+    wait_for("the end", lambda: page.rows()[0] == "end")
+    assert page.value("flag") == "" and not browser.complaints()
+
+
 def test_hostile_recording_does_nothing(coral, home, tmp_path, browser):
     """No script but the page's own runs, nothing is fetched, and what is shown is the text."""
     export(coral, evil_cast(home), tmp_path / "evil.html")
@@ -174,7 +210,11 @@ def test_hostile_recording_does_nothing(coral, home, tmp_path, browser):
     assert any("hidden" in row for row in page.rows())
     assert "\\u{202e}" in page.text("title").lower()
     page.press("[")
+    assert page.value("said") == "unseen by its colour"
+    page.press("[")
     assert page.value("said").startswith("</script>"), "a marker's name is text"
+    browser.js("document.getElementById('markers').click()")
+    assert "<img src=x" in page.text("list") and browser.js("document.querySelector('#list img')") is None
     assert not browser.complaints(), browser.complaints()
 
 

@@ -44,6 +44,8 @@ no_format(const char *s, struct err *e)
 	str_vis(shown, sizeof(shown), s);
 	err_set(e, ERR_USAGE, 0, "there is no format %s", shown);
 	err_why(e, "there are: " FORMATS);
+	if (strcmp(s, "raw") == 0)
+		return err_hint(e, "--format ttyrec --raw has the very bytes, and their times");
 	return err_hint(e, "leave --format and -o out to play on the terminal");
 }
 
@@ -111,11 +113,10 @@ check_follow(const struct replay_export *x, struct err *e)
 {
 	enum replay_kind kind = x->format ? x->format->kind : REPLAY_PLAYER;
 
-	if (kind == REPLAY_PLAYER || kind == REPLAY_TEXT || kind == REPLAY_JSON ||
-	    kind == REPLAY_CAST)
+	if (kind != REPLAY_HTML && kind != REPLAY_SVG && kind != REPLAY_PNG)
 		return 0;
 	err_set(e, ERR_USAGE, 0, "cannot write %s of a session that goes on", x->format->name);
-	err_why(e, "of the formats, only text, json and cast are written as events come");
+	err_why(e, "text, json, cast, cast3, ttyrec and script are written as events come");
 	return err_hint(e, "--follow --format text, or leave --follow out");
 }
 

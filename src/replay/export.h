@@ -19,7 +19,7 @@ struct export {
 	FILE *out;	  /* the caller asks ferror(3) of it in the end */
 	FILE *timing;	  /* export_script() only */
 	bool raw;	  /* export_ttyrec(), export_script(): the very bytes */
-	/* export_cast(), of a file that grows: at its end, wait for more; false: there is none.
+	/* All but export_html(), of a file that grows: at its end, wait for more; false: there is none.
 	 * NULL: the end is the end. */
 	bool (*more)(void *arg);
 	void *arg;

@@ -42,6 +42,17 @@ export_source(const struct export *x, struct err *e)
 	return fd < 0 ? NULL : source_open_fd(fd, x->name, e);
 }
 
+int
+export_next(struct export *x, struct cast_reader *r, struct cast_event *ev, struct err *e)
+{
+	int got;
+
+	do
+		got = cast_next(r, ev, e);
+	while (got == 0 && x->more && x->more(x->arg));
+	return got;
+}
+
 bool
 export_lone_newlines(const struct cast_reader *r)
 {
@@ -99,7 +110,7 @@ all_pieces(struct pieces *q, struct err *e)
 	buf_init(&q->out, PIECE_MAX);
 	filter_reset(&q->filter);
 	q->filter.newline = export_lone_newlines(q->r);
-	while ((got = cast_next(q->r, &ev, e)) == 1 && !ferror(q->x->out)) {
+	while ((got = export_next(q->x, q->r, &ev, e)) == 1 && !ferror(q->x->out)) {
 		if (ev.kind == CAST_EV_OUTPUT && ev.len > 0)
 			one_piece(q, &ev);
 		else if (ev.kind == CAST_EV_RESIZE)

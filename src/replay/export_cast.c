@@ -275,7 +275,7 @@ other_version(struct export *x, struct cast_reader *r, int version, struct err *
 	if (!text)
 		return err_set(e, ERR_INTERNAL, ENOMEM, "cannot convert %s", x->name);
 	put_header(r, version, x->out);
-	while ((got = cast_next(r, &ev, e)) == 1 && !ferror(x->out))
+	while ((got = export_next(x, r, &ev, e)) == 1 && !ferror(x->out))
 		put_event(&c, &ev);
 	return got < 0 ? -1 : 0;
 }

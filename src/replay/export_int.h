@@ -11,6 +11,8 @@
 struct cast_reader *export_open(const struct export *x, struct err *e);
 /* Its bytes, apart from any reader. */
 struct source *export_source(const struct export *x, struct err *e);
+/* cast_next(), of a file that grows beyond its end by now. */
+int export_next(struct export *x, struct cast_reader *r, struct cast_event *ev, struct err *e);
 /* A session without a terminal: no driver put a carriage return before its line feeds. */
 bool export_lone_newlines(const struct cast_reader *r);
 

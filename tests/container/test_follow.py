@@ -67,11 +67,14 @@ def test_in_the_player(agent, box, tmux, way):
     assert [r["session_id"] for r in read] == ([sid] if way == "agent" else [])
 
 
-def test_into_pipes(agent, box):
+def test_into_pipes(agent, box, tmp_path):
     """Lines as soon as they are whole, events, and the very lines of the file."""
     proc, sid, _ = begin(agent, box, ECHO)
     there = ["--agent-addr", agent.socket]
     text = [agent.coral.popen("replay", "-f", *flags, sid) for flags in ([], there)]
+    three = agent.coral.popen("replay", "-f", "--format", "cast3", sid)
+    film = agent.coral.popen("replay", "-f", "--format", "ttyrec", "--raw", *there, sid)
+    script = agent.coral.popen("replay", "-f", "-o", tmp_path / "x.typescript", sid)
     cast = agent.coral.popen("replay", "-f", "--format", "cast", *there, sid)
     whole = agent.coral.popen("replay", "-f", "--format", "json", sid)
     for p in text:
@@ -82,6 +85,13 @@ def test_into_pipes(agent, box):
     assert json.loads(cast.stdout.readline())["coral"]["session_id"] == sid
     while b"got one" not in cast.stdout.readline():
         pass
+    assert json.loads(three.stdout.readline())["version"] == 3
+    while b"got one" not in (line := three.stdout.readline()):
+        assert line
+    seen = b""
+    while not seen.endswith(b"got one\n"):
+        assert (one := film.stdout.read(1)), seen
+        seen += one
     gone = agent.coral.popen("replay", "-f", *there, sid)
     assert gone.stdout.readline() == b"up\n"
     gone.stdout.close()
@@ -94,6 +104,13 @@ def test_into_pipes(agent, box):
     out, _ = cast.communicate(timeout=20)
     assert cast.returncode == 0 and agent.coral.cast_path(sid).read_bytes().endswith(out)
     assert len(out) > 100
+    assert b"got two" in three.communicate(timeout=20)[0] and three.returncode == 0
+    assert film.communicate(timeout=20)[0].endswith(b"got two\n") and film.returncode == 0
+    assert script.wait(20) == 0 and script.communicate() == (b"", b"")
+    assert (tmp_path / "x.typescript").read_bytes().count(b"got") == 2
+    timing = (tmp_path / "x.typescript.timing").read_text().splitlines()
+    assert sum(int(n.split()[1]) for n in timing) == len(
+        (tmp_path / "x.typescript").read_bytes().partition(b"\n")[2])
     out, _ = whole.communicate(timeout=20)
     assert whole.returncode == 0 and json.loads(out)["end"]["exit_code"] == 3
     gone.stderr.close()
@@ -114,6 +131,8 @@ def test_killed_keeper_and_wrong_use(agent, box, home):
     for words in (("-f", "--format", "html", sid), ("-f", agent.coral.cast_path(sid))):
         done = agent.coral.run("replay", *words)
         assert done.code == 2 and "why:" in done.errtext and "try:" in done.errtext, done
+    done = agent.coral.run("replay", "-f", "--format", "raw", sid)
+    assert done.code == 2 and "--format ttyrec --raw" in done.errtext, done
 
 
 def test_whose_it_is(make_agent, home, box):

@@ -44,6 +44,7 @@ set_up(struct ui *u)
 	rl_catch_signals = 0;
 	rl_catch_sigwinch = 0;
 	rl_variable_bind("enable-bracketed-paste", "off");
+	rl_variable_bind("horizontal-scroll-mode", "on");
 	in = u->in == STDIN_FILENO ? NULL : fdopen(dup(u->in), "r");
 	rl_instream = in ? in : stdin;
 	rl_outstream = stdout;
@@ -67,8 +68,10 @@ ui_prompt_start(struct ui *u, enum ui_prompt what)
 	rkeys_stop(u->keys);
 	rterm_size(&rows, &cols);
 	rterm_lend_row(render_rows(u->render) - 1);
+	rterm_echo();
 	rl_set_screen_size(rows, cols);
 	rl_callback_handler_install(what == UI_GOTO ? "go to: " : "/", on_line);
+	rterm_no_signals();
 }
 
 static void

@@ -120,6 +120,28 @@ rterm_size(int *rows, int *cols)
 	}
 }
 
+/* readline shows what is typed only where the terminal did. */
+void
+rterm_echo(void)
+{
+	struct termios t = term.raw;
+
+	t.c_lflag |= ECHO;
+	tcsetattr(term.in, TCSADRAIN, &t);
+}
+
+/* readline lets ^C be one, which ends whoever started the player as well. */
+void
+rterm_no_signals(void)
+{
+	struct termios t;
+
+	if (tcgetattr(term.in, &t) < 0)
+		return;
+	t.c_lflag &= ~(tcflag_t)ISIG;
+	tcsetattr(term.in, TCSADRAIN, &t);
+}
+
 void
 rterm_lend_row(int row)
 {

@@ -133,8 +133,16 @@ def test_search_by_screen_text(coral, home, tmux):
     term.wait_text("mark 00")
     term.type("/", enter=False)
     term.wait_text("^/$")
-    term.type("mark 13")
+    term.type("mark 13", enter=False)
+    term.wait_text("^/mark 13$")
+    term.keys("Enter")
     wait_for("the place", lambda: shown(term) == 13)
+    term.type("g", enter=False)
+    term.wait_text("^go to:")
+    term.type("1:0", enter=False)
+    term.wait_text("^go to: 1:0$")
+    term.keys("C-c")
+    term.wait_text("^ pause 2:10")
     term.type("q", enter=False)
     assert term.wait_dead() == 0
 

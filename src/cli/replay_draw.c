@@ -137,19 +137,15 @@ static void
 draw_typed(struct ui *u, int row)
 {
 	const char *text = ui_has_typed(u) ? player_typed(u->player) : "(not recorded)";
-	size_t chars = 0, room;
-	const char *p;
-	int col;
+	int col, room;
 
 	if (row < 1)
 		return;
 	for (col = 0; col < render_cols(u->render); col++)
 		render_text(u->render, row, col, SCREEN_UNDERLINE, " ");
 	col = render_text(u->render, row, 0, SCREEN_UNDERLINE | SCREEN_BOLD, " keys ");
-	room = col + 1 < render_cols(u->render) ? (size_t)(render_cols(u->render) - col - 1) : 0;
-	for (p = text; *p; p++)
-		chars += (*p & 0xc0) != 0x80;
-	for (; chars > room; chars--) {
+	room = render_cols(u->render) - col - 1;
+	while (*text && render_width(text) > room) {
 		do
 			text++;
 		while ((*text & 0xc0) == 0x80);

@@ -151,28 +151,69 @@ render_screen(struct render *r, const struct screen *s, int rows)
 	return revealed;
 }
 
+/* The next character of a text that is not at its end; 0: none to be drawn. */
+static uint32_t
+next_cp(const unsigned char **p)
+{
+	size_t partial, len = **p < 0x80 ? 1 : **p < 0xe0 ? 2 : **p < 0xf0 ? 3 : 4;
+	uint32_t cp;
+
+	if (str_utf8_prefix(*p, strnlen((const char *)*p, len), &partial) != len) {
+		cp = 0xfffd;
+		len = 1;
+	} else {
+		cp = len == 1 ? **p : **p & (0x7fu >> len);
+		for (size_t i = 1; i < len; i++)
+			cp = cp << 6 | ((*p)[i] & 0x3f);
+	}
+	*p += len;
+	return screen_cp_safe(cp) && !screen_cp_combines(cp) ? cp : 0;
+}
+
+int
+render_width(const char *text)
+{
+	const unsigned char *p = (const unsigned char *)text;
+	uint32_t cp;
+	int n = 0;
+
+	while (*p) {
+		if ((cp = next_cp(&p)) != 0)
+			n += screen_cp_wide(cp) ? 2 : 1;
+	}
+	return n;
+}
+
+/* Of a character that is half overdrawn nothing stays. */
+static void
+put_cp(struct render *r, int row, int col, int width, uint8_t attrs, uint32_t cp)
+{
+	struct screen_cell *c = want_at(r, row, col);
+
+	if (c->width == 0 && col > 0)
+		c[-1] = blank;
+	if (col + width < r->cols && c[width].width == 0)
+		c[width] = blank;
+	*c = (struct screen_cell){.ch = {cp}, .width = (uint8_t)width, .attrs = attrs};
+	if (width == 2)
+		c[1] = (struct screen_cell){.width = 0, .attrs = attrs};
+}
+
 int
 render_text(struct render *r, int row, int col, uint8_t attrs, const char *text)
 {
 	const unsigned char *p = (const unsigned char *)text;
-	size_t partial, len;
-	uint32_t cp;
 
 	while (*p && row >= 0 && row < r->rows && col >= 0 && col < r->cols) {
-		len = *p < 0x80 ? 1 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : 4;
-		if (str_utf8_prefix(p, strnlen((const char *)p, len), &partial) != len) {
-			cp = 0xfffd;
-			len = 1;
-		} else {
-			cp = len == 1 ? *p : *p & (0x7fu >> len);
-			for (size_t i = 1; i < len; i++)
-				cp = cp << 6 | (p[i] & 0x3f);
-		}
-		p += len;
-		if (!screen_cp_safe(cp) || screen_cp_combines(cp))
+		uint32_t cp = next_cp(&p);
+		int width = cp && screen_cp_wide(cp) ? 2 : 1;
+
+		if (!cp)
 			continue;
-		*want_at(r, row, col++) =
-		    (struct screen_cell){.ch = {cp}, .width = 1, .attrs = attrs};
+		if (col + width > r->cols)
+			break;
+		put_cp(r, row, col, width, attrs, cp);
+		col += width;
 	}
 	return col;
 }

@@ -35,6 +35,7 @@ void render_clear(struct render *r);
 int render_screen(struct render *r, const struct screen *s, int rows);
 /* UTF-8 made safe, cut at the right edge; returns the column after it. */
 int render_text(struct render *r, int row, int col, uint8_t attrs, const char *text);
+int render_width(const char *text); /* the columns that it takes */
 /* Change the looks of n cells. */
 void render_mark(struct render *r, int row, int col, int n, uint8_t attrs);
 

@@ -180,6 +180,47 @@ test_plain(void)
 	screen_free(s);
 }
 
+static const char *
+row_of(const struct screen *s, int row)
+{
+	static struct buf out;
+
+	buf_fini(&out);
+	buf_init(&out, 65536);
+	screen_row_text(s, row, &out, NULL);
+	return buf_cstr(&out);
+}
+
+/* Text of one's own takes the columns that terminals give it, and half a character is none. */
+static void
+test_wide_text(void)
+{
+	struct render_opts o = {.colors = RENDER_256};
+	struct render *r = render_new(&o);
+	struct screen *t = screen_new(2, 10), *s = screen_new(2, 10);
+	const char *p;
+
+	render_resize(r, 2, 10);
+	is_int(
+	    render_width("a\xe6\xb5\xb7z\xcc\x81"), 4, "a wide one is two columns, a mark is none");
+	is_int(render_text(r, 0, 0, 0, "a\xe6\xb5\xb7z"), 4, "and so it is drawn");
+	is_int(render_text(r, 1, 7, 0, "ab\xe6\xb5\xb7"), 9, "what does not fit is left out");
+	p = drawn(r);
+	screen_feed(t, p, strlen(p));
+	is_str(row_of(t, 0), "a\xe6\xb5\xb7z", "nothing of it is overdrawn");
+	is_str(row_of(t, 1), "       ab", "nor at the edge");
+	screen_feed(s, "\xe6\xb5\xb7\xe6\xb5\xb7\xe6\xb5\xb7", 9);
+	render_clear(r);
+	render_screen(r, s, 2);
+	render_text(r, 0, 1, 0, "xyz");
+	p = drawn(r);
+	screen_feed(t, p, strlen(p));
+	is_str(row_of(t, 0), " xyz\xe6\xb5\xb7", "of a half that is overdrawn nothing stays");
+	render_free(r);
+	screen_free(s);
+	screen_free(t);
+}
+
 static void
 test_reveal(void)
 {
@@ -203,6 +244,7 @@ main(void)
 	test_round(RENDER_256, "256 colours");
 	test_round(RENDER_NO_COLOR, "no colour");
 	test_plain();
+	test_wide_text();
 	test_reveal();
 	return done_testing();
 }

@@ -8,6 +8,7 @@
 #include "cli/replay_ui.h"
 
 #define SAID_FOR (3 * NS_PER_S)
+#define TITLE_LEAST 8 /* columns, else it is left out */
 #define FRAME_MAX ((size_t)64 << 20)
 
 static const char *const help_lines[] = {
@@ -50,50 +51,75 @@ state_word(const struct ui *u)
 	return player_next(u->player) < 0 ? "end  " : "pause";
 }
 
-/* What deserves to be said about the file or the picture, or "". */
+/* Of how the file ends, when that is what stands. */
+static void
+note_end(const struct ui *u, char *out, size_t size)
+{
+	struct err e;
+
+	if (player_next(u->player) >= 0 || player_waiting(u->player))
+		return;
+	switch (player_ending(u->player, &e)) {
+	case PLAYER_TRUNCATED:
+		snprintf(out, size, "truncated");
+		break;
+	case PLAYER_DAMAGED:
+		snprintf(out, size, "damaged: %.100s", e.why);
+		break;
+	case PLAYER_WHOLE:
+		break;
+	}
+}
+
+/* What must be said about the file or the picture, or "". */
 static void
 note(const struct ui *u, char *out, size_t size)
 {
 	const struct player_moment *m = player_moment(u->player, u->clock + 1, false);
-	const struct screen *s = player_screen(u->player);
-	int rows = render_rows(u->render) - 1, cols = render_cols(u->render);
-	struct err e;
+	size_t n;
 
 	out[0] = '\0';
 	if (u->message[0]) {
 		snprintf(out, size, "%s", u->message);
-	} else if (player_busy(u->player)) {
-		snprintf(out, size, "%d%%, Escape ends it", player_progress(u->player) / 10);
-	} else if (player_next(u->player) < 0 && !player_waiting(u->player)) {
-		switch (player_ending(u->player, &e)) {
-		case PLAYER_TRUNCATED:
-			snprintf(out, size, "truncated");
-			break;
-		case PLAYER_DAMAGED:
-			snprintf(out, size, "damaged: %.100s", e.why);
-			break;
-		case PLAYER_WHOLE:
-			break;
-		}
-	} else if (u->hidden > 0) {
-		snprintf(out, size, "hidden text is shown reversed");
-	} else if (m && m->hidden && u->clock - m->t < SAID_FOR) {
-		str_copy(out, m->label, size);
-	} else if (screen_rows(s) > rows || screen_cols(s) > cols) {
-		snprintf(out, size, "%dx%d, top left shown", screen_cols(s), screen_rows(s));
+		return;
 	}
+	if (player_busy(u->player)) {
+		snprintf(out, size, "%d%%, Escape ends it", player_progress(u->player) / 10);
+		return;
+	}
+	note_end(u, out, size);
+	n = strlen(out);
+	if (u->hidden > 0)
+		snprintf(out + n, size - n, "%shidden text is shown reversed", n ? ", " : "");
+	else if (m && m->hidden && u->clock - m->t < SAID_FOR)
+		snprintf(out + n, size - n, "%s%s", n ? ", " : "", m->label);
+}
+
+/* What else there is to say where there is room. */
+static void
+remark(const struct ui *u, int room, char *out, size_t size)
+{
+	const struct screen *s = player_screen(u->player);
+
+	out[0] = '\0';
+	if (!player_busy(u->player) && (screen_rows(s) > render_rows(u->render) - 1 ||
+					   screen_cols(s) > render_cols(u->render)))
+		snprintf(out, size, "%dx%d, top left shown", screen_cols(s), screen_rows(s));
+	if (!out[0] || render_width(out) > room)
+		str_copy(out, room >= TITLE_LEAST ? u->title : "", size);
 }
 
 static int
-draw_bar(struct ui *u, int row, int col, int width, int64_t total)
+draw_bar(struct ui *u, int row, int col, int width)
 {
+	int64_t total = player_total(u->player, NULL);
 	double part = total > 0 ? (double)u->clock / (double)total : 0;
 	char bar[48];
 	int i, full;
 
 	if (width > (int)sizeof(bar) - 3)
 		width = (int)sizeof(bar) - 3;
-	full = (int)(part * width + 0.5);
+	full = part < 1 ? (int)(part * width + 0.5) : width;
 	bar[0] = '[';
 	for (i = 0; i < width; i++)
 		bar[i + 1] = i < full ? '=' : ' ';
@@ -102,34 +128,55 @@ draw_bar(struct ui *u, int row, int col, int width, int64_t total)
 	return render_text(u->render, row, col, SCREEN_REVERSE, bar);
 }
 
+/* The state, the time, and of the rest the first so many. */
 static void
-draw_status(struct ui *u)
+facts(const struct ui *u, int parts, char *out, size_t size)
 {
-	int row = render_rows(u->render) - 1, cols = render_cols(u->render), col;
-	char left[200], right[200], now[32], all[32], idle[40] = "", wall[CLOCK_ISO_SIZE + 2] = "";
+	char now[32], end[32], all[40] = "", speed[24] = "", idle[40] = "",
+			       wall[CLOCK_ISO_SIZE + 2] = "";
 	bool exact;
 	int64_t total = player_total(u->player, &exact);
 
-	if (total < u->clock)
-		total = u->clock;
 	replay_format_time(u->clock, true, now, sizeof(now));
-	replay_format_time(total, true, all, sizeof(all));
-	if (u->idle_on && u->idle > 0)
-		snprintf(idle, sizeof(idle), "  idle %.3gs", (double)u->idle / 1e9);
-	if (u->wall && player_began(u->player) > 0) {
-		clock_iso(player_began(u->player) + u->clock, wall);
-		str_copy(wall + strlen(wall), "  ", 3);
+	replay_format_time(total < u->clock ? u->clock : total, true, end, sizeof(end));
+	if (parts >= 1 && u->wall && player_began(u->player) > 0) {
+		str_copy(wall, "  ", sizeof(wall));
+		clock_iso(player_began(u->player) + u->clock, wall + 2);
 	}
-	snprintf(left, sizeof(left), " %s %s / %s%s  %gx%s  %s", state_word(u), now, all,
-	    exact ? "" : "+", u->speed, idle, wall);
+	if (parts >= 2)
+		snprintf(all, sizeof(all), " / %s%s", end, exact ? "" : "+");
+	if (parts >= 3)
+		snprintf(speed, sizeof(speed), "  %gx", u->speed);
+	if (parts >= 4 && u->idle_on && u->idle > 0)
+		snprintf(idle, sizeof(idle), "  idle %.3gs", (double)u->idle / 1e9);
+	snprintf(out, size, " %s %s%s%s%s%s  ", state_word(u), now, all, speed, idle, wall);
+}
+
+static void
+draw_status(struct ui *u)
+{
+	int row = render_rows(u->render) - 1, cols = render_cols(u->render), col, room, need, parts;
+	char left[200], right[320];
+
 	note(u, right, sizeof(right));
+	need = render_width(right);
+	/* What is said goes before what stands there always. */
+	for (parts = 4; parts >= 0; parts--) {
+		facts(u, parts, left, sizeof(left));
+		if (render_width(left) + need <= cols)
+			break;
+	}
+	if (parts < 0 && u->message[0])
+		str_copy(left, " ", sizeof(left));
 	for (col = 0; col < cols; col++)
 		render_text(u->render, row, col, SCREEN_REVERSE, " ");
 	col = render_text(u->render, row, 0, SCREEN_REVERSE, left);
-	if (cols - col > 24 + (int)strlen(u->message))
-		col = draw_bar(u, row, col, (cols - col) / 3, total) + 2;
-	render_text(u->render, row, col, SCREEN_REVERSE | (right[0] ? SCREEN_BOLD : 0),
-	    right[0] ? right : u->title);
+	room = cols - col;
+	if (room > 24 && room - room / 3 - 4 >= need)
+		col = draw_bar(u, row, col, room / 3) + 2;
+	if (need == 0)
+		remark(u, cols - col, right, sizeof(right));
+	render_text(u->render, row, col, SCREEN_REVERSE | (need > 0 ? SCREEN_BOLD : 0), right);
 }
 
 /* The row above the last: the keys, the newest at the end. */

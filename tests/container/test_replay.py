@@ -7,7 +7,7 @@ import pytest
 
 from house.casts import spell
 from house.escapes import offences
-from house.term import Pty
+from house.term import Pty, goldens
 from house.util import wait_for
 
 SLOW = [[n * 10.0, "o", f"mark {n:02d}\r\n"] for n in range(20)]
@@ -209,6 +209,40 @@ def test_commands_and_keys(coral, home, tmux):
     wait_for("no keys", lambda: "<Enter>" not in term.screen())
     term.type("q", enter=False)
     assert term.wait_dead() == 0
+
+
+def test_golden_screens(coral, home, tmux):
+    """What each key shows: of a larger screen than the terminal's, with wide characters,
+    and in a narrow one; what is said has room before what stands there always."""
+    said = "id -u --with a-long-line of words"
+    path = write(home, "golden", [
+        [0.0, "o", "$ "], [10.0, "i", "l<\x7fs \u6d77"], [10.1, "o", "ls \u6d77"], [12.0, "i", "\r"],
+        [12.1, "o", "\r\n\u6d77\u6d77 \x1b[1;31mred\x1b[m \x1b[44mblue\x1b[m\x1b[14;70H\u6d77\x1b[3;1H$ "],
+        [70.0, "i", said + "\x1b[A"], [70.1, "o", said], [72.0, "i", "\r"],
+        [72.1, "o", "\r\nuid=0 " + "x" * 69 + "\u6d77\r\n$ "], [100, "o", "\x1b[31;41mgone\x1b[m"],
+        [131, "c", json.dumps({"attached": {"user": "eve"}})], [140, "o", "\x1b[H\x1b[2J"]],
+        {"title": "a \u6d77 title", "width": 80, "height": 14,
+         "coral": {"version": 1, "clock": {"real_ns": 1795330647 * 10**9}}})
+
+    def steps(term, keys):
+        for key in keys:
+            if key in ("Left", "Right", "Home", "End", "Enter"):
+                term.keys(key)
+            elif key != "as it is":
+                term.type(key, enter=False)
+            yield key, term.screen
+
+    wide = ["as it is", "}", "w", "Right", "w", "k", "}", "]", "]", "[", "Right", "k", "]", "Left", "Home",
+            "/", "uid", "Enter", "n", "N", "i", "?", "?", "End"]
+    for cols, rows, keys in ((76, 8, wide), (40, 6, [key for key in wide if key not in "w?i"])):
+        term = tmux(coral.argv("replay", path), coral.env(), rows=rows, cols=cols)
+        term.wait_text("^ play")
+        term.keys("Space")
+        term.wait_text("^ pause")
+        term.keys("Home")
+        goldens(f"player-{cols}", steps(term, keys))
+        term.type("q", enter=False)
+        assert term.wait_dead() == 0
 
 
 def test_what_is_hidden(coral, home, tmux):

@@ -175,6 +175,25 @@ def golden(name, look):
         raise AssertionError(f"{path.name}:\n--- wanted\n{want}\n--- got\n{look()}") from None
 
 
+def goldens(name, steps):
+    """golden() of several looks in one file: each (title, look) of steps once the one before was so."""
+    path, pages = GOLDEN / f"{name}.txt", []
+    if os.environ.get("CORAL_GOLDEN_UPDATE") == "1":
+        path.write_text("".join(f"--- {title}\n{settled(look)}" for title, look in steps))
+        return
+    want = re.findall(r"^--- (.*)\n((?:(?!--- ).*\n)*)", path.read_text(), re.M)
+    for title, look in steps:
+        pages.append(title)
+        told, page = want[len(pages) - 1]
+        assert told == title, f"{path.name} has {told} where {pages} lead"
+        try:
+            wait_for(path.name, lambda look=look, page=page: look() == page, 10)
+        except AssertionError:
+            raise AssertionError(f"{path.name}, after {pages}:\n--- wanted\n{page}\n--- got\n{look()}"
+                                 ) from None
+    assert len(pages) == len(want)
+
+
 def top_shape(screen):
     """What of top's screen does not depend on the moment."""
     shape = []

@@ -19,24 +19,26 @@
 #include "record/evidence.h"
 #include "record/quota.h"
 
-#define CAST_LINE_MAX (1024 * 1024) /* bytes of a line, its newline included */
-#define CAST_CHUNK (64 * 1024)	    /* bytes of a stream in one event, at most */
+#define CAST_LINE_MAX (1024 * 1024)	  /* bytes of a line, its newline included */
+#define CAST_CHUNK (64 * 1024)		  /* bytes of a stream in one event, at most */
+#define CAST_MARK_BYTES (4 * 1024 * 1024) /* between two marks, and one line more */
 
 enum cast_stream { CAST_STDIN, CAST_STDOUT, CAST_STDERR, CAST_STREAM_COUNT };
 
 struct cast_writer;
 
 struct cast_start {
-	int dirfd;	 /* the session's directory (0700, ours) */
+	int dirfd;	  /* the session's directory (0700, ours) */
 	const char *name; /* "ID.cast": created O_EXCL, 0600 */
 	int cols, rows;
 	int64_t real_ns, mono_ns; /* the same moment on both clocks */
 	json_t *coral;		  /* the header's "coral" object; borrowed */
 	const char *title;
-	const char *term;	/* TERM, or NULL */
-	uint64_t bulk_cap;	/* bytes of a stream kept; beyond it digest and the last 64 KiB.  0: no cap */
-	bool digest_only;	/* --no-record: streams are counted and hashed, never stored */
-	bool tty;		/* false: split streams, bulk_cap applies */
+	const char *term; /* TERM, or NULL */
+	/* Bytes of a stream kept; beyond it digest and the last 64 KiB.  0: no cap. */
+	uint64_t bulk_cap;
+	bool digest_only; /* --no-record: streams are counted and hashed, never stored */
+	bool tty;	  /* false: split streams, bulk_cap applies */
 	/* Of the file, without its end and tails; beyond it streams are as over their cap, and a
 	 * terminal's output is refused (cast_is_full).  0: no limit. */
 	uint64_t max_bytes;
@@ -57,8 +59,8 @@ struct cast_writer *cast_create(const struct cast_start *s, struct err *e);
  * next call (at most 50 ms: see cast_flush).  0, or -1 (ERR_RECORDING: disk
  * full, quota, I/O) and then nothing of p counts as accepted.
  */
-int cast_data(struct cast_writer *w, enum cast_stream st, int64_t t, const void *p, size_t n,
-    struct err *e);
+int cast_data(
+    struct cast_writer *w, enum cast_stream st, int64_t t, const void *p, size_t n, struct err *e);
 /* Input that the terminal did not show, as cast_data(): never in clear.  A line of it is held until
  * it ends; cast_secret_end() says that no more of it comes. */
 int cast_secret(struct cast_writer *w, int64_t t, const void *p, size_t n, struct err *e);
@@ -69,8 +71,10 @@ int cast_flush(struct cast_writer *w, int64_t t, struct err *e);
 /* When cast_flush() is due (clock_mono ns), or 0. */
 int64_t cast_flush_due(const struct cast_writer *w);
 int cast_resize(struct cast_writer *w, int64_t t, int cols, int rows, struct err *e);
-/* An event of coral's own: kind ("notice", "signal", "stdin_eof", "survivors" ...) and facts (borrowed). */
-int cast_event(struct cast_writer *w, int64_t t, const char *kind, const json_t *facts, struct err *e);
+/* An event of coral's own: kind ("notice", "signal", "stdin_eof", "survivors" ...) and facts
+ * (borrowed). */
+int cast_event(
+    struct cast_writer *w, int64_t t, const char *kind, const json_t *facts, struct err *e);
 /* The end record (borrowed): exit_code, signal, cause, byte counts ...; the seal; then fsync.  The
  * stream digests and counts are added by the writer. */
 int cast_end(struct cast_writer *w, int64_t t, json_t *result, struct err *e);
@@ -90,20 +94,29 @@ uint64_t cast_count(const struct cast_writer *w, enum cast_stream st);
 void cast_digest(const struct cast_writer *w, enum cast_stream st, char hex[65]);
 void cast_free(struct cast_writer *w); /* closes; the file stays, truncated when not ended */
 
-/* Reading.  Marks and seals are not given out: record/verify.h is for them.  Every file is hostile: lines over 1 MiB, deep JSON and wrong types are ERR_BAD_FILE
- * that names the line; a cut last line is not an error but the end, truncated. */
-enum cast_kind { CAST_EV_OUTPUT, CAST_EV_INPUT, CAST_EV_RESIZE, CAST_EV_MARKER, CAST_EV_CORAL, CAST_EV_END, CAST_EV_OTHER };
+/* Reading.  Marks and seals are not given out: record/verify.h is for them.  Every file is hostile:
+ * lines over 1 MiB, deep JSON and wrong types are ERR_BAD_FILE that names the line; a cut last line
+ * is not an error but the end, truncated. */
+enum cast_kind {
+	CAST_EV_OUTPUT,
+	CAST_EV_INPUT,
+	CAST_EV_RESIZE,
+	CAST_EV_MARKER,
+	CAST_EV_CORAL,
+	CAST_EV_END,
+	CAST_EV_OTHER
+};
 struct cast_event {
 	enum cast_kind kind;
-	char code;		 /* the letter of its line, or 0: not one that is known */
-	enum cast_stream stream; /* of OUTPUT */
-	int64_t t;		 /* ns since the start */
+	char code;		   /* the letter of its line, or 0: not one that is known */
+	enum cast_stream stream;   /* of OUTPUT */
+	int64_t t;		   /* ns since the start */
 	const unsigned char *data; /* exact bytes; valid until the next call */
 	size_t len;
-	int cols, rows;	       /* RESIZE */
-	const char *name;      /* CORAL: its kind */
-	const json_t *facts;   /* CORAL, END; borrowed until the next call */
-	uint64_t offset;       /* of its line in the recording: source.h */
+	int cols, rows;	     /* RESIZE */
+	const char *name;    /* CORAL: its kind */
+	const json_t *facts; /* CORAL, END; borrowed until the next call */
+	uint64_t offset;     /* of its line in the recording: source.h */
 	uint64_t line;
 };
 struct cast_reader;

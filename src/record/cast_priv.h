@@ -13,9 +13,8 @@
 #define CAST_TAIL (64 * 1024)	       /* of a stream over its cap */
 #define CAST_FLUSH_NS (50 * 1000000LL) /* how long an unfinished sequence waits */
 
-/* A mark is due after so much. */
+/* A mark is due after so many, or CAST_MARK_BYTES. */
 #define CAST_MARK_LINES 1024
-#define CAST_MARK_BYTES (4 * 1024 * 1024)
 
 /* And never covers more than so many. */
 #define CAST_LEAVES_MAX 32768

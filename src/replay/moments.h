@@ -2,7 +2,7 @@
 #ifndef CORAL_REPLAY_MOMENTS_H
 #define CORAL_REPLAY_MOMENTS_H
 
-#include "record/player.h"
+#include "replay/player.h"
 
 #define MOMENTS_MAX 4096
 

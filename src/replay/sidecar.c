@@ -11,8 +11,8 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "record/cast.h"
 #include "record/cast_parse.h"
-#include "record/cast_priv.h"
 #include "record/sealed_file.h"
 #include "record/source.h"
 #include "record/store_dir.h"

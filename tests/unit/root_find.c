@@ -116,20 +116,44 @@ find(const char *service, bool quick, struct err *e)
 	return tgt_find(&sys, &q, &t, NULL, e) < 0 ? -(int)e->code : t.pid;
 }
 
-/* Facts are believed when their processes have settled, and nobody came: there are others on this
- * machine. */
-static int
-remembered(const char *service)
+static struct scan_mark
+mark(void)
 {
+	static struct scan sc;
+	struct scan_mark m = {.good = false};
+	struct err e;
+
+	if (scan_begin(&sys, &sc, &e) == 0)
+		scan_mark_now(&sc, &m);
+	scan_fini(&sc);
+	return m;
+}
+
+/* Facts are believed when their processes have settled, and nobody came: there are others on this
+ * machine.  In a pid namespace of our own their forks are counted, and their pids are not seen:
+ * then nothing need be believed, but what is has to be right. */
+static void
+remembered(const char *service, bool asked, int want, const char *name)
+{
+	static bool noisy;
+	struct scan_mark before = mark(), after;
 	time_t end = time(NULL) + 20;
 	struct err e;
 	int pid;
 
-	while ((pid = find(service, true, &e)) == 0 && time(NULL) <= end) {
-		find(service, false, &e);
+	while ((pid = find(service, true, &e)) == 0 && time(NULL) <= end && !noisy) {
+		if (asked)
+			find(service, false, &e);
+		else
+			tgt_remember(&sys, &e);
 		usleep(50 * 1000);
 	}
-	return pid;
+	after = mark();
+	noisy = noisy || (pid == 0 && !scan_mark_range(&before, &after, UINT64_MAX));
+	if (pid == 0 && noisy)
+		ok(true, "%s # SKIP processes begin in other pid namespaces", name);
+	else
+		is_int(pid, want, name);
 }
 
 static int
@@ -191,17 +215,12 @@ by_id(const char *cache)
 static void
 ahead(const char *cache)
 {
-	time_t end = time(NULL) + 20;
 	struct err e;
 
 	unlink(cache);
 	is_int(tgt_remember(&sys, &e), 0, "looked for all");
 	is_int(access(cache, F_OK), 0, "  and kept what was found");
-	while (!find("second", true, &e) && time(NULL) < end) {
-		usleep(50 * 1000);
-		tgt_remember(&sys, &e);
-	}
-	is_int(find("second", true, &e), boxes[1], "believed when it has settled");
+	remembered("second", false, boxes[1], "believed when it has settled");
 }
 
 /* Of the cgroup tree that a target is known by. */
@@ -238,21 +257,21 @@ main(int argc, char **argv)
 	start(0, "first");
 	is_int(find("first", true, &e), 0, "nothing is remembered yet");
 	is_int(find("first", false, &e), boxes[0], "found");
-	is_int(remembered("first"), boxes[0], "and then remembered rightly");
+	remembered("first", true, boxes[0], "and then remembered rightly");
 	start(1, "second");
 	is_int(find("first", true, &e), 0, "somebody came: all is looked at");
 	is_int(find("first", false, &e), boxes[0], "  the first is still found");
 	is_int(find("second", false, &e), boxes[1], "  and the one that came");
-	is_int(remembered("second"), boxes[1], "until it is remembered as well");
+	remembered("second", true, boxes[1], "until it is remembered as well");
 	start(2, "first");
 	is_int(find("first", false, &e), -ERR_AMBIGUOUS, "a second of the same name is not missed");
 	stop(2);
 	is_int(find("first", false, &e), boxes[0], "when it is gone the name is plain again");
-	is_int(remembered("first"), boxes[0], "and remembered");
+	remembered("first", true, boxes[0], "and remembered");
 	stop(0);
 	is_int(find("first", true, &e), 0, "gone, and not remembered against the truth");
 	is_int(find("first", false, &e), -ERR_NO_TARGET, "  not found");
-	is_int(remembered("second"), boxes[1], "the other is");
+	remembered("second", true, boxes[1], "the other is");
 	by_id(cache);
 	ahead(cache);
 	tgt_sys_close(&sys);

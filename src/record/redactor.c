@@ -324,11 +324,24 @@ redactor_feed(struct redactor *r, int64_t t, const void *p, size_t n, struct buf
 		return 0;
 	if (go_on(r, out) < 0)
 		return -1;
-	if (r->nraw > 0 && r->waited == 0) {
-		r->held_at = t;
-		r->waited = r->nraw;
-	}
+	/* What was due and is here yet was not let go for want of what came now. */
+	if (r->nraw > 0 && (r->waited == 0 || t < r->held_at || t - r->held_at >= REDACTOR_HOLD_NS))
+		redactor_hold_anew(r, t);
 	return 0;
+}
+
+void
+redactor_hold_anew(struct redactor *r, int64_t t)
+{
+	r->held_at = t;
+	r->waited = r->nraw;
+}
+
+const void *
+redactor_held(const struct redactor *r, size_t *n)
+{
+	*n = r->nraw;
+	return r->raw;
 }
 
 char *

@@ -50,6 +50,10 @@ char *redactor_text(struct redactor_rules *rules, const char *text);
 /* When what is kept back is to be let go (redactor_flush), or 0. */
 int64_t redactor_due(const struct redactor *r);
 int redactor_flush(struct redactor *r, struct buf *out);
+/* It waits as from time t on: what follows it was not taken until then. */
+void redactor_hold_anew(struct redactor *r, int64_t t);
+/* It, as it came. */
+const void *redactor_held(const struct redactor *r, size_t *n);
 /* How often something was replaced. */
 uint64_t redactor_count(const struct redactor *r);
 /* Memory that it can do without. */

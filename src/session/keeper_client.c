@@ -28,6 +28,7 @@ keeper_client_new(struct keeper *k, int fd, size_t max)
 	buf_init(&c->typed, FRAME_CREDIT);
 	buf_init(&c->later, KEEPER_OUT_MAX);
 	buf_init(&c->paint, KEEPER_PAINT_MAX);
+	buf_init(&c->held, KEEPER_PAINT_MAX);
 	stream_init(&c->s, max);
 	while (*at)
 		at = &(*at)->next;
@@ -81,6 +82,7 @@ keeper_clients_bury(struct keeper *k)
 		buf_fini(&c->typed);
 		buf_fini(&c->later);
 		buf_fini(&c->paint);
+		buf_fini(&c->held);
 		stream_fini(&c->s);
 		free(c);
 	}

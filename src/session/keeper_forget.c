@@ -16,7 +16,8 @@ wipe_buf(struct buf *b)
 static void
 wipe_client(struct keeper_client *c)
 {
-	struct buf *const all[] = {&c->in, &c->typed, &c->later, &c->paint, &c->s.first, &c->s.out};
+	struct buf *const all[] = {
+	    &c->in, &c->typed, &c->later, &c->paint, &c->held, &c->s.first, &c->s.out};
 
 	for (size_t i = 0; i < COUNT_OF(all); i++)
 		wipe_buf(all[i]);

@@ -39,6 +39,7 @@ keeper_freeze(struct keeper *k, const char *by, bool on, struct err *e)
 	say(k, by, on);
 	enter_tree_thaw(&k->sys, &k->child.tree, &k->door.stopped);
 	keeper_signals_held(k);
+	keeper_redact_anew(k);
 	return 0;
 }
 

@@ -122,6 +122,7 @@ struct keeper_client {
 	/* keeper_paint.c */
 	bool painting; /* the painter is at it */
 	struct buf paint;
+	struct buf held; /* comes behind it: the owner had seen it, and it is not painted */
 	int64_t next_paint, next_keyboard, next_who; /* clock_mono: not again before */
 	struct loop_timer t_paint;
 };
@@ -344,8 +345,11 @@ int keeper_redact_take(struct keeper_source *s, const unsigned char *p, size_t n
 int keeper_redact_again(struct keeper_source *s, struct err *e);
 /* To who looks on, what was recorded. */
 void keeper_redact_share(struct keeper_source *s);
-/* What was kept back is recorded and sent. */
-int keeper_redact_flush(struct keeper *k, struct err *e);
+/* Output is read again: what was kept back may wait for its rest anew. */
+void keeper_redact_anew(struct keeper *k);
+/* What the owner saw of a terminal, and the recording has not yet. */
+void keeper_redact_held(const struct keeper *k, struct buf *to);
+/* What was kept back is recorded and sent: nothing follows it. */
 void keeper_redact_over(struct keeper *k);
 void keeper_redact_trim(struct keeper *k);
 void keeper_redact_forget(struct keeper *k);

@@ -146,8 +146,9 @@ try_again(void *arg)
 	struct err e = {0};
 
 	if (release_held(&k->output[0], &e) == 0 && release_held(&k->output[1], &e) == 0 &&
-	    keeper_redact_flush(k, &e) == 0 && cast_flush(k->cast, clock_mono(), &e) == 0) {
+	    cast_flush(k->cast, clock_mono(), &e) == 0) {
 		k->blocked_since = 0;
+		keeper_redact_anew(k);
 		k->failure.code = ERR_NONE;
 		keeper_tell_all(k, "recording works again: the session goes on");
 		keeper_write_input(k);

@@ -59,6 +59,7 @@ over(struct keeper_client *c, bool ok)
 	if (!c->painting)
 		return;
 	c->painting = false;
+	buf_clear(&c->held);
 	loop_timer_clear(c->k->loop, &c->t_paint);
 	if (!ok && c->k->phase >= KEEPER_DRAINING) {
 		keeper_tell(
@@ -76,7 +77,11 @@ over(struct keeper_client *c, bool ok)
 static void
 on_done(void *arg, bool ok)
 {
-	over(arg, ok);
+	struct keeper_client *c = arg;
+
+	if (ok && c->painting && c->held.len > 0)
+		buf_put(&c->paint, buf_head(&c->held), c->held.len);
+	over(c, ok);
 }
 
 static bool
@@ -138,7 +143,7 @@ has_room(void *arg)
 {
 	const struct keeper_client *c = arg;
 
-	return buf_room(&c->paint) >= PAINTER_PIECE_MAX;
+	return buf_room(&c->paint) >= PAINTER_PIECE_MAX + c->held.len;
 }
 
 static void
@@ -162,6 +167,10 @@ order(struct keeper_client *c, unsigned what)
 		over(c, false);
 		return;
 	}
+	/* Its owner has seen what is held back, and would miss it on the screen; to the others it
+	 * comes after that, whole. */
+	if (c == k->owner)
+		keeper_redact_held(k, &c->held);
 	o.upto = cast_offset(k->cast);
 	k->caught_up = o.upto;
 	if (painter_paint(p, &o, &e) == 0)
@@ -182,12 +191,7 @@ void
 keeper_paint(struct keeper_client *c, unsigned what)
 {
 	int64_t now = clock_mono();
-	struct err e = {0};
 
-	/* Its owner has seen what is held back, and would miss it on the screen; to the others it
-	 * comes after that, whole. */
-	if (c == c->k->owner && !c->k->blocked_since && keeper_redact_flush(c->k, &e) < 0)
-		keeper_record_trouble(c->k, &e);
 	if (c->painting || c->leaving || c->gone)
 		return;
 	/* Who is behind all the time gets pictures, and not too many. */
@@ -202,6 +206,7 @@ keeper_paint(struct keeper_client *c, unsigned what)
 	buf_clear(&c->later);
 	c->later_bytes[0] = c->later_bytes[1] = 0;
 	buf_clear(&c->paint);
+	buf_clear(&c->held);
 	order(c, what);
 }
 

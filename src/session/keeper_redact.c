@@ -2,6 +2,7 @@
 /* record.redact: the recording, and who looks on, get the output without its secrets.  Its owner
  * gets it as it is, when what of it may be recorded was taken; the rest follows within a moment. */
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -9,6 +10,8 @@
 #include "session/keeper_int.h"
 
 #define PENDING_MAX (12 * FRAME_DATA_MAX + REDACTOR_SLACK)
+/* Then it is looked again whether output is read. */
+#define LATE_NS NS_PER_S
 
 static int
 no_memory(struct err *e)
@@ -157,23 +160,44 @@ begin(struct keeper_source *s)
 	return s->redacted.len > 0 ? 0 : buf_put(&s->redacted, head, sizeof head);
 }
 
-/* What is not due yet stays: the rest of it may be on its way. */
+/* Nothing follows what is kept back of it, or not soon. */
 static int
-flush_due(struct keeper *k, int64_t now, struct err *e)
+flush(struct keeper_source *s, struct err *e)
 {
-	if (!k->redact_rules || k->record_broken)
-		return 0;
+	if (begin(s) < 0 || redactor_flush(s->redactor, &s->redacted) < 0)
+		s->redact_lost = true;
+	if (keeper_redact_again(s, e) < 0)
+		return -1;
+	keeper_redact_share(s);
+	return 0;
+}
+
+/* It is there and not read: a pace, a client that is slow; or it cannot be written. */
+static bool
+rest_is_late(const struct keeper_source *s)
+{
+	struct pollfd p = {.fd = s->fd, .events = POLLIN};
+
+	return s->k->frozen || (poll(&p, 1, 0) > 0 && (p.revents & POLLIN));
+}
+
+/* What is not due yet stays, and so does what is kept from its rest by us: it would come in two,
+ * and neither be found. */
+static int
+flush_due(struct keeper *k, struct err *e)
+{
+	int64_t now = clock_mono();
+
 	for (size_t i = 0; i < COUNT_OF(k->output); i++) {
 		struct keeper_source *s = &k->output[i];
 		int64_t due = redactor_due(s->redactor);
 
 		if (due == 0 || due > now)
 			continue;
-		if (begin(s) < 0 || redactor_flush(s->redactor, &s->redacted) < 0)
-			s->redact_lost = true;
-		if (keeper_redact_again(s, e) < 0)
+		if (rest_is_late(s))
+			redactor_hold_anew(s->redactor, now + LATE_NS - REDACTOR_HOLD_NS);
+		else if (flush(s, e) < 0)
 			return -1;
-		keeper_redact_share(s);
 	}
 	return 0;
 }
@@ -188,7 +212,7 @@ redact_fired(void *arg)
 
 	if (k->blocked_since || k->record_broken)
 		return;
-	if (flush_due(k, clock_mono(), &e) < 0) {
+	if (flush_due(k, &e) < 0) {
 		keeper_record_trouble(k, &e);
 		return;
 	}
@@ -215,10 +239,28 @@ keeper_redact_take(struct keeper_source *s, const unsigned char *p, size_t n, st
 	return keeper_redact_again(s, e);
 }
 
-int
-keeper_redact_flush(struct keeper *k, struct err *e)
+void
+keeper_redact_anew(struct keeper *k)
 {
-	return flush_due(k, INT64_MAX, e);
+	for (size_t i = 0; i < COUNT_OF(k->output) && k->redact_rules; i++) {
+		if (redactor_due(k->output[i].redactor) > 0)
+			redactor_hold_anew(k->output[i].redactor, clock_mono());
+		flush_later(&k->output[i]);
+	}
+}
+
+void
+keeper_redact_held(const struct keeper *k, struct buf *to)
+{
+	const void *p;
+	size_t n = 0;
+
+	buf_clear(to);
+	if (!k->redact_rules)
+		return;
+	p = redactor_held(k->output[0].redactor, &n);
+	if (n > 0)
+		buf_put(to, p, n);
 }
 
 void
@@ -227,8 +269,9 @@ keeper_redact_over(struct keeper *k)
 	struct err e = {0};
 
 	loop_timer_clear(k->loop, &k->t_redact);
-	if (keeper_redact_flush(k, &e) < 0)
-		keeper_record_trouble(k, &e);
+	for (size_t i = 0; i < COUNT_OF(k->output) && k->redact_rules && !k->record_broken; i++)
+		if (redactor_due(k->output[i].redactor) > 0 && flush(&k->output[i], &e) < 0)
+			keeper_record_trouble(k, &e);
 }
 
 void

@@ -97,6 +97,7 @@ give_back(struct keeper *k)
 		buf_trim(&c->in);
 		buf_trim(&c->later);
 		buf_trim(&c->paint);
+		buf_trim(&c->held);
 		stream_trim(&c->s);
 	}
 	mem_trim();

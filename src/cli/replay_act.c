@@ -143,7 +143,9 @@ busy_key(struct ui *u, enum rkey key)
 		u->quit = true;
 	} else if (key == RKEY_ESCAPE) {
 		player_cancel(u->player);
-		u->clock = player_time(u->player);
+		/* A search goes back to where it began. */
+		if (u->seek_to != UI_FINDING)
+			u->clock = player_time(u->player);
 		ui_say(u, "ended");
 	}
 }
@@ -215,6 +217,8 @@ act(struct ui *u, enum rkey key, int64_t arg)
 		break;
 	case RKEY_WALL:
 		u->wall = !u->wall;
+		if (u->wall && player_began(u->player) <= 0)
+			ui_say(u, "the recording does not say when it was");
 		break;
 	case RKEY_NEXT:
 		find(u, true);
@@ -298,7 +302,8 @@ ui_worked(struct ui *u, enum player_state st)
 {
 	bool seek = u->seek_to != UI_FINDING;
 
-	u->clock = player_time(u->player);
+	if (seek || st == PLAYER_DONE)
+		u->clock = player_time(u->player);
 	if (!seek)
 		found(u, st);
 	else if (u->seek_to > u->clock && player_next(u->player) >= 0)

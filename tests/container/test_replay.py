@@ -143,6 +143,12 @@ def test_search_by_screen_text(coral, home, tmux):
     term.wait_text("^go to: 1:0$")
     term.keys("C-c")
     term.wait_text("^ pause 2:10")
+    term.keys("Right")
+    term.wait_text("^ pause 2:15")
+    term.type("n", enter=False)
+    term.wait_text("2:15.*not appear later")
+    term.type("w", enter=False)
+    term.wait_text("does not say when")
     term.type("q", enter=False)
     assert term.wait_dead() == 0
 

@@ -5,9 +5,11 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <termios.h>
+#include <unibilium.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -86,9 +88,29 @@ take(void)
 	return fd_write_all(term.out, ENTER, sizeof(ENTER) - 1);
 }
 
+bool
+rterm_has_colors(void)
+{
+	const char *name = getenv("TERM");
+	unibi_term *t = name ? unibi_from_term(name) : NULL;
+	/* Most that is not described has them. */
+	bool has = !t || unibi_get_num(t, unibi_max_colors) > 1;
+
+	if (t)
+		unibi_destroy(t);
+	return has;
+}
+
 int
 rterm_enter(int in, int out, struct err *e)
 {
+	const char *name = getenv("TERM");
+
+	if (name && strcmp(name, "dumb") == 0) {
+		err_set(e, ERR_IO, 0, "cannot draw on this terminal");
+		err_why(e, "TERM is \"dumb\": it has no cursor to move");
+		return err_hint(e, "use --format text, or set TERM to what the terminal is");
+	}
 	term.in = in;
 	term.out = out;
 	if (tcgetattr(in, &term.before) < 0)

@@ -7,11 +7,13 @@
  * cursor, no wrapping.  It is given back on exit(3) and on a fatal signal too.
  * One per process.
  */
+#include <stdbool.h>
 #include "base/err.h"
 
 /* `in` is read for keys, `out` drawn on; both terminals, borrowed. */
 int rterm_enter(int in, int out, struct err *e);
 void rterm_leave(void); /* again and again is fine */
+bool rterm_has_colors(void);
 /* Rows and columns now; 24 x 80 when unknown. */
 void rterm_size(int *rows, int *cols);
 /* Lend the last row to someone who writes and reads there plainly, and take it back. */

@@ -228,7 +228,7 @@ colors(void)
 {
 	const char *none = getenv("NO_COLOR"), *deep = getenv("COLORTERM");
 
-	if (none && *none)
+	if ((none && *none) || !rterm_has_colors())
 		return RENDER_NO_COLOR;
 	return deep && (strcmp(deep, "truecolor") == 0 || strcmp(deep, "24bit") == 0) ? RENDER_RGB
 										      : RENDER_256;

@@ -304,6 +304,19 @@ def test_terminal_is_given_back(coral, home):
             assert term.modes() == term.before
 
 
+def test_what_terminal_it_is(coral, home):
+    """No colours where there are none, and no drawing where none can be."""
+    path = write(home, "red", [[0, "o", "\x1b[31mred\x1b[m"], [0.1, "o", " end"]])
+    for name, colours in (("vt100", 0), ("xterm-256color", 1), ("unheard-of", 1)):
+        with Pty(coral.argv("replay", path), {**coral.env(), "TERM": name}) as term:
+            term.expect("end")
+            assert (b"31m" in term.all) == colours, name
+            term.send("q")
+            assert term.wait() == 0
+    with Pty(coral.argv("replay", path), {**coral.env(), "TERM": "dumb"}) as term:
+        assert term.wait() == 1 and b"--format text" in term.seen and b"\x1b" not in term.seen
+
+
 def test_tiny_and_huge_screens(coral, home):
     for cols, rows in ((1, 1), (2, 2), (500, 200), (100000, 100000), (0, 0), (-5, 3)):
         path = write(home, "size", [[0, "o", "海 text \x1b[5;5Hx\r\n"], [0.1, "r", "1x1"],

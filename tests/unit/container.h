@@ -81,7 +81,14 @@ box_start(void)
 	    box_dir);
 }
 
-/* Its first process, or -1.  Each has a bundle of its own over the one root file system. */
+/* Not -1, which to kill(2) is everybody. */
+static void __attribute__((noreturn)) box_bail(const char *name)
+{
+	printf("Bail out! no container %s\n", name);
+	exit(1);
+}
+
+/* Its first process.  Each has a bundle of its own over the one root file system. */
 static pid_t
 box_run(const char *name, void (*edit)(json_t *config))
 {
@@ -93,11 +100,11 @@ box_run(const char *name, void (*edit)(json_t *config))
 	if (!box_dir[0])
 		box_start();
 	if (box_sh("mkdir %s/%s && cd %s/%s && runc spec", box_dir, name, box_dir, name) != 0)
-		return -1;
+		box_bail(name);
 	snprintf(path, sizeof(path), "%s/%s/config.json", box_dir, name);
 	j = json_load_file(path, 0, NULL);
 	if (!j)
-		return -1;
+		box_bail(name);
 	args = json_pack("[sss]", "sleep", "1000000", "");
 	json_array_remove(args, 2);
 	json_object_set_new(json_object_get(j, "process"), "args", args);
@@ -115,12 +122,14 @@ box_run(const char *name, void (*edit)(json_t *config))
 	if (box_sh("cd %s/%s && runc --root %s/state run -d --pid-file pid t%d-%s </dev/null "
 		   ">/dev/null 2>log; s=$?; [ $s = 0 ] || cat log >&2; exit $s",
 		box_dir, name, box_dir, (int)getpid(), name) != 0)
-		return -1;
+		box_bail(name);
 	snprintf(path, sizeof(path), "%s/%s/pid", box_dir, name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	n = read(fd, text, sizeof(text) - 1);
 	close(fd);
-	return n > 0 ? (pid_t)atol(text) : -1;
+	if (n <= 0 || atol(text) <= 1)
+		box_bail(name);
+	return (pid_t)atol(text);
 }
 
 #endif

@@ -23,6 +23,11 @@ start_one(pid_t number)
 		for (;;)
 			pause();
 	}
+	/* To kill(2) -1 is everybody. */
+	if (pid < 0) {
+		printf("Bail out! clone3: %s\n", strerror(errno));
+		exit(1);
+	}
 	return pid;
 }
 

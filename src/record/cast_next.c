@@ -146,8 +146,8 @@ advance(struct cast_reader *r, int64_t t)
 	}
 	if (!r->v3)
 		sum = t;
-	else if (__builtin_add_overflow(r->t, t, &sum))
-		sum = INT64_MAX;
+	else if (__builtin_add_overflow(r->t, t, &sum) || sum > CAST_T_MAX)
+		sum = CAST_T_MAX;
 	if (sum > r->t)
 		r->t = sum;
 }

@@ -12,7 +12,6 @@
 
 #define NUMBER_MAX 64
 #define CODE_MAX 64
-#define T_MAX (INT64_MAX / 4) /* 73 years; sums of two cannot overflow */
 
 struct scan {
 	unsigned char *p;
@@ -53,8 +52,8 @@ exact_ns(const char *p)
 	int64_t ns = 0, unit = NS_PER_S / 10;
 
 	for (; *p >= '0' && *p <= '9'; p++) {
-		if (ns > T_MAX / NS_PER_S / 10 - 1)
-			return T_MAX;
+		if (ns > CAST_T_MAX / NS_PER_S / 10 - 1)
+			return CAST_T_MAX;
 		ns = ns * 10 + (*p - '0');
 	}
 	ns *= NS_PER_S;
@@ -108,7 +107,7 @@ take_time(struct scan *s, int64_t *ns)
 		return 0;
 	}
 	v = exponent ? strtod(text, NULL) * (double)NS_PER_S : 0;
-	*ns = !exponent ? exact_ns(text) : v < (double)T_MAX ? (int64_t)v : T_MAX;
+	*ns = !exponent ? exact_ns(text) : v < (double)CAST_T_MAX ? (int64_t)v : CAST_T_MAX;
 	return 0;
 }
 

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define CAST_T_MAX (INT64_MAX / 4) /* 73 years; sums of two cannot overflow */
+
 struct cast_line {
 	int64_t t;		   /* ns as written: absolute or an interval; never negative */
 	char code;		   /* the letter, or 0 for a code nobody here knows */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "record/cast_parse.h"
 #include "record_util.h"
 
 #include <stdlib.h>
@@ -30,7 +31,7 @@ test_bad_files(void)
 	static const struct {
 		const char *what, *text, *why;
 	} cases[] = {
-	    {"an empty file", "", "line 0: the file is empty"},
+	    {"an empty file", "", "the file is empty"},
 	    {"no JSON", "hello\nworld\n", "line 1:"},
 	    {"a cut header", "{\"version\":2,", "ends within the header"},
 	    {"version 1", "{\"version\":1,\"width\":80,\"height\":24}\n", "version 2 or 3"},
@@ -121,6 +122,9 @@ test_foreign(void)
 	    V3 "# a comment\n[0.5,\"o\",\"a\"]\n\n[0.25,\"\\u006f\",\"\\ud83d\\ude00\"]\n"
 	       "[1e-1,\"z\",{\"any\":[1]}]\n[0.000001,\"m\",\"here\"]\n"
 	       "[ 0.1 , \"x\" , \"7\" ]\r\n";
+	static const char ages[] =
+	    V3 "[9e9,\"o\",\"a\"]\n[9e9,\"m\",\"b\"]\n[9e9,\"o\",\"c\"]\n[9e9,\"o\",\"d\"]\n"
+	       "[9e9,\"o\",\"e\"]\n";
 	static const char v2[] =
 	    V2 "[5,\"o\",\"b\"]\n[1e300,\"c\",\"not ours\"]\n[-3.5,\"r\",\"0x65535\"]\n"
 	       "[0.1,\"o\",\"end\"]";
@@ -135,6 +139,9 @@ test_foreign(void)
 	ok(rec_same(&s.stream[CAST_STDOUT], "a\xf0\x9f\x98\x80", 5), "with all its output");
 	is_int(s.last_t, 950001000, "and intervals that add up");
 	is_int(json_integer_value(json_object_get(s.end, "exit_code")), 7, "and its exit status");
+	rec_forget(&s);
+	rec_read(plant(ages, sizeof(ages) - 1), &s);
+	is_int(s.last_t, CAST_T_MAX, "and intervals that would be ages");
 	rec_forget(&s);
 	rec_read(plant(v2, sizeof(v2) - 1), &s);
 	ok(!s.failed && !s.truncated && s.sorted,

@@ -56,15 +56,6 @@ replay_format_of_file(const char *path)
 	return NULL;
 }
 
-static int
-damaged(struct err *e)
-{
-	/* Without a key nothing came. */
-	if (e->code != ERR_AUTH)
-		err_hint(e, "what comes before it was printed");
-	return cmd_fail(e);
-}
-
 static void
 say_truncated(const char *name)
 {
@@ -161,8 +152,12 @@ whole(int fd, const struct replay_export *x, FILE *timing)
 		break;
 	}
 	fd_close(&fd);
-	if (rc < 0)
-		return damaged(&e);
+	if (rc < 0) {
+		/* Without a key nothing came. */
+		if (ex.begun && e.code != ERR_AUTH)
+			err_hint(&e, "what comes before it was printed");
+		return cmd_fail(&e);
+	}
 	if (ex.truncated)
 		say_truncated(x->name);
 	return 0;
@@ -225,9 +220,9 @@ to_file(int fd, const struct replay_export *x, struct err *e)
 		good = false;
 	if (!good && e->code == ERR_NONE)
 		err_set(e, ERR_IO, errno, "cannot write the recording %s", x->name);
-	if (replay_output_close(&out, good, e) < 0)
+	if (replay_output_close(&out, good, status == 0, e) < 0)
 		good = false;
-	replay_output_close(&when, good, e);
+	replay_output_close(&when, good, status == 0, e);
 	return status;
 }
 

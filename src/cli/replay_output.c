@@ -65,13 +65,13 @@ commit(struct replay_output *o)
 }
 
 int
-replay_output_close(struct replay_output *o, bool keep, struct err *e)
+replay_output_close(struct replay_output *o, bool keep, bool whole, struct err *e)
 {
 	struct stat st;
 	int rc = 0;
 
 	if (o->tmp && o->fd >= 0) {
-		keep = keep && fstat(o->fd, &st) == 0 && st.st_size > 0;
+		keep = keep && fstat(o->fd, &st) == 0 && (whole || st.st_size > 0);
 		if (keep && commit(o) < 0)
 			rc = failed(o->path, e);
 		else if (!keep && !o->nameless)

@@ -15,7 +15,7 @@ struct replay_output {
 
 /* Close it in any case. */
 int replay_output_open(struct replay_output *o, const char *path, struct err *e);
-/* Without `keep`, or when it is empty, the file is as it was before. */
-int replay_output_close(struct replay_output *o, bool keep, struct err *e);
+/* Without `keep`, or when it is empty and not the `whole`, the file is as it was before. */
+int replay_output_close(struct replay_output *o, bool keep, bool whole, struct err *e);
 
 #endif

@@ -20,7 +20,10 @@ int
 cast_bad(struct cast_reader *r, const char *why, struct err *e)
 {
 	err_set(e, ERR_BAD_FILE, 0, "cannot read the recording %s", r->name);
-	err_why(e, "line %llu: %s", (unsigned long long)r->line, why);
+	if (r->line > 0)
+		err_why(e, "line %llu: %s", (unsigned long long)r->line, why);
+	else
+		err_why(e, "%s", why);
 	return err_hint(e, "use an undamaged copy; coral sessions lists the recordings here");
 }
 

@@ -19,10 +19,11 @@ struct export {
 	FILE *out;	  /* the caller asks ferror(3) of it in the end */
 	FILE *timing;	  /* export_script() only */
 	bool raw;	  /* export_ttyrec(), export_script(): the very bytes */
-	/* All but export_html(), of a file that grows: at its end, wait for more; false: there is none.
-	 * NULL: the end is the end. */
+	/* All but export_html(), of a file that grows: at its end, wait for more; false: there is
+	 * none. NULL: the end is the end. */
 	bool (*more)(void *arg);
 	void *arg;
+	bool begun;	  /* set: it is a recording, as far as it goes */
 	bool truncated;	  /* set: the recording has no end */
 };
 

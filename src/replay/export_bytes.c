@@ -27,11 +27,13 @@ copy_of(const struct export *x, struct err *e)
 }
 
 struct cast_reader *
-export_open(const struct export *x, struct err *e)
+export_open(struct export *x, struct err *e)
 {
 	int fd = copy_of(x, e);
+	struct cast_reader *r = fd < 0 ? NULL : cast_open_fd(fd, x->name, e);
 
-	return fd < 0 ? NULL : cast_open_fd(fd, x->name, e);
+	x->begun = r != NULL;
+	return r;
 }
 
 struct source *

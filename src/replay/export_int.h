@@ -8,7 +8,7 @@
 #include "replay/export.h"
 
 /* export_bytes.c: a reader with a descriptor of its own. */
-struct cast_reader *export_open(const struct export *x, struct err *e);
+struct cast_reader *export_open(struct export *x, struct err *e);
 /* Its bytes, apart from any reader. */
 struct source *export_source(const struct export *x, struct err *e);
 /* cast_next(), of a file that grows beyond its end by now. */

@@ -304,6 +304,21 @@ def test_the_file_is_whole_or_as_it_was(coral, home, tmp_path):
          *[f"damaged.{f}" for f in ("html", "cast", "svg", "ttyrec", "typescript", "txt")]])
 
 
+def test_a_recording_of_nothing(coral, home, tmp_path):
+    """One without output takes the place of the older file as any other; an empty file is none."""
+    nothing, empty = write(home, "nothing", []), home / "empty.cast"
+    empty.write_bytes(b"")
+    for form in ("txt", "json", "cast", "html", "svg", "png", "ttyrec", "typescript"):
+        out, raw = tmp_path / f"x.{form}", ["--raw"] * (form in ("ttyrec", "typescript"))
+        for target in (out, tmp_path / f"x.{form}.timing")[:1 + (form == "typescript")]:
+            target.write_text("the older one")
+        done = coral.local("replay", "-o", out, empty)
+        assert done.code == 1 and "why: the file is empty" in done.errtext, done
+        assert "was printed" not in done.errtext and out.read_text() == "the older one"
+        assert b"the older one" not in export(coral, nothing, out, *raw)
+    assert (tmp_path / "x.typescript.timing").read_text() == ""
+
+
 def test_truncated_is_said(coral, box, tmp_path):
     coral.run("exec", "--pid", box.pid, "--", "seq", "1000")
     cut = tmp_path / "cut.cast"

@@ -205,7 +205,7 @@ to_file(int fd, const struct replay_export *x, struct err *e)
 	auto_free char *timing_path = NULL;
 	FILE *timing = NULL;
 	bool good = false;
-	int status = 1;
+	int status = 0;
 
 	if (x->format->kind == REPLAY_SCRIPT)
 		timing = open_timing(&when, &timing_path, x->path, e);
@@ -218,7 +218,7 @@ to_file(int fd, const struct replay_export *x, struct err *e)
 	}
 	if (timing && (ferror(timing) | fclose(timing)))
 		good = false;
-	if (!good && e->code == ERR_NONE)
+	if (!good && status == 0 && e->code == ERR_NONE)
 		err_set(e, ERR_IO, errno, "cannot write the recording %s", x->name);
 	if (replay_output_close(&out, good, status == 0, e) < 0)
 		good = false;

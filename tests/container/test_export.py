@@ -295,8 +295,9 @@ def test_the_file_is_whole_or_as_it_was(coral, home, tmp_path):
         target = tmp_path / f"damaged.{form}"
         assert export(coral, damaged, target, code=1)
     assert "damaged" in (tmp_path / "damaged.html").read_text()
-    done = coral.local("replay", "--format", "html", "-o", "/dev/full", film)
-    assert done.code == 1 and "cannot write" in done.errtext
+    for form in ("html", "text", "json"):
+        done = coral.local("replay", "--format", form, "-o", "/dev/full", film)
+        assert done.code == 1 and done.errtext.count("cannot write") == 1, done
     done = coral.local("replay", "-o", tmp_path / "nowhere" / "x.html", film)
     assert done.code == 1 and "cannot write" in done.errtext and "try:" in done.errtext
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(

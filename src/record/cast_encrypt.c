@@ -6,6 +6,7 @@
 
 #include "base/attr.h"
 #include "record/cast_priv.h"
+#include "record/sealed_pack.h"
 #include "record/source.h"
 
 /* Not apart from forks, as what opens sealed lines is: who paints the screen reads the file, and
@@ -44,14 +45,34 @@ cast_encrypt_wipe(struct cast_writer *w)
 		explicit_bzero(w->cipher, sizeof(*w->cipher));
 	}
 	free(steal_ptr(&w->cipher));
+	cast_encrypt_trim(w);
 }
 
 int
 cast_encrypt(struct cast_writer *w)
 {
+	enum sealed_kind kind = SEALED_PACKED;
+
+	w->text = w->out;
+	w->text_len = w->out_len;
 	if (!w->cipher)
 		return 0;
-	return sealed_file_put(w->cipher, w->frames, w->size, w->frame, w->out, w->out_len);
+	if (!w->packer)
+		w->packer = sealed_packer_new(w->out_size);
+	w->text = w->packer ? sealed_pack(w->packer, w->out, w->out_len, &w->text_len) : NULL;
+	if (!w->text) {
+		kind = SEALED_DATA;
+		w->text = w->out;
+		w->text_len = w->out_len;
+	}
+	return sealed_file_put(w->cipher, kind, w->frames, w->size, w->frame, w->text, w->text_len);
+}
+
+/* Of a shell that waits nothing of it is left. */
+void
+cast_encrypt_trim(struct cast_writer *w)
+{
+	sealed_packer_free(steal_ptr(&w->packer));
 }
 
 int

@@ -56,6 +56,7 @@ cast_out_trim(struct cast_writer *w)
 	if (w->touched)
 		madvise(w->out + KEEP_PAGES, w->out_size - KEEP_PAGES, MADV_DONTNEED);
 	w->touched = false;
+	cast_encrypt_trim(w);
 }
 
 int
@@ -165,7 +166,7 @@ write_all(struct cast_writer *w, struct iovec *v, int n)
 static int
 write_out(struct cast_writer *w)
 {
-	struct iovec v[] = {{w->frame, SEALED_HEAD}, {w->out, w->out_len}};
+	struct iovec v[] = {{w->frame, SEALED_HEAD}, {w->text, w->text_len}};
 
 	return w->cipher ? write_all(w, v, 2) : write_all(w, v + 1, 1);
 }
@@ -184,7 +185,7 @@ ready(struct cast_writer *w, size_t more, bool last, struct err *e)
 	return 0;
 }
 
-/* What the buffer takes in the file. */
+/* What the buffer takes in the file, at most. */
 static size_t
 on_disk(const struct cast_writer *w)
 {
@@ -226,7 +227,7 @@ put_buffer(struct cast_writer *w, bool last, struct err *e)
 		cut_back(w);
 		return cast_failed(w, sys, "writing", e);
 	}
-	w->disk += on_disk(w);
+	w->disk += w->text_len + (w->cipher ? SEALED_HEAD : 0);
 	w->size += w->out_len;
 	w->frames++;
 	w->out_len = 0;
@@ -255,6 +256,7 @@ int
 cast_commit(struct cast_writer *w, bool last, struct err *e)
 {
 	size_t n = on_disk(w);
+	uint64_t before = w->disk;
 
 	if (w->out_len == 0)
 		return 0;
@@ -264,7 +266,9 @@ cast_commit(struct cast_writer *w, bool last, struct err *e)
 	}
 	if (put_buffer(w, last, e) == 0) {
 		if (last)
-			quota_count(w->quota, n);
+			quota_count(w->quota, w->disk - before);
+		else
+			quota_give_back(w->quota, n - (size_t)(w->disk - before));
 		return 0;
 	}
 	w->out_len = 0;

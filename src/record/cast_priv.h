@@ -84,6 +84,9 @@ struct cast_writer {
 	uint64_t frames;	    /* of such a file */
 	struct sealed_file *cipher; /* NULL: it is not */
 	unsigned char frame[SEALED_HEAD];
+	struct sealed_packer *packer; /* while much is written */
+	unsigned char *text;	      /* of the frame: the buffer, or what was made of it */
+	size_t text_len;
 	uint64_t allocated; /* blocks asked for up to here */
 	bool no_alloc;	    /* the file system cannot */
 	bool torn;	    /* something after `size` could not be cut off yet */
@@ -166,8 +169,9 @@ int cast_put_secret(struct cast_writer *w, int64_t t, bool last, struct err *e);
 int cast_encrypt_init(
     struct cast_writer *w, const struct cast_start *s, const json_t *header, struct err *e);
 void cast_encrypt_wipe(struct cast_writer *w);
-/* The buffer becomes a frame.  0 or -1. */
+/* The buffer becomes a frame, w->text, no longer than the buffer is.  0 or -1. */
 int cast_encrypt(struct cast_writer *w);
+void cast_encrypt_trim(struct cast_writer *w);
 /* What of the end is no secret, behind all. */
 int cast_encrypt_end(struct cast_writer *w, const json_t *end, struct err *e);
 

@@ -107,15 +107,15 @@ begin_head(unsigned char head[SEALED_HEAD], enum sealed_kind kind, size_t len)
 }
 
 int
-sealed_file_put(const struct sealed_file *f, uint64_t n, uint64_t at,
+sealed_file_put(const struct sealed_file *f, enum sealed_kind kind, uint64_t n, uint64_t at,
     unsigned char head[SEALED_HEAD], unsigned char *p, size_t len)
 {
 	unsigned char place[PLACE];
 
 	if (len > SEALED_FRAME_MAX)
 		return -1;
-	begin_head(head, SEALED_DATA, len);
-	place_of(f, SEALED_DATA, n, at, place);
+	begin_head(head, kind, len);
+	place_of(f, kind, n, at, place);
 	return crypto_aead_xchacha20poly1305_ietf_encrypt_detached(
 	    p, head + TAG_AT, NULL, p, len, place, sizeof(place), NULL, head + NONCE_AT, f->key);
 }
@@ -155,8 +155,9 @@ int
 sealed_head_parse(const unsigned char head[SEALED_HEAD], size_t *len)
 {
 	*len = (size_t)head[1] << 16 | (size_t)head[2] << 8 | head[3];
-	if (head[0] == SEALED_DATA && *len > 0 && *len <= SEALED_FRAME_MAX)
-		return SEALED_DATA;
+	if ((head[0] == SEALED_DATA || head[0] == SEALED_PACKED) && *len > 0 &&
+	    *len <= SEALED_FRAME_MAX)
+		return head[0];
 	return head[0] == SEALED_END && *len <= SEALED_NOTE_MAX ? SEALED_END : -1;
 }
 
@@ -170,7 +171,7 @@ sealed_file_get(const struct sealed_file *f, uint64_t n, uint64_t at,
 		return crypto_aead_xchacha20poly1305_ietf_decrypt_detached(none, NULL, none, 0,
 		    head + TAG_AT, place, end_place(f, n, at, p, len, place), head + NONCE_AT,
 		    f->key);
-	place_of(f, SEALED_DATA, n, at, place);
+	place_of(f, (enum sealed_kind)head[0], n, at, place);
 	return crypto_aead_xchacha20poly1305_ietf_decrypt_detached(
 	    p, NULL, p, len, head + TAG_AT, place, PLACE, head + NONCE_AT, f->key);
 }

@@ -22,7 +22,7 @@
 #define SEALED_NOTE_TAIL 8		   /* behind it: its length, and a word */
 #define SEALED_HEAD 44			   /* before each frame: kind, length, nonce, tag */
 
-enum sealed_kind { SEALED_DATA = 'D', SEALED_END = 'E' };
+enum sealed_kind { SEALED_DATA = 'D', SEALED_PACKED = 'Z', SEALED_END = 'E' };
 
 /* Plain data.  Wipe it. */
 struct sealed_file {
@@ -39,8 +39,9 @@ char *sealed_first_line(
 /* And back. */
 json_t *sealed_first_parse(const char *line, size_t n, struct err *e);
 
-/* Seal len bytes in place as the n-th frame, which begins at byte `at` of the recording. */
-int sealed_file_put(const struct sealed_file *f, uint64_t n, uint64_t at,
+/* Seal len bytes in place as the n-th frame, which begins at byte `at` of the recording: these as
+ * they are, or what sealed_pack.h made of them. */
+int sealed_file_put(const struct sealed_file *f, enum sealed_kind kind, uint64_t n, uint64_t at,
     unsigned char head[SEALED_HEAD], unsigned char *p, size_t len);
 /* The last frame: `note` is told in clear, and bound to the rest. */
 int sealed_file_put_end(const struct sealed_file *f, uint64_t n, uint64_t at,

@@ -8,10 +8,11 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "record/sealed_file.h"
+#include "record/sealed_pack.h"
 #include "record/source_priv.h"
 
-#define STEP (1024 * 1024) /* of the recording, between places that are remembered */
-#define AHEAD (64 * 1024)  /* of the file, read at once: most frames are small */
+#define STEP (256 * 1024) /* of the recording, between places that are remembered */
+#define AHEAD (64 * 1024) /* of the file, read at once: most frames are small */
 
 /* Where a frame begins. */
 struct place {
@@ -23,6 +24,8 @@ struct source_sealed {
 	struct place next;    /* the frame that comes */
 	unsigned char *plain; /* of the one before */
 	size_t room, have;
+	unsigned char *packed; /* what that one had in its place */
+	size_t packed_room;
 	uint64_t pos;	      /* what is read next, in the recording */
 	bool over;	      /* behind the last frame */
 	unsigned char *ahead; /* of a file that can be sought in */
@@ -237,27 +240,26 @@ next_head(struct source *s, unsigned char head[SEALED_HEAD], size_t *len, struct
 	return kind;
 }
 
+/* Its text is len bytes long, and `plain` of the recording are in it. */
 static void
-go_past(struct source_sealed *z, int kind, size_t len)
+go_past(struct source_sealed *z, int kind, size_t len, size_t plain)
 {
 	z->next.n++;
 	z->next.raw += SEALED_HEAD + len;
-	if (kind == SEALED_DATA)
-		z->next.at += len;
-	else
-		z->over = true;
+	z->next.at += plain;
+	z->over = kind == SEALED_END;
 }
 
 static int
-grow(struct source_sealed *z, size_t len)
+grow(unsigned char **buf, size_t *room, size_t len, struct err *e)
 {
-	void *p = len > z->room ? realloc(z->plain, len) : z->plain;
+	void *p = len > *room ? realloc(*buf, len) : *buf;
 
 	if (!p && len > 0)
-		return -1;
-	z->plain = p;
-	if (len > z->room)
-		z->room = len;
+		return err_set(e, ERR_INTERNAL, ENOMEM, "cannot read a recording");
+	*buf = p;
+	if (len > *room)
+		*room = len;
 	return 0;
 }
 
@@ -277,35 +279,68 @@ check_tail(struct source *s, size_t len, struct err *e)
 	return got == SEALED_NOTE_TAIL;
 }
 
+/* The text of the frame whose head was read.  1, 0: it is not all there, -1. */
+static int
+open_text(struct source *s, const unsigned char head[SEALED_HEAD], unsigned char *text, size_t len,
+    struct err *e)
+{
+	struct source_sealed *z = s->sealed;
+	ssize_t got = read_raw(s, text, len);
+
+	if (got < 0)
+		return source_failed(s, e);
+	if ((size_t)got < len)
+		return 0;
+	if (sealed_file_get(&z->f, z->next.n, z->next.at, head, text, len) < 0)
+		return altered(s, e);
+	return 1;
+}
+
+/* As open_text(), into z->packed; *size: of what is packed in it. */
+static int
+open_packed(struct source *s, const unsigned char head[SEALED_HEAD], size_t len, size_t *size,
+    struct err *e)
+{
+	struct source_sealed *z = s->sealed;
+	int rc;
+
+	if (grow(&z->packed, &z->packed_room, len, e) < 0)
+		return -1;
+	rc = open_text(s, head, z->packed, len, e);
+	if (rc <= 0)
+		return rc;
+	*size = sealed_unpacked_size(z->packed, len);
+	return *size > 0 ? 1 : altered(s, e);
+}
+
 /* 1: its bytes are in z->plain, 0: there is no more now, -1. */
 static int
 try_next(struct source *s, struct err *e)
 {
 	struct source_sealed *z = s->sealed;
 	unsigned char head[SEALED_HEAD];
-	size_t len;
-	ssize_t got;
-	int kind = next_head(s, head, &len, e), whole = 1;
+	size_t len, size;
+	int kind = next_head(s, head, &len, e), rc = 1;
 
 	if (kind <= 0)
 		return kind;
-	if (grow(z, len) < 0)
-		return err_set(e, ERR_INTERNAL, ENOMEM, "cannot read a recording");
 	z->have = 0;
-	got = read_raw(s, z->plain, len);
-	if (got < 0)
-		return source_failed(s, e);
-	if ((size_t)got < len)
-		return 0;
-	if (sealed_file_get(&z->f, z->next.n, z->next.at, head, z->plain, len) < 0)
+	size = len;
+	if (kind == SEALED_PACKED)
+		rc = open_packed(s, head, len, &size, e);
+	if (rc > 0 && grow(&z->plain, &z->room, size, e) < 0)
+		return -1;
+	if (rc > 0 && kind != SEALED_PACKED)
+		rc = open_text(s, head, z->plain, len, e);
+	else if (rc > 0 && sealed_unpack(z->plain, size, z->packed, len) < 0)
 		return altered(s, e);
-	if (kind == SEALED_END)
-		whole = check_tail(s, len, e);
-	if (whole <= 0)
-		return whole;
-	go_past(z, kind, len);
-	z->have = kind == SEALED_DATA ? len : 0;
-	return kind == SEALED_DATA;
+	if (rc > 0 && kind == SEALED_END)
+		rc = check_tail(s, len, e);
+	if (rc <= 0)
+		return rc;
+	z->have = kind == SEALED_END ? 0 : size;
+	go_past(z, kind, len, z->have);
+	return kind != SEALED_END;
 }
 
 /* Its writer may have taken back what was read ahead, and written something else there. */
@@ -361,22 +396,31 @@ nearest(const struct source_sealed *z, uint64_t at)
 	return z->nknown > 0 ? z->known[low] : z->next;
 }
 
-/* By the heads alone: what they say is found out when their frame is opened. */
+/* By the heads as far as they tell: what they say is found out when their frame is opened. */
 static int
 skip_to(struct source *s, uint64_t at, struct err *e)
 {
 	struct source_sealed *z = s->sealed;
 	unsigned char head[SEALED_HEAD];
 	int64_t size = source_file_size(s);
-	size_t len;
-	int kind;
+	uint64_t again = UINT64_MAX;
+	size_t len, plain;
+	int kind, rc;
 
 	while ((kind = next_head(s, head, &len, e)) > 0) {
 		if (z->next.raw + SEALED_HEAD + len > (uint64_t)size)
 			return 0;
-		if (kind == SEALED_DATA && z->next.at + len > at)
-			return 0;
-		go_past(z, kind, len);
+		plain = kind == SEALED_DATA ? len : 0;
+		rc = kind != SEALED_PACKED ? 1 : open_packed(s, head, len, &plain, e);
+		if (rc < 0 && again != z->next.n) {
+			/* As in open_next(). */
+			again = z->next.n;
+			z->ahead_len = 0;
+			continue;
+		}
+		if (rc <= 0 || (kind != SEALED_END && z->next.at + plain > at))
+			return rc < 0 ? -1 : 0;
+		go_past(z, kind, len, plain);
 	}
 	return kind;
 }
@@ -435,6 +479,7 @@ esource_close(struct source *s)
 	explicit_bzero(&z->f, sizeof(z->f));
 	free(z->ahead);
 	free(z->plain);
+	free(z->packed);
 	free(z->known);
 	free(z);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What others wrote about keys: an auditor's key file, his line, and a header's "sealing". */
+/* What others wrote about keys: an auditor's key file, his line, and a header's "sealing"; and what
+ * is in a frame that who has the key made. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 
 #include "base/json.h"
 #include "record/sealed_file.h"
+#include "record/sealed_pack.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
@@ -82,6 +84,20 @@ as_header(const char *text, size_t n)
 	json_decref(j);
 }
 
+/* Never more than it said, which is never more than a frame may be. */
+static void
+as_packed(const uint8_t *p, size_t n)
+{
+	size_t size = sealed_unpacked_size(p, n);
+	void *out = size > 0 ? malloc(size) : NULL;
+
+	if (size > SEALED_FRAME_MAX || (size > 0 && !out))
+		abort();
+	if (out)
+		sealed_unpack(out, size, p, n);
+	free(out);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
@@ -93,6 +109,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	as_line(text);
 	as_files(fd);
 	as_header(text, strlen(text));
+	as_packed(p, n);
 	free(text);
 	close(fd);
 	return 0;

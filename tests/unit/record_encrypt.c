@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <zstd.h>
 
 #include "base/fd.h"
 #include "base/json.h"
@@ -159,7 +160,7 @@ test_seek(const struct buf *all)
 	size_t bad = 0;
 
 	is_int(source_size(s), all->len, "its size");
-	for (int i = 0; i < 2000; i++) {
+	for (int i = 0; i < 1000; i++) {
 		uint64_t at = rec_random(&seed) % (all->len + 1000);
 		ssize_t n = source_read_at(s, at, got, sizeof(got), NULL);
 		size_t want = at >= all->len ? 0 : all->len - (size_t)at;
@@ -225,13 +226,15 @@ test_no_room(struct buf *all)
 	struct cast_writer *w = create("full.cast.sealed", true);
 	struct rlimit was, now;
 	unsigned char *block = malloc(300000);
+	uint32_t seed = 17;
 	struct err e = {0};
 
-	memset(block, 'z', 300000);
+	for (size_t i = 0; i < 300000; i++)
+		block[i] = (unsigned char)('a' + rec_random(&seed) % 26);
 	ok(cast_data(w, CAST_STDOUT, REC_T0, block, 1000, &e) == 0, "some output");
 	getrlimit(RLIMIT_FSIZE, &was);
 	now = was;
-	now.rlim_cur = 200000;
+	now.rlim_cur = 120000;
 	signal(SIGXFSZ, SIG_IGN);
 	setrlimit(RLIMIT_FSIZE, &now);
 	ok(cast_data(w, CAST_STDOUT, REC_T0, block, 300000, &e) < 0 && e.code == ERR_RECORDING,
@@ -301,14 +304,17 @@ test_taken_back(const struct buf *all)
 	at = (size_t)((const unsigned char *)memchr(buf_head(&file), '\n', file.len) + 1 -
 		      buf_head(&file));
 	memcpy(head, buf_head(&file) + at, SEALED_HEAD);
-	is_int(sealed_head_parse(head, &len), SEALED_DATA, "a frame");
+	is_int(sealed_head_parse(head, &len), SEALED_PACKED, "a frame");
 	at += SEALED_HEAD + len;
 	memcpy(head, file.data + file.off + at, SEALED_HEAD);
 	file.data[file.off + at + 2] ^= 0x40; /* longer than what follows */
 	put_file("torn.cast.sealed", buf_head(&file), file.len);
 	s = source_open_fd(
 	    openat(rec_dirfd, "torn.cast.sealed", O_RDONLY | O_CLOEXEC), "torn", NULL);
-	is_int(source_read(s, got, sizeof(got), NULL), (int)len, "the first frame is read");
+	n = source_read(s, got, sizeof(got), NULL);
+	ok(n > (ssize_t)len && memcmp(got, buf_head(all), (size_t)n) == 0,
+	    "the first frame is read");
+	len = (size_t)n;
 	is_int(source_read(s, got, sizeof(got), NULL), 0, "the second is not all there");
 	memcpy(file.data + file.off + at, head, SEALED_HEAD);
 	put_file("torn.cast.sealed", buf_head(&file), file.len);
@@ -316,6 +322,87 @@ test_taken_back(const struct buf *all)
 	ok(n > 0 && memcmp(got, buf_head(all) + len, (size_t)n) == 0, "then it is");
 	source_close(s);
 	buf_fini(&file);
+}
+
+/* As output of a build comes: not much at once, and much alike. */
+static void
+test_packed(struct buf *all)
+{
+	struct cast_writer *w = create("log.cast.sealed", true);
+	char line[200];
+	uint32_t seed = 23;
+	struct err e = {0};
+	struct stat st;
+	struct buf text;
+
+	buf_init(&text, 8192);
+	for (int i = 0; i < 5000; i++) {
+		snprintf(line, sizeof(line),
+		    "cc -O2 -Wall -Isrc -c -o build/room%u/file%u.o src/%u.c\r\n",
+		    rec_random(&seed) % 9, rec_random(&seed) % 1000, rec_random(&seed));
+		buf_put(&text, line, strlen(line));
+		if (text.len < 4000)
+			continue;
+		cast_data(w, CAST_STDOUT, REC_T0 + i, buf_head(&text), text.len, &e);
+		buf_clear(&text);
+	}
+	end(w, REC_T0 + NS_PER_S);
+	buf_fini(&text);
+	is_int(slurp("log.cast.sealed", all, &e), 0, "a log is read");
+	fstatat(rec_dirfd, "log.cast.sealed", &st, 0);
+	ok(all->len > 250000 && st.st_size * 2 < (off_t)all->len, "of %zu bytes it takes %lld",
+	    all->len, (long long)st.st_size);
+	is_int(state_of("log.cast.sealed"), VERIFY_SEALED, "authentic and complete");
+}
+
+/* A frame with this text, by who has the key.  What is read of it, or -1. */
+static int
+read_frame(const struct sealed_file *f, const void *text, size_t len, struct buf *got)
+{
+	static const char line[] = SEALED_MAGIC "\"session_id\":\"x\"}\n";
+	unsigned char head[SEALED_HEAD], *sealed = malloc(len);
+	struct buf file;
+	int rc;
+
+	memcpy(sealed, text, len);
+	sealed_file_put(f, SEALED_PACKED, 0, 0, head, sealed, len);
+	buf_init(&file, 1 << 20);
+	buf_put(&file, line, sizeof(line) - 1);
+	buf_put(&file, head, sizeof(head));
+	buf_put(&file, sealed, len);
+	put_file("frame.cast.sealed", buf_head(&file), file.len);
+	rc = slurp("frame.cast.sealed", got, NULL);
+	buf_fini(&file);
+	free(sealed);
+	return rc < 0 ? -1 : (int)got->len;
+}
+
+/* Whoever has the key, what he wrote is not more than a frame may be. */
+static void
+test_unpacked(struct buf *got)
+{
+	static unsigned char zeros[SEALED_FRAME_MAX + 1], text[4096];
+	static const struct sealed_file own;
+	ZSTD_CCtx *zstd = ZSTD_createCCtx();
+	size_t n;
+
+	source_unlock_own(&own);
+	n = ZSTD_compress(text, sizeof(text), zeros, SEALED_FRAME_MAX, 1);
+	is_int(read_frame(&own, text, n, got), SEALED_FRAME_MAX, "the largest frame");
+	is_int(read_frame(&own, text, n - 1, got), -1, "cut");
+	memcpy(text + n, text, n);
+	is_int(read_frame(&own, text, 2 * n, got), -1, "two of them");
+	n = ZSTD_compress(text, sizeof(text), zeros, SEALED_FRAME_MAX + 1, 1);
+	is_int(read_frame(&own, text, n, got), -1, "a larger one");
+	n = ZSTD_compress(text, sizeof(text), zeros, 0, 1);
+	is_int(read_frame(&own, text, n, got), -1, "of nothing");
+	ZSTD_CCtx_setParameter(zstd, ZSTD_c_contentSizeFlag, 0);
+	n = ZSTD_compress2(zstd, text, sizeof(text), zeros, 1000);
+	is_int(read_frame(&own, text, n, got), -1, "that does not say how large it is");
+	is_int(read_frame(&own, "not compressed", 14, got), -1, "of something else");
+	ZSTD_freeCCtx(zstd);
+	source_unlock_own(NULL);
+	source_unlock(&key);
 }
 
 /* An index would have in clear what the recording has not. */
@@ -360,6 +447,8 @@ main(void)
 	test_taken_back(&all);
 	test_no_room(&all);
 	test_limit();
+	test_packed(&all);
+	test_unpacked(&all);
 	test_no_index();
 	auditor_key_free(&key);
 	auditor_key_free(&other);

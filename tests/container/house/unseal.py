@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import subprocess
 
 from nacl.bindings import crypto_aead_xchacha20poly1305_ietf_decrypt as aead_open
 from nacl.public import PrivateKey, SealedBox
@@ -60,7 +61,12 @@ def decrypted(data, key_file):
             assert aead_open(tag, place + text, nonce, key) == b""
             assert rest[44 + size:] == size.to_bytes(4, "big") + b"cEnd"
             return out, json.loads(text)
-        assert kind == b"D"
-        out += aead_open(text + tag, place, nonce, key)
+        piece = aead_open(text + tag, place, nonce, key)
+        if kind == b"Z":
+            piece = subprocess.run(["zstd", "-dcq"], input=piece, stdout=subprocess.PIPE,
+                                   check=True).stdout
+        else:
+            assert kind == b"D"
+        out += piece
         rest, n = rest[44 + size:], n + 1
     return out, None

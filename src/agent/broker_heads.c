@@ -90,8 +90,10 @@ do_send(const struct broker *b, struct err *e)
 	if (fd < 0)
 		return err_set(e, ERR_IO, errno, "cannot open %s", path);
 	rc = audit_top(b->audit.dir, &top, e);
-	if (rc <= 0 || is_sent(fd, top.hash))
-		return rc;
+	if (rc < 0)
+		return -1;
+	if (rc == 0 || is_sent(fd, top.hash))
+		return 0;
 	if (send_head(b, &top, e) < 0)
 		return -1;
 	return pwrite(fd, top.hash, AUDIT_HASH_SIZE - 1, 0) < 0

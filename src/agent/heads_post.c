@@ -200,8 +200,8 @@ talk(const struct place *p, struct line *l, const char *body, struct err *e)
 	    "POST %s%s%s HTTP/1.1\r\nHost: %s%s%s:%s\r\nUser-Agent: coral/" CORAL_VERSION
 	    "\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n"
 	    "Connection: close\r\n\r\n%s",
-	    p->path, p->query ? "?" : "", p->query ? p->query : "", bare6 ? "[" : "", p->host,
-	    bare6 ? "]" : "", p->port, strlen(body), body);
+	    p->path, p->query && *p->query ? "?" : "", p->query ? p->query : "", bare6 ? "[" : "",
+	    p->host, bare6 ? "]" : "", p->port, strlen(body), body);
 	if ((size_t)n >= sizeof request)
 		return failed(p, "it is too long", e);
 	if (open_line(p, l) < 0 || say(l, request, (size_t)n) < 0)

@@ -10,6 +10,7 @@ import re
 import socket
 import ssl
 import threading
+import time
 
 import pytest
 
@@ -88,8 +89,10 @@ def test_to_a_url(make_agent, box, witness):
     assert "status 503" in agent.log()
     assert agent.coral.run("exec", "--pid", box.pid, "--", "true").code == 0
     wait_for("another", lambda: there.accepted()[-1]["hash"] == top(agent.coral)[0], 30)
+    time.sleep(2.2)  # two intervals in which nothing happens
     hashes = [b["hash"] for b in there.accepted()]
     assert len(set(hashes)) == len(hashes), "each once"
+    assert agent.log().count("sending the head") == 1, agent.log()
     assert agent.term() == 0
     heads = [a for h in hashes for a in ("--head", h)]
     assert agent.coral.local("audit verify", "--log", *heads).code == 0

@@ -90,7 +90,10 @@ test_full(size_t piece)
 		n += piece;
 	}
 	ok(e.code == ERR_RECORDING && e.sys == ENOSPC, "it is full after %zu bytes", n);
-	ok(cast_secret(w, REC_T0 + 1, "not a whole line", 16, &e) == 0, "a line is typed unseen");
+	/* It is only held; but a mark may be due, for which there is no room either. */
+	memset(&e, 0, sizeof(e));
+	ok(cast_secret(w, REC_T0 + 1, "not a whole line", 16, &e) == 0 || e.sys == ENOSPC,
+	    "a line is typed unseen");
 	fill_up();
 	ok(cast_end(w, REC_T0 + 2, NULL, &e) == 0, "the end fits: %s", e.why);
 	cast_free(w);
@@ -114,7 +117,7 @@ main(void)
 	make_key();
 	mount_small();
 	test_full(100);
-	test_full(9);
+	test_full(sizeof("a line\n") - 1);
 	test_full(65536);
 	test_full(100000);
 	auditor_key_free(&key);

@@ -113,7 +113,9 @@ audit_read_open(const char *dir, struct err *e)
 	if (r->dir < 0 && errno == ENOENT) {
 		err_set(e, ERR_IO, ENOENT, "there is no audit log in %s", dir);
 		err_why(e, "no agent has run with this state directory");
-		err_hint(e, "CORAL_STATE_DIR names another one");
+		err_hint(e, geteuid() == 0
+				? "CORAL_STATE_DIR names another one"
+				: "sudo coral audit: the host's; or CORAL_STATE_DIR names another");
 	} else if (r->dir < 0) {
 		cannot(r, "opening it", e);
 	} else if (list_files(r, 0, e) == 0) {

@@ -32,6 +32,14 @@ override(char *field, size_t size, const struct args *a, const char *name)
 		str_copy(field, v, size);
 }
 
+/* The host's socket is what a user's client falls back to, not what a user serves. */
+static void
+own_socket(struct conf *c)
+{
+	if (geteuid() != 0 && strcmp(c->socket, "/run/coral/agent.sock") == 0)
+		snprintf(c->socket, sizeof(c->socket), "%.240s/agent.sock", c->runtime_dir);
+}
+
 static int
 load(struct conf *c, const struct args *a, struct err *e)
 {
@@ -41,9 +49,6 @@ load(struct conf *c, const struct args *a, struct err *e)
 	override(c->listen, sizeof c->listen, a, "listen");
 	override(c->authorized_keys, sizeof c->authorized_keys, a, "authorized-keys");
 	override(c->proc_root, sizeof c->proc_root, a, "proc-root");
-	/* The host's socket is what a user's client falls back to, not what a user serves. */
-	if (geteuid() != 0 && strcmp(c->socket, "/run/coral/agent.sock") == 0)
-		snprintf(c->socket, sizeof(c->socket), "%.240s/agent.sock", c->runtime_dir);
 	if (c->listen[0] && !c->authorized_keys[0])
 		snprintf(c->authorized_keys, sizeof c->authorized_keys, "%.200s/authorized_keys",
 		    c->config_dir);
@@ -86,7 +91,11 @@ run_start(const struct cmd *c, const struct args *a, int argc, char **argv, int 
 	(void)argc;
 	(void)argv;
 	(void)dashdash;
-	if (load(&conf, a, &e) < 0 || reseal(&e) < 0 || (rc = broker_serve(&conf, &e)) < 0)
+	if (load(&conf, a, &e) < 0 || reseal(&e) < 0)
+		return cmd_fail(&e);
+	own_socket(&conf);
+	rc = broker_serve(&conf, &e);
+	if (rc < 0)
 		return cmd_fail(&e);
 	return rc;
 }

@@ -285,7 +285,7 @@ static const struct opt opts[] = {
 
 const struct cmd cmd_audit_verify = {
     .name = "audit verify",
-    .usage = "[flags] [FILE|ID|DIR|-...]",
+    .usage = "[flags] {--log | FILE|ID|DIR|-} ...",
     .summary = "say whether recordings, or the log, are authentic, and whether complete",
     .examples =
 	"coral audit verify 01jd0\ta session of this agent\n"

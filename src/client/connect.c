@@ -60,7 +60,8 @@ nothing_listens(const char *path, const struct err *dial, struct err *e)
 	err_set(e, ERR_TRANSPORT, sys, "no agent answers at %s", path);
 	if (sys == EACCES || sys == EPERM) {
 		err_why(e, "you may not open that socket (%s)", dial->why);
-		err_hint(e, "ask for membership of the group coral; or --agent-addr HOST:PORT");
+		err_hint(e, "sudo coral; or be of the group coral, if the host has it; or "
+			    "--agent-addr HOST:PORT");
 		return;
 	}
 	/* Root comes here only for a socket of its choice. */

@@ -84,10 +84,63 @@ json_parse(const char *p, size_t n, struct err *e)
 	return j;
 }
 
+/* As JSON has it: in two halves above U+FFFF. */
+static size_t
+escaped(char *out, size_t size, uint32_t cp)
+{
+	if (cp > 0xffff)
+		return (size_t)snprintf(out, size, "\\u%04x\\u%04x",
+		    (unsigned)(0xd7c0 + (cp >> 10)), (unsigned)(0xdc00 | (cp & 0x3ff)));
+	return (size_t)snprintf(out, size, "\\u%04x", (unsigned)cp);
+}
+
+char *
+json_show_text(const char *p, size_t n)
+{
+	/* What needs most is DEL, one byte that becomes six. */
+	size_t size = 6 * n + 1;
+	char *out = malloc(size), *to = out, *less;
+	uint32_t cp;
+
+	for (size_t len; out && n > 0; p += len, n -= len) {
+		len = str_utf8_one((const unsigned char *)p, n, &cp);
+		if (len > 0 && cp >= 0x20 && str_is_hidden(cp)) {
+			to += escaped(to, size - (size_t)(to - out), cp);
+			continue;
+		}
+		/* Controls as they are stand between strings alone, as space. */
+		len = len ? len : 1;
+		memcpy(to, *p == '\r' || *p == '\t' ? " " : p, len);
+		to += len;
+	}
+	if (!out)
+		return NULL;
+	*to = '\0';
+	less = realloc(out, (size_t)(to - out) + 1);
+	return less ? less : out;
+}
+
+char *
+json_show(const json_t *j, size_t flags)
+{
+	/* 15 digits, and not 17: of a number as it was written, none of the binary's making. */
+	auto_free char *text = json_dumps(j, flags | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
+
+	return text ? json_show_text(text, strlen(text)) : NULL;
+}
+
+void
+json_put(FILE *out, const json_t *j, size_t flags)
+{
+	auto_free char *text = json_show(j, flags);
+
+	fputs(text ? text : "null", out);
+}
+
 int
 json_print(int fd, const json_t *j, size_t flags)
 {
-	auto_free char *text = json_dumps(j, flags | JSON_ENCODE_ANY);
+	auto_free char *text = json_show(j, flags);
 	size_t n;
 
 	if (!text) {

@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include "base/err.h"
 
 #define JSON_DEPTH_MAX 64
@@ -25,7 +26,16 @@ json_t *json_text(const char *s);
  */
 json_t *json_parse(const char *p, size_t n, struct err *e);
 
-/* `j` and a newline on fd; `flags` as for json_dumps().  0 or -1 with errno. */
+/*
+ * As json_dumps(), for a terminal: what acts on it, or on the reader, without being seen is an
+ * escape, and so the same JSON; reals have no more digits than they had.  The caller frees; NULL
+ * without memory.  The other is of JSON as it stands somewhere.
+ */
+char *json_show(const json_t *j, size_t flags);
+char *json_show_text(const char *p, size_t n);
+/* That on `out`; "null" for nothing. */
+void json_put(FILE *out, const json_t *j, size_t flags);
+/* `j` and a newline on fd; `flags` as for json_show().  0 or -1 with errno. */
 int json_print(int fd, const json_t *j, size_t flags);
 
 #endif

@@ -33,6 +33,10 @@ bool str_glob(const char *pattern, const char *s);
 /* Length of the valid UTF-8 prefix of p[0..n); *partial = bytes of an
  * unfinished but so far valid sequence that follows it (0-3). */
 size_t str_utf8_prefix(const unsigned char *p, size_t n, size_t *partial);
+/* The character at p[0..n), n > 0: its length, or 0: none that is valid. */
+size_t str_utf8_one(const unsigned char *p, size_t n, uint32_t *cp);
+/* It acts on a terminal, or on the reader, without being seen. */
+bool str_is_hidden(uint32_t cp);
 
 /* Lower-case hex, 2n+1 bytes. */
 /* A number of bytes for people: "512 bytes", "1.5 MiB", "2 GiB". */

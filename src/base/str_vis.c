@@ -65,9 +65,16 @@ str_utf8_prefix(const unsigned char *p, size_t n, size_t *partial)
 	return at;
 }
 
-/* Code points that act on a terminal, or on the reader, without being seen. */
-static bool
-is_hidden(uint32_t cp)
+size_t
+str_utf8_one(const unsigned char *p, size_t n, uint32_t *cp)
+{
+	bool cut;
+
+	return decode(p, n, cp, &cut);
+}
+
+bool
+str_is_hidden(uint32_t cp)
 {
 	static const uint32_t ranges[][2] = {
 	    {0x00, 0x1f},	/* C0 */
@@ -107,9 +114,9 @@ vis_one(const unsigned char *p, size_t n, char out[16], size_t *outlen)
 	bool cut;
 	size_t len = decode(p, n, &cp, &cut);
 
-	if (len == 0 || (len == 1 && is_hidden(cp)))
+	if (len == 0 || (len == 1 && str_is_hidden(cp)))
 		*outlen = (size_t)snprintf(out, 16, "\\x%02x", p[0]);
-	else if (is_hidden(cp))
+	else if (str_is_hidden(cp))
 		*outlen = (size_t)snprintf(out, 16, "\\u{%04x}", (unsigned)cp);
 	else if (cp == '\\')
 		*outlen = (size_t)snprintf(out, 16, "\\\\");
@@ -193,7 +200,7 @@ needs_escapes(const char *word)
 
 	for (; n > 0; p += len, n -= len) {
 		len = decode(p, n, &cp, &cut);
-		if (len == 0 || is_hidden(cp))
+		if (len == 0 || str_is_hidden(cp))
 			return true;
 	}
 	return false;
@@ -218,7 +225,7 @@ put_escaped(struct line *l, const char *word)
 			line_put(l, out, 2);
 		} else if (len == 1 && (cp == '\n' || cp == '\t')) {
 			line_put(l, cp == '\n' ? "\\n" : "\\t", 2);
-		} else if (len && !is_hidden(cp)) {
+		} else if (len && !str_is_hidden(cp)) {
 			line_put(l, (const char *)p, len);
 		} else {
 			len = len ? len : 1;

@@ -348,7 +348,7 @@ add_manifest(struct audit_bundle *b, const json_t *asked, const char *file,
 	    text_or_null(p->first), "hash", text_or_null(p->last), "log", "bad",
 	    (json_int_t)log->bad, "head", text_or_null(log->head), "recordings", b->recordings,
 	    "without_recording", b->missing);
-	auto_free char *text = j ? json_dumps(j, JSON_INDENT(2) | JSON_ENSURE_ASCII) : NULL;
+	auto_free char *text = j ? json_show(j, JSON_INDENT(2) | JSON_ENSURE_ASCII) : NULL;
 	auto_free char *line = NULL;
 	int rc = -1;
 

@@ -71,20 +71,20 @@ print_whole(const struct listing *l, const json_t *rec)
 static void
 print(struct listing *l, const struct audit_entry *x, const json_t *rec, const char *text)
 {
-	char *line;
+	char *line = l->as_json ? json_show_text(x->text, x->len) : strdup(text);
 
 	if (l->keep > 0) {
-		line = l->as_json ? strndup(x->text, x->len) : strdup(text);
 		free(l->kept[l->at % l->keep]);
 		l->kept[l->at++ % l->keep] = line;
 		return;
 	}
 	if (l->as_json)
-		printf("%.*s\n", (int)x->len, x->text);
+		puts(line ? line : "");
 	else if (l->whole)
 		print_whole(l, rec);
 	else
 		puts(text);
+	free(line);
 	l->shown++;
 }
 
@@ -233,7 +233,7 @@ run_show(const struct cmd *c, const struct args *a, int argc, char **argv, int d
 
 #define OUTPUT                                                                                     \
 	{                                                                                          \
-		"output", 'o', OPT_STR, "table|json", "how to print; json: the lines as they are", \
+		"output", 'o', OPT_STR, "table|json", "how to print; json: an object a line",      \
 		    COMP_WORDS, "table json"                                                       \
 	}
 static const struct opt ls_opts[] = {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/conf.h"
+#include "base/json.h"
 #include "base/str.h"
 #include "cli/table.h"
 
@@ -36,7 +37,7 @@ cmd_format(const struct args *a, bool *as_json, struct err *e)
 void
 cmd_print_json(const json_t *j)
 {
-	json_dumpf(j, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
+	json_put(stdout, j, JSON_INDENT(2));
 	putchar('\n');
 }
 

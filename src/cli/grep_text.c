@@ -106,7 +106,7 @@ json_line(const struct grep_text *t, const struct grep_hit *h, int64_t real_ns)
 	    "target", t->target, "line", h->line, h->len, "match", h->line + h->from,
 	    h->to - h->from, "cut", h->before || h->after, "replay",
 	    strcmp(how, "-") == 0 ? NULL : how);
-	line = o ? json_dumps(o, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(15)) : NULL;
+	line = o ? json_show(o, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
 	json_decref(o);
 	return line;
 }

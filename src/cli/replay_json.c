@@ -2,25 +2,22 @@
 #include "cli/replay.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/str.h"
 #include "cli/replay_follow.h"
 #include "record/cast.h"
 #include "screen/screen_filter.h"
 
 /* Escapes all but plain ASCII: nothing in it acts on a terminal. */
-#define FLAGS (JSON_ENSURE_ASCII | JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15))
-
 static void
 dump(const json_t *j)
 {
-	if (json_dumpf(j, stdout, FLAGS) < 0)
-		fputs("null", stdout);
+	json_put(stdout, j, JSON_ENSURE_ASCII | JSON_COMPACT);
 }
 
 /* Bytes that are not UTF-8 lose nothing: they come a second time as base64. */

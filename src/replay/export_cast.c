@@ -8,6 +8,7 @@
 
 #include "base/attr.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/str.h"
 #include "record/cast_escape.h"
 #include "record/source.h"
@@ -15,7 +16,6 @@
 #include "replay/player.h"
 
 #define PIECE_MAX ((size_t)2 * CAST_CHUNK)
-#define DUMP (JSON_ENSURE_ASCII | JSON_COMPACT | JSON_ENCODE_ANY)
 
 /* Lines as they stand in the file. */
 struct verbatim {
@@ -158,7 +158,7 @@ put_header(const struct cast_reader *r, int version, FILE *out)
 		json_object_set_new(h, "coral", coral);
 	}
 	json_object_set_new(h, "version", json_integer(version));
-	json_dumpf(h, out, DUMP);
+	json_put(out, h, JSON_ENSURE_ASCII | JSON_COMPACT);
 	putc('\n', out);
 	json_decref(h);
 }

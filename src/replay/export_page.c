@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/attr.h"
+#include "base/json.h"
 #include "replay/export_int.h"
 
 int
@@ -25,8 +26,7 @@ page_fini(struct page *p)
 void
 page_put_json(FILE *out, const json_t *j)
 {
-	auto_free char *s =
-	    json_dumps(j, JSON_ENSURE_ASCII | JSON_COMPACT | JSON_REAL_PRECISION(15));
+	auto_free char *s = json_show(j, JSON_ENSURE_ASCII | JSON_COMPACT);
 	const char *p;
 
 	for (p = s ? s : "null"; *p; p++) {

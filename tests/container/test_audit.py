@@ -421,6 +421,28 @@ def test_show(agent, box):
     assert done.code == 1 and "no session" in done.errtext
 
 
+def test_json_is_harmless(agent, box):
+    """C1, DEL, the direction of text and what has no width leave as escapes, and come back."""
+    said = "\x9b31m\x7f\u202e\u2066\u200b\u2028\ufeff\u061c\xe9"
+    assert agent.coral.run("exec", "--pid", box.pid, "--", "printf", "%s", said).code == 0
+    wait_for("its end", lambda: events(agent.coral, "session.end"))
+    sid = events(agent.coral, "session.end")[0]["session_id"]
+    local = agent.coral.local
+    for words in (["sessions"], ["sessions show", sid], ["audit ls"], ["audit ls", "--lines", "1"],
+                  ["audit show", sid], ["audit grep", "31m"], ["exec", "--pid", box.pid, "--", "echo", said]):
+        if words[0] == "exec":
+            done = agent.coral.run("exec", "-o", "json", *words[1:])
+        else:
+            done = local(words[0], "-o", "json", *words[1:])
+        assert done.code == 0 and "31m" in done.text, done
+        assert not set(done.text) & set(said[:1] + said[4:-1]), (words, done)
+    shown = json.loads(local("sessions show", "-o", "json", sid).out)
+    assert said in json.dumps(shown, ensure_ascii=False), shown
+    done = local("replay", "--format", "json", sid)
+    assert done.code == 0 and b"\x7f" not in done.out and "31m" in done.text, done
+    assert local("audit export").out == (log_dir(agent.coral) / "audit.jsonl").read_bytes()
+
+
 def test_follow(agent, box):
     proc = agent.coral.popen("audit ls", "-f", "-u", "root", "-g", "session", "--lines", "1")
     proc.stdin.close()

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "tap.h"
@@ -76,11 +78,61 @@ test_print(void)
 	close(p[1]);
 }
 
+static void
+is_shown(json_t *j, size_t flags, const char *want, const char *name)
+{
+	char *s = json_show(j, flags);
+
+	is_str(s, want, name);
+	free(s);
+	json_decref(j);
+}
+
+/* Of what deceives a terminal, or an eye, nothing leaves as it is. */
+static void
+test_show(void)
+{
+	static const uint32_t hidden[] = {0x1b, 0x7f, 0x9b, 0x61c, 0x200b, 0x200d, 0x200e, 0x2028,
+	    0x202e, 0x2060, 0x2066, 0xfeff, 0xe0001};
+	json_t *all = json_array(), *back;
+	char *s;
+
+	is_shown(json_pack("{s:s}", "\xc2\x9b", "a\x7f\n\xe2\x80\xae\xc3\xa9"), JSON_COMPACT,
+	    "{\"\\u009b\":\"a\\u007f\\n\\u202e\xc3\xa9\"}", "escapes, also in a key");
+	is_shown(json_string("\x7f\xc3\xa9"), JSON_ENSURE_ASCII, "\"\\u007f\\u00E9\"",
+	    "DEL where all is ASCII");
+	is_shown(json_pack("[i]", 1), JSON_INDENT(2), "[\n  1\n]", "space stays");
+	is_shown(json_pack("[f,f]", 3.499732, 1234567.000001), JSON_COMPACT,
+	    "[3.499732,1234567.000001]", "no digits that were not there");
+	for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++) {
+		char text[32];
+
+		if (hidden[i] > 0xffff)
+			snprintf(text, sizeof(text), "\"\\udb40\\udc01\"");
+		else
+			snprintf(text, sizeof(text), "\"\\u%04x\"", (unsigned)hidden[i]);
+		json_array_append_new(all, json_loads(text, JSON_DECODE_ANY, NULL));
+	}
+	s = json_show(all, 0);
+	for (const char *c = s; c && *c; c++)
+		if (*c < ' ' || *c == 0x7f)
+			ok(false, "byte %02x", (unsigned char)*c);
+	back = s ? json_parse(s, strlen(s), NULL) : NULL;
+	ok(back && json_equal(all, back), "the same JSON");
+	json_decref(back);
+	json_decref(all);
+	free(s);
+	s = json_show_text("{\t\"a\":\r\"\x7f\"}", 11);
+	is_str(s, "{ \"a\": \"\\u007f\"}", "of a file's line");
+	free(s);
+}
+
 int
 main(void)
 {
 	test_parse();
 	test_text();
 	test_print();
+	test_show();
 	return done_testing();
 }

@@ -20,7 +20,7 @@ struct pattern {
 /* 0, and then pattern_fini() frees it; or -1: ERR_USAGE. */
 int pattern_init(struct pattern *p, const char *text, bool regex, bool fold, struct err *e);
 void pattern_fini(struct pattern *p);
-/* The first place in a line; line[n] is a NUL. */
+/* The first place in line[0..n). */
 bool pattern_match(const struct pattern *p, const char *line, size_t n, size_t *from, size_t *to);
 
 /* What every line that matches has in it, the case of ASCII letters aside; "" when not known. */

@@ -39,19 +39,11 @@ has_capitals(const char *s)
 static int
 take_pattern(struct audit_want *w, const char *pattern, struct err *e)
 {
-	int flags = REG_EXTENDED | REG_NOSUB | (pattern && has_capitals(pattern) ? 0 : REG_ICASE);
-	char why[128];
-	int rc;
-
-	if (!pattern)
+	if (!pattern || !*pattern)
 		return 0;
-	rc = regcomp(&w->pattern, pattern, flags);
-	w->grep = rc == 0;
-	if (rc == 0)
+	w->grep = pattern_init(&w->pattern, pattern, true, !has_capitals(pattern), e) == 0;
+	if (w->grep)
 		return 0;
-	regerror(rc, &w->pattern, why, sizeof why);
-	err_set(e, ERR_USAGE, 0, "\"%s\" is no pattern", pattern);
-	err_why(e, "%s", why);
 	return err_hint(e, "it is an extended regular expression, as in grep -E");
 }
 
@@ -72,7 +64,7 @@ void
 audit_want_fini(struct audit_want *w)
 {
 	if (w->grep)
-		regfree(&w->pattern);
+		pattern_fini(&w->pattern);
 	w->grep = false;
 }
 
@@ -174,12 +166,12 @@ make_text(const json_t *rec, char text[AUDIT_TEXT_MAX])
 static bool
 found(const struct audit_want *w, const struct audit_entry *x, const char *text)
 {
-	regmatch_t whole = {0, (regoff_t)x->len};
+	size_t from, to;
 
 	if (!w->grep)
 		return true;
-	return regexec(&w->pattern, text, 0, NULL, 0) == 0 ||
-	       regexec(&w->pattern, x->text, 1, &whole, REG_STARTEND) == 0;
+	return pattern_match(&w->pattern, text, strlen(text), &from, &to) ||
+	       pattern_match(&w->pattern, x->text, x->len, &from, &to);
 }
 
 /* What is not there is like an empty text. */

@@ -4,10 +4,10 @@
 
 /* Which records of the audit log are wanted, and how they are shown. */
 #include <jansson.h>
-#include <regex.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include "audit/read.h"
+#include "base/pattern.h"
 #include "cli/cmd.h"
 
 #define AUDIT_TEXT_MAX 4096
@@ -17,7 +17,7 @@ struct audit_want {
 	const char *session;				     /* a prefix; NULL any */
 	const char *user, *event, *target, *decision;	     /* may have * and ?; NULL any */
 	bool grep;
-	regex_t pattern;
+	struct pattern pattern;
 };
 #define AUDIT_WANT_OPTS                                                                            \
 	{"since", 0, OPT_STR, "TIME",                                                              \

@@ -400,7 +400,8 @@ def test_ls(agent, box):
     since = local("audit ls", "--since", middle).text.splitlines()
     assert since == lines[3:]
     assert local("audit ls", "--until", middle).text.splitlines() == lines[:4]
-    for words in (["--since", "noon"], ["-g", "("], ["-o", "xml"], ["what"]):
+    for words in (["--since", "noon"], ["-g", "("], ["-o", "xml"], ["what"],
+                  ["-g", "((a{1,255}){1,255}){1,255}"]):
         done = local("audit ls", *words)
         assert done.code == 2 and "try:" in done.errtext, (words, done)
 

@@ -104,6 +104,20 @@ in_time(const struct search *s, const json_t *row)
 	       (ms < 0 || s->since < 0 || from + NS_PER_S + ms * (NS_PER_S / 1000) >= s->since);
 }
 
+/* Of a damaged one the size, and whose it is, may not be known: that it was not searched is said.
+ */
+static bool
+may_have(const struct search *s, const json_t *row)
+{
+	const char *state = json_str(row, "state"), *user = json_str(row, "user");
+	bool damaged = state && strcmp(state, "damaged") == 0;
+
+	if (damaged && !user)
+		return true;
+	return (damaged || json_int(row, "size", 0) > 0) && in_time(s, row) &&
+	       of_whom(s, user, json_str(row, "target"));
+}
+
 /* The oldest first. */
 static int
 search_all(struct search *s, struct err *e)
@@ -115,8 +129,7 @@ search_all(struct search *s, struct err *e)
 		return -1;
 	for (size_t i = json_array_size(rows); i-- > 0 && !ferror(stdout);) {
 		row = json_array_get(rows, i);
-		if (json_str(row, "id") && json_int(row, "size", 0) > 0 && in_time(s, row) &&
-		    of_whom(s, json_str(row, "user"), json_str(row, "target")))
+		if (json_str(row, "id") && may_have(s, row))
 			search(s, json_str(row, "id"));
 	}
 	json_decref(rows);

@@ -98,6 +98,33 @@ check_file(struct job *j, const char *path)
 	check(j, fd, shown, promised(path, id));
 }
 
+/* Of a directory, whose owner could have put anything there: neither followed nor waited for. */
+static void
+check_found(struct job *j, const char *path)
+{
+	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK);
+	char shown[512], id[STORE_ID_LEN + 1];
+	struct err e = {0};
+	int cause = errno;
+	struct stat st;
+
+	str_vis(shown, sizeof(shown), path);
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+		check(j, fd, shown, promised(path, id));
+		return;
+	}
+	j->seen++;
+	/* ENXIO: a socket. */
+	if (fd < 0 && cause != ELOOP && cause != ENXIO) {
+		err_set(&e, ERR_IO, cause, "cannot open the recording %s", shown);
+	} else {
+		err_set(&e, ERR_BAD_FILE, 0, "cannot verify the recording %s", shown);
+		err_why(&e, "it is not a regular file");
+		err_hint(&e, "see what took its place: ls -ld %s", shown);
+	}
+	failed(j, &e);
+}
+
 static int
 by_name(const FTSENT **a, const FTSENT **b)
 {
@@ -107,7 +134,7 @@ by_name(const FTSENT **a, const FTSENT **b)
 static bool
 is_recording(const FTSENT *at)
 {
-	return at->fts_info == FTS_F && store_named_cast(at->fts_name);
+	return at->fts_level > 0 && at->fts_info != FTS_DP && store_named_cast(at->fts_name);
 }
 
 static void
@@ -129,8 +156,10 @@ check_dir(struct job *j, const char *path)
 			failed(j, &e);
 			before = SIZE_MAX;
 		}
-		if (is_recording(at))
-			check_file(j, at->fts_path);
+		if (is_recording(at)) {
+			fts_set(fts, at, FTS_SKIP);
+			check_found(j, at->fts_path);
+		}
 	}
 	if (fts)
 		fts_close(fts);

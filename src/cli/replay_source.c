@@ -165,6 +165,7 @@ from_session(
     const struct args *a, enum request_verb verb, const char *id, const char *name, struct err *e)
 {
 	char full[STORE_ID_LEN + 1];
+	struct err why = {0};
 	struct conf conf;
 	int fd, local;
 
@@ -174,7 +175,11 @@ from_session(
 	if (local < 0)
 		return -1;
 	if (local > 0) {
-		fd = store_open_cast(conf.state_dir, full, NULL);
+		fd = store_open_cast(conf.state_dir, full, &why);
+		if (fd < 0 && why.code == ERR_BAD_FILE) {
+			*e = why;
+			return -1;
+		}
 		/* Told before a byte of it is looked at. */
 		if (fd >= 0 && verb == REQ_UNSEAL &&
 		    session_audit_local(&conf, "session.unseal", full, e) < 0) {

@@ -232,10 +232,18 @@ int
 store_open_cast(const char *state_dir, const char *id, struct err *e)
 {
 	auto_close int sessdir = store_open_session(state_dir, id, e);
-	int fd;
+	auto_close int fd = -1;
+	struct stat st;
 
 	if (sessdir < 0)
 		return -1;
 	fd = store_open_file(sessdir, id);
-	return fd < 0 ? err_set(e, ERR_IO, errno, "cannot open the recording of %s", id) : fd;
+	/* ELOOP: a symbolic link stands there. */
+	if (fd < 0 && errno != ELOOP)
+		return err_set(e, ERR_IO, errno, "cannot open the recording of %s", id);
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		return steal_fd(&fd);
+	err_set(e, ERR_BAD_FILE, 0, "cannot open the recording of %s", id);
+	err_why(e, "it is not a regular file");
+	return err_hint(e, "see what took its place: ls -l %s/sessions/%s", state_dir, id);
 }

@@ -19,8 +19,8 @@
 void store_new_id(char out[STORE_ID_LEN + 1]); /* from getrandom(2) and the clock */
 bool store_id_valid(const char *id);
 
-/* Create STATE_DIR/sessions/ID (0700), which cast_sync() puts on the disk, take the lock.  *lockfd keeps the session live; returns the
- * directory's descriptor. */
+/* Create STATE_DIR/sessions/ID (0700), which cast_sync() puts on the disk, take the lock.  *lockfd
+ * keeps the session live; returns the directory's descriptor. */
 int store_create(const char *state_dir, const char *id, int *lockfd, struct err *e);
 /* Undo store_create() for a session that never began; only an empty or unended directory. */
 int store_discard(const char *state_dir, const char *id, struct err *e);
@@ -44,7 +44,7 @@ bool store_live(const char *state_dir, const char *id);
 int store_open_file(int sessdir, const char *id);
 /* Whether a file is called as recordings are: *.cast, *.cast.zst, *.cast.sealed. */
 bool store_named_cast(const char *name);
-/* The file: O_RDONLY, for source_open_fd(). */
+/* The file: O_RDONLY, for source_open_fd().  ERR_BAD_FILE: it is not a regular one. */
 int store_open_cast(const char *state_dir, const char *id, struct err *e);
 /* Remove a session that is not live (ERR_LIMIT when it is). */
 int store_remove(const char *state_dir, const char *id, struct err *e);

@@ -279,6 +279,24 @@ def test_directories_and_pipes(agent, box):
     assert agent.coral.local("audit verify", agent.coral.state).code == 1
 
 
+def test_what_took_the_place_of_a_recording(agent, box):
+    """What is no file is named, whoever looks; nobody waits for a FIFO's other end, or follows."""
+    coral = agent.coral
+    for word in ("one", "two", "three", "four"):
+        coral.run("exec", "--pid", box.pid, "--", "echo", word)
+    casts = [next((coral.state / "sessions" / sid).glob("*.cast*")) for sid in coral.session_dirs()]
+    for path, put in zip(casts, (os.mkfifo, os.mkdir, lambda p: os.symlink(casts[3], p))):
+        path.unlink()
+        put(path)
+    done = coral.local("audit verify", coral.state / "sessions")
+    assert done.code == 1 and done.text.count("authentic: yes") == 1, done
+    for asked in (done, coral.run("audit grep", "four")):
+        assert asked.code == 1 and asked.errtext.count("not a regular file") == 3, asked
+        assert all(p.parent.name in asked.errtext for p in casts[:3]), asked
+        assert asked.errtext.count("try: ") == 3, asked
+    assert "four" in asked.text
+
+
 def test_keys(coral, home):
     assert coral.local("keys list").errtext == "coral: no keys\n"
     assert coral.local("keys export").code == 1

@@ -21,7 +21,7 @@
 #include "record/store.h"
 #include "record/verify.h"
 
-/* STATE_DIR/sessions/ID/ID.cast is three down. */
+/* Of directories below the one that is named; files lie one further down. */
 #define DEPTH_MAX 4
 
 struct job {
@@ -142,13 +142,13 @@ check_dir(struct job *j, const char *path)
 {
 	auto_free char *copy = strdup(path);
 	char *const top[] = {copy, NULL};
-	FTS *fts = copy ? fts_open(top, FTS_PHYSICAL | FTS_NOCHDIR, by_name) : NULL;
+	FTS *fts = copy ? fts_open(top, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR, by_name) : NULL;
 	size_t before = j->seen;
 	struct err e = {0};
 	FTSENT *at;
 
 	while (fts && (at = fts_read(fts))) {
-		if (at->fts_info == FTS_D && at->fts_level >= DEPTH_MAX)
+		if (at->fts_info == FTS_D && at->fts_level > DEPTH_MAX)
 			fts_set(fts, at, FTS_SKIP);
 		if (at->fts_info == FTS_DNR) {
 			err_set(&e, ERR_IO, at->fts_errno, "cannot read the directory %s",

@@ -260,6 +260,14 @@ def test_without_evidence(coral, home):
     assert done.code == 1 and done.errtext.startswith("coral: cannot open")
     done = coral.local("audit verify", home / "config")
     assert done.code == 1 and "no .cast file" in done.errtext
+    deep = home / "top" / "1" / "2" / "3" / "4"  # the page: up to four levels down
+    (deep / "5").mkdir(parents=True)
+    for path in (deep / "x.cast", deep / "5" / "y.cast"):
+        path.write_bytes(OLD)
+    (home / "link").symlink_to(home / "top")
+    for top in (home / "top", home / "link"):
+        done = coral.local("audit verify", top, "-o", "json")
+        assert [os.path.basename(r["file"]) for r in done.json()] == ["x.cast"]
     assert coral.local("audit verify").code == 2
 
 

@@ -95,16 +95,43 @@ note(const struct ui *u, char *out, size_t size)
 		snprintf(out + n, size - n, "%s%s", n ? ", " : "", m->label);
 }
 
+/* What is left of the terminal for the picture, and the first row of the screen in it: the cursor's
+ * row is always seen. */
+static int
+picture_rows(const struct ui *u)
+{
+	int rows = render_rows(u->render) - (u->typed ? 2 : 1);
+
+	return rows > 0 ? rows : 1;
+}
+
+static int
+picture_top(const struct ui *u)
+{
+	int row, col, rows = picture_rows(u);
+
+	screen_cursor(player_screen(u->player), &row, &col);
+	return row < rows ? 0 : row - rows + 1;
+}
+
 /* What else there is to say where there is room. */
 static void
 remark(const struct ui *u, int room, char *out, size_t size)
 {
 	const struct screen *s = player_screen(u->player);
+	int rows = picture_rows(u), top;
 
 	out[0] = '\0';
-	if (!player_busy(u->player) && (screen_rows(s) > render_rows(u->render) - 1 ||
-					   screen_cols(s) > render_cols(u->render)))
-		snprintf(out, size, "%dx%d, top left shown", screen_cols(s), screen_rows(s));
+	if (!player_busy(u->player) &&
+	    (screen_rows(s) > rows || screen_cols(s) > render_cols(u->render))) {
+		top = picture_top(u);
+		if (top == 0)
+			snprintf(
+			    out, size, "%dx%d, top left shown", screen_cols(s), screen_rows(s));
+		else
+			snprintf(out, size, "%dx%d, rows %d to %d shown", screen_cols(s),
+			    screen_rows(s), top + 1, top + rows);
+	}
 	if (!out[0] || render_width(out) > room)
 		str_copy(out, room >= TITLE_LEAST ? u->title : "", size);
 }
@@ -203,7 +230,6 @@ draw_typed(struct ui *u, int row)
 void
 ui_draw(struct ui *u)
 {
-	int rows = render_rows(u->render) - 1;
 	struct buf out;
 
 	u->dirty = false;
@@ -211,9 +237,10 @@ ui_draw(struct ui *u)
 	/* While a search runs the screen is not what is to be seen: the old picture stays. */
 	if (!player_busy(u->player)) {
 		render_clear(u->render);
-		u->hidden = render_screen(u->render, player_screen(u->player), rows);
+		u->hidden = render_screen(
+		    u->render, player_screen(u->player), picture_top(u), picture_rows(u));
 		if (u->typed)
-			draw_typed(u, rows - 1);
+			draw_typed(u, render_rows(u->render) - 2);
 		if (u->help)
 			draw_help(u);
 	}

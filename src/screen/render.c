@@ -127,27 +127,27 @@ reveal(struct screen_cell *c)
 }
 
 int
-render_screen(struct render *r, const struct screen *s, int rows)
+render_screen(struct render *r, const struct screen *s, int top, int rows)
 {
 	int row, col, revealed = 0, cols = screen_cols(s) < r->cols ? screen_cols(s) : r->cols;
 	struct screen_cell *c;
 
 	if (rows > r->rows)
 		rows = r->rows;
-	if (rows > screen_rows(s))
-		rows = screen_rows(s);
+	if (rows > screen_rows(s) - top)
+		rows = screen_rows(s) - top;
 	for (row = 0; row < rows; row++) {
 		for (col = 0; col < cols; col++) {
 			c = want_at(r, row, col);
-			screen_cell(s, row, col, c);
+			screen_cell(s, top + row, col, c);
 			revealed += reveal(c);
 			/* Half a character does not fit. */
 			if ((c->width == 2 && col + 1 == r->cols) || (c->width == 0 && col == 0))
 				*c = blank;
 		}
 	}
-	if (screen_cursor(s, &row, &col) && row < rows && col < cols)
-		want_at(r, row, col)->attrs ^= SCREEN_REVERSE;
+	if (screen_cursor(s, &row, &col) && row >= top && row - top < rows && col < cols)
+		want_at(r, row - top, col)->attrs ^= SCREEN_REVERSE;
 	return revealed;
 }
 

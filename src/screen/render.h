@@ -28,11 +28,11 @@ int render_cols(const struct render *r);
 /* Someone else wrote on the terminal: draw everything next time. */
 void render_forget(struct render *r);
 
-/* Compose a picture: blank it, then put the top left part of a screen on its first `rows` rows, its
- * cursor as a reversed cell, then lines of one's own.  How many cells were hidden by their colours
- * and are shown. */
+/* Compose a picture: blank it, then put the left part of a screen, from its row `top` on, on the
+ * first `rows` rows, its cursor as a reversed cell, then lines of one's own.  How many cells were
+ * hidden by their colours and are shown. */
 void render_clear(struct render *r);
-int render_screen(struct render *r, const struct screen *s, int rows);
+int render_screen(struct render *r, const struct screen *s, int top, int rows);
 /* UTF-8 made safe, cut at the right edge; returns the column after it. */
 int render_text(struct render *r, int row, int col, uint8_t attrs, const char *text);
 int render_width(const char *text); /* the columns that it takes */

@@ -238,15 +238,21 @@ def test_golden_screens(coral, home, tmux):
                 term.type(key, enter=False)
             yield key, term.screen
 
+    tall = write(home, "tall", [
+        [0.0, "o", "first\r\n"], [10.0, "o", "".join(f"line {n}\r\n" for n in range(2, 8)) + "$ "],
+        [11.0, "i", "id\r"], [90.0, "o", "\x1b[H"]], {"width": 40, "height": 6})
     wide = ["as it is", "}", "w", "Right", "w", "k", "}", "]", "]", "[", "Right", "k", "]", "Left", "Home",
             "/", "uid", "Enter", "n", "N", "i", "?", "?", "End"]
-    for cols, rows, keys in ((76, 8, wide), (40, 6, [key for key in wide if key not in "w?i"])):
-        term = tmux(coral.argv("replay", path), coral.env(), rows=rows, cols=cols)
+    # The row of the cursor is seen in a terminal as large as the recording, too.
+    full = ["as it is", "Right", "Right", "Right", "k", "k", "End"]
+    for name, cols, rows, cast, keys in (("76", 76, 8, path, wide), ("full", 40, 6, tall, full), (
+            "40", 40, 6, path, [key for key in wide if key not in "w?i"])):
+        term = tmux(coral.argv("replay", cast), coral.env(), rows=rows, cols=cols)
         term.wait_text("^ play")
         term.keys("Space")
         term.wait_text("^ pause")
         term.keys("Home")
-        goldens(f"player-{cols}", steps(term, keys))
+        goldens(f"player-{name}", steps(term, keys))
         term.type("q", enter=False)
         assert term.wait_dead() == 0
 

@@ -37,7 +37,7 @@ draw(struct render *r, const struct player *p)
 
 	buf_init(&out, 1 << 22);
 	render_clear(r);
-	render_screen(r, player_screen(p), 20);
+	render_screen(r, player_screen(p), 0, 20);
 	if (render_flush(r, &out) == 0 && out.len > 0)
 		check(buf_head(&out), out.len);
 	buf_fini(&out);

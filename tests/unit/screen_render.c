@@ -126,7 +126,7 @@ test_round(enum render_colors colors, const char *name)
 		if (rnd(20) == 0)
 			render_forget(r);
 		render_clear(r);
-		render_screen(r, s, 12);
+		render_screen(r, s, 0, 12);
 		buf_clear(&out);
 		if (render_flush(r, &out) < 0)
 			abort();
@@ -165,7 +165,7 @@ test_plain(void)
 	render_resize(r, 3, 4);
 	screen_feed(s, "\033[?25l\033[31mabc\xe4\xb8\xad\r\n\xc3\xa9",
 	    strlen("\033[?25l\033[31mabc\xe4\xb8\xad\r\n\xc3\xa9"));
-	render_screen(r, s, 2);
+	render_screen(r, s, 0, 2);
 	render_text(r, 2, 0, 0, "t\033[2J");
 	p = drawn(r);
 	ok(strstr(p, "abc") && !strstr(p, "31") && strict((const unsigned char *)p, strlen(p)),
@@ -211,7 +211,7 @@ test_wide_text(void)
 	is_str(row_of(t, 1), "       ab", "nor at the edge");
 	screen_feed(s, "\xe6\xb5\xb7\xe6\xb5\xb7\xe6\xb5\xb7", 9);
 	render_clear(r);
-	render_screen(r, s, 2);
+	render_screen(r, s, 0, 2);
 	render_text(r, 0, 1, 0, "xyz");
 	p = drawn(r);
 	screen_feed(t, p, strlen(p));
@@ -230,7 +230,7 @@ test_reveal(void)
 
 	render_resize(r, 2, 10);
 	screen_feed(s, "\033[?25l\033[31;41mhidden", strlen("\033[?25l\033[31;41mhidden"));
-	render_screen(r, s, 2);
+	render_screen(r, s, 0, 2);
 	ok(strstr(drawn(r), "\033[0;7mhidden"), "text in the colour of its ground is shown");
 	render_free(r);
 	screen_free(s);

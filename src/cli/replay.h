@@ -9,6 +9,7 @@
 #include "cli/cmd.h"
 
 struct follow; /* replay_follow.h */
+struct player;
 
 /* replay_source.c: FILE when it has a slash, ends in .cast or exists; else a session's ID, from the
  * state directory when that may be read, else from the agent.  A descriptor of a regular file at
@@ -22,6 +23,8 @@ int replay_source_sealed(
 
 /* replay_time.c: "1:30", "1:02:03", "90", "90.5", "1m30s", "50%" (of total).  0, or -1 and e. */
 int replay_parse_time(const char *s, int64_t total, int64_t *t, struct err *e);
+/* The same of a recording, which is read to its end when a part of the whole needs its length. */
+int replay_moment(struct player *p, const char *s, int64_t *t, struct err *e);
 /* "1:30.5" and "1:02:03"; always terminated. */
 void replay_format_time(int64_t t, bool tenths, char *out, size_t size);
 

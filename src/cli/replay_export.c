@@ -85,35 +85,18 @@ picture(struct player *p, const struct replay_export *x, struct err *e)
 	return 0;
 }
 
-/* A part of the whole needs the whole's length. */
-static int
-take_moment(struct player *p, const char *from, int64_t *t, struct err *e)
-{
-	bool exact;
-
-	*t = INT64_MAX;
-	if (!from)
-		return 0;
-	player_total(p, &exact);
-	if (strchr(from, '%') && !exact) {
-		player_seek(p, INT64_MAX);
-		player_finish(p);
-	}
-	return replay_parse_time(from, player_total(p, NULL), t, e);
-}
-
 /* One moment: the last there is, unless the time is told. */
 static int
 still(int fd, const struct replay_export *x)
 {
 	struct err e = {0};
 	struct player *p = player_open(fd, x->name, &e);
-	int64_t t;
+	int64_t t = INT64_MAX;
 	int rc;
 
 	if (!p)
 		return cmd_fail(&e);
-	rc = take_moment(p, x->from, &t, &e);
+	rc = x->from ? replay_moment(p, x->from, &t, &e) : 0;
 	if (rc == 0) {
 		player_seek(p, t);
 		player_finish(p);

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "replay/player.h"
 
 #define HOURS_MAX 1000000
 
@@ -80,6 +81,19 @@ replay_parse_time(const char *s, int64_t total, int64_t *t, struct err *e)
 	err_why(e, "a time is minutes:seconds, hours:minutes:seconds, seconds, a duration or a "
 		   "percentage");
 	return err_hint(e, "write it as 1:30, 90, 1m30s or 50%%");
+}
+
+int
+replay_moment(struct player *p, const char *s, int64_t *t, struct err *e)
+{
+	bool exact;
+
+	player_total(p, &exact);
+	if (strchr(s, '%') && !exact) {
+		player_seek(p, INT64_MAX);
+		player_finish(p);
+	}
+	return replay_parse_time(s, player_total(p, NULL), t, e);
 }
 
 void

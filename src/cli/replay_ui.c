@@ -310,8 +310,7 @@ replay_ui(int fd, const struct replay_opts *o)
 		u.in = open("/dev/tty", O_RDWR | O_CLOEXEC);
 	if (u.in < 0)
 		err_set(&e, ERR_IO, errno, "cannot open the terminal for keys");
-	else if (!o->from ||
-		 replay_parse_time(o->from, player_total(u.player, NULL), &from, &e) == 0)
+	else if (!o->from || replay_moment(u.player, o->from, &from, &e) == 0)
 		set_up(&u, &e);
 	if (e.code == ERR_NONE) {
 		if (from > 0)

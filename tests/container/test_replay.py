@@ -288,6 +288,13 @@ def test_start_at_a_time(coral, home, tmux):
     assert shown(term) == 6
     term.type("q", enter=False)
     assert term.wait_dead() == 0
+    # Version 3 has its length nowhere.
+    three = home / "three.cast"
+    three.write_text('{"version":3,"term":{"cols":80,"rows":24}}\n' + '[10.0,"o","mark\\r\\n"]\n' * 20)
+    term = player(coral, tmux, f"{three}@100%")
+    term.wait_text(r"^ end   3:20\.0 / 3:20\.0")
+    term.type("q", enter=False)
+    assert term.wait_dead() == 0
 
 
 def test_idle_cap(coral, home):

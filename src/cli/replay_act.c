@@ -245,6 +245,7 @@ void
 ui_key(struct ui *u, enum rkey key, int64_t arg)
 {
 	u->message[0] = '\0';
+	u->ended = false;
 	u->dirty = true;
 	/* A short seek must not swallow the next key of one that repeats. */
 	if (player_busy(u->player) && key != RKEY_ESCAPE) {

@@ -80,7 +80,9 @@ note(const struct ui *u, char *out, size_t size)
 
 	out[0] = '\0';
 	if (u->message[0]) {
-		snprintf(out, size, "%s", u->message);
+		snprintf(out, size, "%s%s", u->message,
+		    u->ended && player_ending(u->player, NULL) == PLAYER_TRUNCATED ? ", truncated"
+										   : "");
 		return;
 	}
 	if (player_busy(u->player)) {

@@ -131,6 +131,7 @@ follow(struct ui *u)
 		ui_say(u, "%.100s", why.what);
 	else
 		ui_say(u, "the session has ended");
+	u->ended = why.code == ERR_NONE;
 }
 
 /* What is there by now, without regard to its time. */

@@ -28,10 +28,11 @@ struct ui {
 	char title[128];
 
 	bool playing, idle_on, help, dirty, quit;
-	bool live;	 /* what comes is shown at once */
-	bool typed;	 /* keys are shown */
-	bool wall;	 /* the time of day is shown */
-	int hidden;	 /* cells of the picture that the recording meant to hide */
+	bool live;  /* what comes is shown at once */
+	bool ended; /* the message says that the session has */
+	bool typed; /* keys are shown */
+	bool wall;  /* the time of day is shown */
+	int hidden; /* cells of the picture that the recording meant to hide */
 	int status;
 	double speed;
 	int64_t idle;
@@ -59,9 +60,9 @@ void ui_prompt_cancel(struct ui *u);
 void ui_key(struct ui *u, enum rkey key, int64_t arg);
 void ui_prompted(struct ui *u, enum ui_prompt what, const char *line);
 void ui_go(struct ui *u, int64_t t);
-void ui_go_live(struct ui *u); /* to the end, and on with what comes */
+void ui_go_live(struct ui *u);			    /* to the end, and on with what comes */
 void ui_worked(struct ui *u, enum player_state st); /* a seek or search has come to its end */
-bool ui_has_typed(const struct ui *u); /* input may have been recorded */
+bool ui_has_typed(const struct ui *u);		    /* input may have been recorded */
 void ui_say(struct ui *u, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 #endif

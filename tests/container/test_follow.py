@@ -118,14 +118,19 @@ def test_into_pipes(agent, box, tmp_path):
     assert (after.code, after.text) == (0, "up\ngot one\ngot two\n")
 
 
-def test_killed_keeper_and_wrong_use(agent, box, home):
+def test_killed_keeper_and_wrong_use(agent, box, home, tmux):
     """Without an end it is truncated; what cannot be followed is said."""
     proc, sid, _ = begin(agent, box, ECHO)
     text = agent.coral.popen("replay", "-f", sid)
     assert text.stdout.readline() == b"up\n"
+    term = tmux(agent.coral.argv("replay", "-f", sid), agent.coral.env())
+    term.wait_text("^ live ")
     os.kill(agent.keepers()[sid], signal.SIGKILL)
     _, err = text.communicate(timeout=20)
     assert text.returncode == 0 and b"truncated" in err
+    term.wait_text("^ end .*the session has ended, truncated")
+    term.type("q", enter=False)
+    assert term.wait_dead() == 0
     finish(proc)
     proc.stderr.close()
     for words in (("-f", "--format", "html", sid), ("-f", agent.coral.cast_path(sid))):

@@ -139,12 +139,15 @@ int
 session_audit_local(const struct conf *c, const char *event, const char *session_id, struct err *e)
 {
 	json_t *rec = audit_record_new(event), *shown = store_show(c->state_dir, session_id, e);
+	const char *verb = strchr(event, '.');
 	int rc = -1;
 
 	if (shown) {
 		session_audit_caller(rec);
 		audit_set_text(rec, "session_id", session_id);
 		audit_set_text(rec, "actor", "coral " CORAL_VERSION);
+		/* "session.unseal": as who asks the agent for it. */
+		audit_set_text(rec, "mode", verb ? verb + 1 : NULL);
 		audit_set_text(rec, "decision", "allow");
 		session_audit_place(rec, c);
 		session_audit_target(rec, json_object_get(header_of(shown), "target"));

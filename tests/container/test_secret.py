@@ -99,6 +99,7 @@ def test_sealed_to_the_auditors(make_agent, box, auditors):
         assert not done.err, done
     unsealed = unseals(coral)
     assert [(r["session_id"], r["user_id"]) for r in unsealed] == [(path.stem, "root")] * len(reads)
+    assert {r["mode"] for r in unsealed} == {"unseal"}
     coral.extra["CORAL_STATE_DIR"] = str(coral.home / "elsewhere")  # as on an auditor's machine
     done = coral.local("audit unseal", "--key", files["bob"], "-o", "json", copy)
     assert done.code == 0 and "no audit log" in done.errtext, done

@@ -47,6 +47,24 @@ take_pattern(struct audit_want *w, const char *pattern, struct err *e)
 	return err_hint(e, "it is an extended regular expression, as in grep -E");
 }
 
+/* What no record has finds none, and that none was denied must not be read from it. */
+static int
+check_decision(const char *decision, struct err *e)
+{
+	static const char *const all[] = {"", "allow", "deny", "would-deny"};
+	char shown[96];
+
+	if (!decision)
+		return 0;
+	for (size_t i = 0; i < COUNT_OF(all); i++)
+		if (str_glob(decision, all[i]))
+			return 0;
+	str_vis(shown, sizeof shown, decision);
+	err_set(e, ERR_USAGE, 0, "there is no decision %s", shown);
+	err_why(e, "there are: allow, deny, would-deny");
+	return err_hint(e, "--decision '*deny'");
+}
+
 int
 audit_want_init(struct audit_want *w, const struct args *a, struct err *e)
 {
@@ -56,6 +74,8 @@ audit_want_init(struct audit_want *w, const struct args *a, struct err *e)
 	    .target = args_str(a, "service"),
 	    .decision = args_str(a, "decision")};
 	if (take_time(a, "since", w->since, e) < 0 || take_time(a, "until", w->until, e) < 0)
+		return -1;
+	if (check_decision(w->decision, e) < 0)
 		return -1;
 	return take_pattern(w, args_str(a, "grep"), e);
 }

@@ -23,6 +23,7 @@ struct listing {
 	struct audit_source *s;
 	const char *session; /* a prefix of its id; NULL: as the flags say */
 	bool as_json, whole; /* whole: every key on a line of its own */
+	bool none;	     /* --lines 0: of what there is already */
 	size_t keep, at, shown;
 	char **kept;
 };
@@ -71,8 +72,11 @@ print_whole(const struct listing *l, const json_t *rec)
 static void
 print(struct listing *l, const struct audit_entry *x, const json_t *rec, const char *text)
 {
-	char *line = l->as_json ? json_show_text(x->text, x->len) : strdup(text);
+	char *line;
 
+	if (l->none)
+		return;
+	line = l->as_json ? json_show_text(x->text, x->len) : strdup(text);
 	if (l->keep > 0) {
 		free(l->kept[l->at % l->keep]);
 		l->kept[l->at++ % l->keep] = line;
@@ -115,6 +119,7 @@ read_all(struct listing *l, struct err *e)
 	}
 	if (rc == 0 && l->keep > 0)
 		print_kept(l);
+	l->none = false;
 	return rc;
 }
 
@@ -187,7 +192,8 @@ static int
 run_ls(const struct cmd *c, const struct args *a, int argc, char **argv, int dashdash)
 {
 	long long lines = args_int(a, "lines", 0);
-	struct listing l = {.keep = lines < LINES_MAX ? (size_t)lines : LINES_MAX};
+	struct listing l = {.keep = lines < LINES_MAX ? (size_t)lines : LINES_MAX,
+	    .none = args_int(a, "lines", 1) == 0};
 	struct err e = {0};
 	int rc;
 

@@ -23,6 +23,7 @@ grep_text_init(struct grep_text *t, const struct args *a, bool as_json, struct e
 	*t = (struct grep_text){.agent = args_str(a, "agent-addr"),
 	    .as_json = as_json,
 	    .ascii = isatty(STDOUT_FILENO) && !replay_utf8(),
+	    .none = args_int(a, "lines", 1) == 0,
 	    .keep = lines < LINES_MAX ? (size_t)lines : LINES_MAX};
 	t->kept = calloc(t->keep + 1, sizeof *t->kept);
 	return t->kept ? 0 : err_set(e, ERR_INTERNAL, ENOMEM, "cannot search");
@@ -149,9 +150,12 @@ text_line(const struct grep_text *t, const struct grep_hit *h, int64_t real_ns)
 int
 grep_text_put(struct grep_text *t, const struct grep_hit *h, int64_t real_ns)
 {
-	char *line = t->as_json ? json_line(t, h, real_ns) : text_line(t, h, real_ns);
+	char *line;
 
 	t->found++;
+	if (t->none)
+		return 0;
+	line = t->as_json ? json_line(t, h, real_ns) : text_line(t, h, real_ns);
 	if (t->keep > 0) {
 		free(t->kept[t->at % t->keep]);
 		t->kept[t->at++ % t->keep] = line;

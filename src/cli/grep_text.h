@@ -11,6 +11,7 @@
 struct grep_text {
 	const char *agent; /* --agent-addr */
 	bool as_json, ascii;
+	bool none;	  /* --lines 0 */
 	const char *spec; /* of the recording; what follows is of its header and borrowed */
 	const char *id, *user, *target;
 	int64_t start; /* in real time, or -1 */

@@ -389,6 +389,8 @@ def test_ls(agent, box):
     raw = (log_dir(agent.coral) / "audit.jsonl").read_bytes()
     assert local("audit ls", "-o", "json").out == raw
     assert local("audit ls", "--lines", "2").text.splitlines() == lines[-2:]
+    assert local("audit ls", "--lines", "0").out == local("audit ls", "--lines", "0", "-o", "json").out == b""
+    assert local("audit ls", "--decision", "al*").text.splitlines() == lines[1::2]
     assert local("audit ls", "-g", "echo (one|two)").text.splitlines() == lines[1:5]
     assert local("audit ls", "-g", "three", "--lines", "1").text.splitlines() == lines[6:]
     assert local("audit ls", "-g", "THREE").out == b""
@@ -401,7 +403,7 @@ def test_ls(agent, box):
     assert since == lines[3:]
     assert local("audit ls", "--until", middle).text.splitlines() == lines[:4]
     for words in (["--since", "noon"], ["-g", "("], ["-o", "xml"], ["what"],
-                  ["-g", "((a{1,255}){1,255}){1,255}"]):
+                  ["-g", "((a{1,255}){1,255}){1,255}"], ["--decision", "maybe"]):
         done = local("audit ls", *words)
         assert done.code == 2 and "try:" in done.errtext, (words, done)
 

@@ -62,6 +62,7 @@ def test_without_a_terminal_and_filters(agent, box):
     assert len(lines) == 4
     last = grep(agent.coral, "--lines", 1, "needle")
     assert [h["session_id"] for h in last] == [agent.coral.sessions()[0]["id"]]
+    assert grep(agent.coral, "--lines", 0, "needle") == []
     assert len(grep(agent.coral, "-u", "ro*", "--since", "1h", "needle")) == 4
     for none in (("-u", "alice"), ("-s", "no-such"), ("--until", "1h"), ("--since", "2200-01-01")):
         assert (none, grep(agent.coral, *none, "needle")) == (none, [])

@@ -141,6 +141,17 @@ cmd_unknown(int argc, char **argv, struct err *e)
 }
 
 static int
+flushed(int rc)
+{
+	struct err e;
+
+	if (fflush(stdout) != EOF || errno == EPIPE || rc != 0)
+		return rc;
+	err_set(&e, ERR_IO, errno, "cannot write standard output");
+	return cmd_fail(&e);
+}
+
+static int
 run(const struct cmd *c, int argc, char **argv)
 {
 	struct args a;
@@ -155,11 +166,7 @@ run(const struct cmd *c, int argc, char **argv)
 	} else
 		rc = c->run(c, &a, a.nwords, a.words, a.dashdash);
 	args_fini(&a);
-	if (fflush(stdout) == EOF && errno != EPIPE && rc == 0) {
-		err_set(&e, ERR_IO, errno, "cannot write standard output");
-		return cmd_fail(&e);
-	}
-	return rc;
+	return flushed(rc);
 }
 
 int
@@ -181,6 +188,9 @@ cmd_main(int argc, char **argv)
 	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)
 		argv[1] = version;
 	c = cmd_find(argc - 1, argv + 1, &used);
+	if (!c && argc == 3 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0) &&
+	    help_group(stdout, argv[1]))
+		return flushed(0);
 	if (!c) {
 		cmd_unknown(argc - 1, argv + 1, &e);
 		return cmd_fail(&e);

@@ -114,6 +114,29 @@ help_all(FILE *f)
 	    f);
 }
 
+bool
+help_group(FILE *f, const char *verb)
+{
+	int width = width_of(f);
+	size_t n = strlen(verb);
+	bool any = false;
+
+	for (const struct cmd *const *c = cmd_table; *c; c++) {
+		const char *name = (*c)->name;
+
+		if ((*c)->hidden || strncmp(name, verb, n) != 0 || name[n] != ' ')
+			continue;
+		if (!any)
+			fprintf(f, "Usage: coral %s COMMAND [flags] ...\n\nCommands:\n", verb);
+		item(f, name, (*c)->summary, 18, width);
+		any = true;
+	}
+	if (any)
+		fprintf(f, "\nMore: coral %s COMMAND --help, and the manual page coral-%s(%d).\n",
+		    verb, verb, strcmp(verb, "agent") == 0 ? 8 : 1);
+	return any;
+}
+
 void
 help_print(FILE *f, const struct cmd *c)
 {
@@ -162,6 +185,8 @@ run_help(const struct cmd *c, const struct args *a, int argc, char **argv, int d
 		return 0;
 	}
 	c = cmd_find(argc, argv, &used);
+	if (!c && argc == 1 && help_group(stdout, argv[0]))
+		return 0;
 	if (!c || used < argc) {
 		cmd_unknown(argc, argv, &e);
 		return cmd_fail(&e);

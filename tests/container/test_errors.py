@@ -349,4 +349,8 @@ def test_help_everywhere(coral):
         done = coral.local(verb, "--help")
         assert done.code == 0 and f"coral {verb.split()[0]}" in done.text, verb
         assert done.err == b""
+    for verb, sub in (("audit", "grep"), ("keys", "create"), ("agent", "start")):
+        for words in ((verb, "--help"), (verb, "-h"), ("help", verb)):
+            done = coral.local(*words)
+            assert done.code == 0 and f"  {verb} {sub}" in done.text and not done.err, done
     assert coral.local("version").text.startswith("coral ")

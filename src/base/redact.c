@@ -164,8 +164,10 @@ try_assignment(struct scan *sc, const char *after, struct redact_quote op)
 	if (*from != '=')
 		return false;
 	from += strspn(from, "=");
-	if (blanks)
-		from += strspn(from, " \t");
+	/* "passwd=   x" of a file; in a script that is empty, and x a command. */
+	if (!blanks && sc->shown && begins_line(sc) && !strchr("#;", from[strspn(from, " \t")]))
+		blanks = strspn(from, " \t");
+	from += blanks ? strspn(from, " \t") : 0;
 	if (is_whole(sc))
 		end = from + strlen(from);
 	else if (op.n)
@@ -241,6 +243,7 @@ try_header(struct scan *sc, const char *after, struct redact_quote op)
 	struct redact_quote inner = {0};
 	size_t blanks;
 
+	from += json ? strspn(from, " \t") : 0;
 	if (*from++ != ':')
 		return false;
 	blanks = strspn(from, " \t");
@@ -332,13 +335,13 @@ is_prose(const char *p, size_t n)
 	return strspn(p, "abcdefghijklmnopqrstuvwxyz-.=") >= n;
 }
 
-/* -p and the like, in a line that is a command. */
+/* -p and the like, and "openssl passwd", in a line that is a command. */
 static bool
 try_option(struct scan *sc)
 {
 	const char *from;
 
-	if (*sc->p != '-' || (sc->p > sc->s && sc->p[-1] != ' ' && sc->p[-1] != '\t'))
+	if (!strchr("-p", *sc->p) || (sc->p > sc->s && sc->p[-1] != ' ' && sc->p[-1] != '\t'))
 		return false;
 	from = redact_option(sc->s, sc->p);
 	return from && hide_value(sc, from, redact_word(from, sc->quote));

@@ -17,7 +17,7 @@ option_secret(const char *const *argv, size_t i)
 	const char *from = NULL;
 
 	for (size_t c = 0; c < i && c < COMMANDS && !from; c++)
-		from = redact_option_value(argv[c], argv[i - 1], argv[i]);
+		from = redact_option_value(argv, c, i);
 	return from;
 }
 

@@ -32,8 +32,8 @@ size_t redact_known(const char *p, size_t *keep);
 
 /* Of an option at p, in a line from `start` on: where its secret begins, or NULL. */
 const char *redact_option(const char *start, const char *p);
-/* The same of one word, `flag` the one before it or "". */
-const char *redact_option_value(const char *command, const char *flag, const char *value);
+/* The same of argv[i], which follows the command argv[command]. */
+const char *redact_option_value(const char *const *argv, size_t command, size_t i);
 
 /* A quotation mark with the backslashes before it, as in a script within a script. */
 struct redact_quote {

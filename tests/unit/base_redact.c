@@ -145,6 +145,14 @@ test_options(void)
 	    {{"docker", "login", "-p", "x"}, "[\"docker\",\"login\",\"-p\",\"" R "\"]"},
 	    {{"docker", "run", "-p", "80:80"}, "[\"docker\",\"run\",\"-p\",\"80:80\"]"},
 	    {{"mkdir", "-p", "x"}, "[\"mkdir\",\"-p\",\"x\"]"},
+	    {{"htpasswd", "-b", "f", "bob", "x"}, "[\"htpasswd\",\"-b\",\"f\",\"bob\",\"" R "\"]"},
+	    {{"openssl", "rsa", "-passin", "pass:x"},
+		"[\"openssl\",\"rsa\",\"-passin\",\"pass:" R "\"]"},
+	    {{"openssl", "rsa", "-passin", "env:X"}, "[\"openssl\",\"rsa\",\"-passin\",\"env:X\"]"},
+	    {{"openssl", "passwd", "-6", "x"}, "[\"openssl\",\"passwd\",\"-6\",\"" R "\"]"},
+	    {{"7z", "x", "-px", "a"}, "[\"7z\",\"x\",\"-p" R "\",\"a\"]"},
+	    {{"7z", "x", "-p", "a"}, "[\"7z\",\"x\",\"-p\",\"a\"]"},
+	    {{"smbclient", "-U", "bob%x"}, "[\"smbclient\",\"-U\",\"bob%" R "\"]"},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/verdict_log.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "cli/verdict.h"
+#include "record/store.h"
 
 #define HEADS_MAX 256
 
@@ -22,6 +24,7 @@ struct finding {
 	size_t n;
 	bool authentic, complete;
 	int status;
+	bool missed; /* it is empty, and there are recordings beside it */
 	char because[768], extent[256];
 };
 
@@ -82,6 +85,25 @@ count(const struct finding *f, enum audit_place place)
 	return n;
 }
 
+/* DIR is STATE_DIR/audit: a session that was recorded is in the log as well. */
+static bool
+has_recordings(const char *dir)
+{
+	char path[4096];
+	const struct dirent *at;
+	bool any = false;
+	DIR *d;
+
+	if ((size_t)snprintf(path, sizeof path, "%s/../sessions", dir) >= sizeof path)
+		return false;
+	d = opendir(path);
+	while (d && !any && (at = readdir(d)))
+		any = store_id_valid(at->d_name);
+	if (d)
+		closedir(d);
+	return any;
+}
+
 static void
 judge_authentic(struct finding *f)
 {
@@ -109,9 +131,18 @@ judge_complete(struct finding *f)
 	const struct audit_proof *p = f->p;
 	size_t removed = count(f, AUDIT_HEAD_PRUNED), gone = count(f, AUDIT_HEAD_GONE);
 
-	f->complete = p->from != AUDIT_FROM_NOWHERE && !p->v.torn && removed + gone == 0;
+	f->complete =
+	    p->from != AUDIT_FROM_NOWHERE && !p->v.torn && removed + gone == 0 && !f->missed;
 	if (p->v.torn)
-		snprintf(f->extent, sizeof f->extent, "bytes behind its last record are none");
+		snprintf(f->extent, sizeof f->extent,
+		    "what is behind its last record is only the beginning of another");
+	else if (f->missed)
+		snprintf(f->extent, sizeof f->extent,
+		    "recordings are beside it, and it has no record of them, nor any other");
+	else if (p->v.records > 0 && gone > 0 && p->from == AUDIT_FROM_FIRST)
+		snprintf(f->extent, sizeof f->extent,
+		    "it has its first record, of %s, but not %zu of %zu heads that were given",
+		    p->first, gone, f->n);
 	else if (p->from == AUDIT_FROM_PRUNED && gone > 0)
 		snprintf(f->extent, sizeof f->extent,
 		    "%zu of %zu heads that were given %s not here; perhaps among what was removed, "
@@ -228,6 +259,7 @@ verdict_log(const char *dir, const char *const *given, json_t *rows, struct err 
 	if (take_heads(given, heads, &f.n, e) < 0 || audit_verify(dir, heads, f.n, &p, e) < 0)
 		return -1;
 	f.p = &p;
+	f.missed = p.v.records == 0 && has_recordings(dir);
 	judge_authentic(&f);
 	judge_complete(&f);
 	f.status = !f.authentic ? VERDICT_BAD : f.complete ? VERDICT_GOOD : VERDICT_INCOMPLETE;

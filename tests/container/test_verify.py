@@ -63,6 +63,21 @@ def test_exec_is_authentic_and_complete(either, box):
     assert either.run("sessions show", path.stem, "-o", "json").json()["sealed"] is True
 
 
+def test_a_log_that_was_emptied(coral, box):
+    """Recordings of which no record tells."""
+    coral.run("exec", "--pid", box.pid, "--", "true")
+    log = coral.state / "audit" / "audit.jsonl"
+    whole = log.read_bytes()
+    cut = coral.local("audit verify", "--log", "--head", "a" * 64)
+    assert cut.code == 1 and "complete: no, it has its first record, of 20" in cut.text, cut
+    log.write_bytes(whole + b"{")
+    torn = coral.local("audit verify", "--log")
+    assert torn.code == 3 and "complete: no, what is behind its last record is only" in torn.text
+    os.truncate(log, 0)
+    done = coral.local("audit verify", "--log")
+    assert done.code == 3 and "complete: no, recordings are beside it" in done.text, done
+
+
 def test_without_output_too(agent, box):
     """--no-record leaves out the bytes, not the evidence."""
     agent.coral.run("exec", "--pid", box.pid, "--no-record", "--", "echo", "unseen")

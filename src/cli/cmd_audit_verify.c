@@ -274,6 +274,20 @@ take_keys(struct job *j, struct err *e)
 	return cmd_settings(&conf, e) < 0 ? -1 : keys_known(conf.state_dir, &j->keys, e);
 }
 
+/* A verdict that nobody got is an error, whatever it was; one that nobody reads to its end is none.
+ */
+static int
+told(const struct job *j)
+{
+	struct err e;
+
+	if (fflush(stdout) != EOF || errno == EPIPE)
+		return j->status;
+	err_set(&e, ERR_IO, errno, "cannot write the verdict");
+	err_hint(&e, "another standard output");
+	return cmd_fail(&e);
+}
+
 static int
 run(const struct cmd *c, const struct args *a, int argc, char **argv, int dashdash)
 {
@@ -297,7 +311,7 @@ run(const struct cmd *c, const struct args *a, int argc, char **argv, int dashda
 		cmd_print_json(j.list ? j.rows : json_array_get(j.rows, 0));
 	json_decref(j.rows);
 	keys_fini(&j.keys);
-	return j.status;
+	return told(&j);
 }
 
 static const struct opt opts[] = {

@@ -64,7 +64,7 @@ def test_exec_is_authentic_and_complete(either, box):
 
 
 def test_a_log_that_was_emptied(coral, box):
-    """Recordings of which no record tells."""
+    """Recordings of which no record tells; and a verdict that cannot be written, whatever it is."""
     coral.run("exec", "--pid", box.pid, "--", "true")
     log = coral.state / "audit" / "audit.jsonl"
     whole = log.read_bytes()
@@ -76,6 +76,9 @@ def test_a_log_that_was_emptied(coral, box):
     os.truncate(log, 0)
     done = coral.local("audit verify", "--log")
     assert done.code == 3 and "complete: no, recordings are beside it" in done.text, done
+    full = run(["sh", "-c", "\"$@\" >/dev/full", "sh", *coral.argv("audit verify", "--log")],
+               check=False, env=coral.env())
+    assert full.returncode == 1 and "cannot write the verdict" in full.stderr, full
 
 
 def test_without_output_too(agent, box):

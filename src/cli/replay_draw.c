@@ -51,14 +51,17 @@ state_word(const struct ui *u)
 	return player_next(u->player) < 0 ? "end  " : "pause";
 }
 
-/* Of how the file ends, when that is what stands. */
+/* Of how the file ends, when that is what stands, and why nothing comes before. */
 static void
 note_end(const struct ui *u, char *out, size_t size)
 {
 	struct err e;
 
-	if (player_next(u->player) >= 0 || player_waiting(u->player))
+	if (player_next(u->player) >= 0 || player_waiting(u->player)) {
+		if (player_frozen(u->player, u->clock))
+			snprintf(out, size, "frozen");
 		return;
+	}
 	switch (player_ending(u->player, &e)) {
 	case PLAYER_TRUNCATED:
 		snprintf(out, size, "truncated");

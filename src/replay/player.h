@@ -57,6 +57,8 @@ struct player_moment {
 /* The first later than t, or the last before it, of the first 4096 in what was read so far; NULL:
  * none. */
 const struct player_moment *player_moment(const struct player *p, int64_t t, bool after);
+/* Of a session of coral: its processes were stopped at t, as of the same moments. */
+bool player_frozen(const struct player *p, int64_t t);
 /* The same of lines that a shell was given, each with what stood in its row: where the shell marks
  * them (OSC 133), else where Enter was typed, else where output went on below a row in whose middle
  * it had stood still. */

@@ -110,6 +110,24 @@ player_moment(const struct player *p, int64_t t, bool after)
 	return NULL;
 }
 
+bool
+player_frozen(const struct player *p, int64_t t)
+{
+	const struct player_moment *m;
+	size_t i;
+
+	/* Behind a full list it may have been thawed. */
+	if (p->moments.n >= MOMENTS_MAX || !json_object_get(player_header(p), "coral"))
+		return false;
+	for (i = p->moments.n; i > 0; i--) {
+		m = &p->moments.list[i - 1];
+		if (m->t <= t &&
+		    (strcmp(m->label, "frozen") == 0 || strcmp(m->label, "thawed") == 0))
+			return m->label[0] == 'f';
+	}
+	return false;
+}
+
 int64_t
 player_began(const struct player *p)
 {

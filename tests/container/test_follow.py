@@ -56,6 +56,10 @@ def test_in_the_player(agent, box, tmux, way):
     say(proc, "three")
     term.wait_text("^got three")
     term.wait_text("^ live ")
+    assert agent.coral.run("sessions freeze", sid).code == 0
+    term.wait_text("^ live .* frozen")
+    assert agent.coral.run("sessions thaw", sid).code == 0
+    wait_for("no frost", lambda: "frozen" not in term.screen())
     over(proc)
     term.wait_text("^ end .*the session has ended")
     term.keys("Home")

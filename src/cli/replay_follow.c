@@ -146,6 +146,7 @@ from_agent(
 static int
 begin(struct follow *f, const struct args *a, const char *spec, const char *name, struct err *e)
 {
+	struct err why = {0};
 	struct conf conf;
 	int local;
 
@@ -155,7 +156,11 @@ begin(struct follow *f, const struct args *a, const char *spec, const char *name
 	if (local < 0)
 		return -1;
 	if (local > 0)
-		f->fd = store_open_cast(conf.state_dir, f->id, NULL);
+		f->fd = store_open_cast(conf.state_dir, f->id, &why);
+	if (why.code == ERR_BAD_FILE) {
+		*e = why;
+		return -1;
+	}
 	if (f->fd < 0)
 		return from_agent(f, a, &conf, spec, e);
 	str_copy(f->state_dir, conf.state_dir, sizeof(f->state_dir));

@@ -247,6 +247,10 @@ test_damaged(void)
 	}
 	mkdirat(rec_dirfd, "sessions/01bbbbbbbbbbbbbbbbbbbbbbbb", 0700);
 	is_str(state_of("01bbbbbbbbbbbbbbbbbbbbbbbb"), "damaged", "no file at all");
+	mkfifoat(
+	    rec_dirfd, "sessions/01bbbbbbbbbbbbbbbbbbbbbbbb/01bbbbbbbbbbbbbbbbbbbbbbbb.cast", 0600);
+	is_int(store_open_cast(rec_dir, "01bbbbbbbbbbbbbbbbbbbbbbbb", &e), -1, "a FIFO is none");
+	ok(e.code == ERR_BAD_FILE && strstr(e.why, "regular") && e.hint[0], "and is said to be so");
 	mkdirat(rec_dirfd, "sessions/not-an-id", 0700);
 	j = store_list(rec_dir, NULL, NULL, &e);
 	is_int(json_array_size(j), COUNT_OF(cases) + 1, "all are listed, and nothing else");

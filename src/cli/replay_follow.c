@@ -90,8 +90,10 @@ read_error(struct follow *f)
 		else if (errno != EINTR)
 			break;
 	}
-	if (!err_decode(&f->why, wire, n))
-		err_set(&f->why, ERR_TRANSPORT, 0, "the copy from the agent has ended early");
+	if (err_decode(&f->why, wire, n))
+		return;
+	err_set(&f->why, ERR_TRANSPORT, 0, "the copy from the agent has ended early");
+	err_why(&f->why, "the process that copied was ended");
 }
 
 /* The next word of the copier; 0: its end, -1: none yet. */

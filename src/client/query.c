@@ -55,9 +55,10 @@ drain(struct query *q, struct err *e)
 		}
 		got = q->done ? 0 : client_link_pull(&q->link);
 	} while (got > 0);
-	if (!q->done && (got < 0 || tp_client_ended(q->link.c)))
-		return err_set(
-		    e, ERR_TRANSPORT, 0, "the agent hung up before its answer was complete");
+	if (!q->done && (got < 0 || tp_client_ended(q->link.c))) {
+		err_set(e, ERR_TRANSPORT, 0, "the agent hung up before its answer was complete");
+		return err_why(e, "its process for this connection has ended, or was ended");
+	}
 	return 0;
 }
 

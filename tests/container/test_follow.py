@@ -6,6 +6,7 @@ import signal
 
 import pytest
 
+from house.coral import children_of
 from house.people import Local, known
 from house.util import wait_for
 from test_audit import events
@@ -129,6 +130,13 @@ def test_killed_keeper_and_wrong_use(agent, box, home, tmux):
     assert text.stdout.readline() == b"up\n"
     term = tmux(agent.coral.argv("replay", "-f", sid), agent.coral.env())
     term.wait_text("^ live ")
+    before = set(children_of(agent.proc.pid))
+    there = agent.coral.popen("replay", "-f", "--agent-addr", agent.socket, sid)
+    assert there.stdout.readline() == b"up\n"
+    for pid in set(children_of(agent.proc.pid)) - before:
+        os.kill(pid, signal.SIGKILL)
+    _, err = there.communicate(timeout=20)
+    assert there.returncode == 1 and b"hung up" in err and b"why:" in err and b"try:" in err, err
     os.kill(agent.keepers()[sid], signal.SIGKILL)
     _, err = text.communicate(timeout=20)
     assert text.returncode == 0 and b"truncated" in err

@@ -69,7 +69,7 @@ take_format(const struct args *a, struct replay_export *x, struct err *e)
 		err_set(e, ERR_USAGE, 0, "-o needs a format");
 		err_why(e,
 		    "the name of the file does not end in one of .cast .txt .json .html .svg "
-		    ".ttyrec .typescript");
+		    ".png .ttyrec .typescript");
 		return err_hint(e, "--format cast; there are: " FORMATS);
 	}
 	return 0;

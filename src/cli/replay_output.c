@@ -23,6 +23,17 @@ failed(const char *path, struct err *e)
 	return err_hint(e, "name a file in a directory that you may write to, with -o");
 }
 
+static int
+is_directory(const char *path, struct err *e)
+{
+	char shown[300];
+
+	str_vis(shown, sizeof(shown), path);
+	err_set(e, ERR_IO, 0, "cannot write %s", shown);
+	err_why(e, "it is a directory");
+	return err_hint(e, "name a file in it, with -o");
+}
+
 int
 replay_output_open(struct replay_output *o, const char *path, struct err *e)
 {
@@ -31,6 +42,8 @@ replay_output_open(struct replay_output *o, const char *path, struct err *e)
 	struct stat st;
 
 	*o = (struct replay_output){.fd = -1, .path = path};
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		return is_directory(path, e);
 	if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
 		/* A pipe, a device, a link to somewhere: as it is. */
 		o->fd = open(path, O_WRONLY | O_TRUNC | O_NOCTTY | O_CLOEXEC);

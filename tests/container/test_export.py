@@ -300,6 +300,10 @@ def test_the_file_is_whole_or_as_it_was(coral, home, tmp_path):
         assert done.code == 1 and done.errtext.count("cannot write") == 1, done
     done = coral.local("replay", "-o", tmp_path / "nowhere" / "x.html", film)
     assert done.code == 1 and "cannot write" in done.errtext and "try:" in done.errtext
+    done = coral.local("replay", "--format", "html", "-o", tmp_path, film)
+    assert done.code == 1 and "why: it is a directory" in done.errtext, done
+    done = coral.local("replay", "-o", tmp_path / "x.bad", film)
+    assert done.code == 2 and " .png " in done.errtext, done
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(
         ["out.html", "damaged.typescript.timing",
          *[f"damaged.{f}" for f in ("html", "cast", "svg", "ttyrec", "typescript", "txt")]])

@@ -85,17 +85,17 @@ promised(const char *path, char id[STORE_ID_LEN + 1])
 static void
 check_file(struct job *j, const char *path)
 {
-	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	char shown[512], id[STORE_ID_LEN + 1];
+	bool in = strcmp(path, "-") == 0;
+	auto_close int fd = -1;
 	struct err e = {0};
 
-	str_vis(shown, sizeof(shown), path);
-	if (fd < 0) {
-		err_set(&e, ERR_IO, errno, "cannot open the recording %s", shown);
+	str_vis(shown, sizeof(shown), in ? "(standard input)" : path);
+	fd = replay_open(path, shown, &e);
+	if (fd < 0)
 		failed(j, &e);
-		return;
-	}
-	check(j, fd, shown, promised(path, id));
+	else
+		check(j, fd, shown, promised(path, id));
 }
 
 /* Of a directory, whose owner could have put anything there: neither followed nor waited for. */
@@ -240,7 +240,7 @@ check_one(struct job *j, const char *spec)
 	struct stat st;
 
 	if (strcmp(spec, "-") == 0)
-		check(j, STDIN_FILENO, "(standard input)", NULL);
+		check_file(j, spec);
 	else if (verdict_is_log(spec))
 		check_log(j, spec);
 	else if (stat(spec, &st) == 0 && S_ISDIR(st.st_mode)) {

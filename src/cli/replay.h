@@ -16,6 +16,9 @@ struct player;
  * its start; name (for messages) is harmless.  May block on the network. */
 int replay_source(const struct args *a, const char *spec, char *name, size_t size, struct err *e);
 
+/* A file or a pipe, "-": standard input; nothing else.  `name` is for messages. */
+int replay_open(const char *path, const char *name, struct err *e);
+
 /* The same for who opens what is sealed in it: of a session, and of a file of one that is here, the
  * audit log is told first, or it is not opened; of another file the user is told that none is. */
 int replay_source_sealed(

@@ -73,26 +73,49 @@ spool(int in, const char *name, struct err *e)
 	return steal_fd(&to);
 }
 
+/* What a device gives has no end. */
 static int
-open_file(const char *path, const char *name, struct err *e)
+no_source(const char *name, mode_t mode, struct err *e)
 {
-	bool in = strcmp(path, "-") == 0;
-	int fd = in ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
-		    : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	struct stat st;
-
-	if (fd < 0) {
-		err_set(e, ERR_IO, errno, "cannot open the recording %s", name);
-		return err_hint(e, "coral sessions lists the recordings that there are");
-	}
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && !in)
-		return fd;
-	if (S_ISDIR(st.st_mode)) {
-		close(fd);
-		err_set(e, ERR_BAD_FILE, 0, "cannot play %s", name);
+	err_set(e, ERR_BAD_FILE, 0, "cannot read %s", name);
+	if (S_ISDIR(mode)) {
 		err_why(e, "it is a directory");
 		return err_hint(e, "name the .cast file in it");
 	}
+	err_why(e, "it is neither a file nor a pipe");
+	return err_hint(e, "name a .cast file, or - for what a pipe brings");
+}
+
+int
+replay_open(const char *path, const char *name, struct err *e)
+{
+	bool in = strcmp(path, "-") == 0;
+	auto_close int fd = -1;
+	struct stat st = {0};
+
+	/* Some devices act when they are opened. */
+	if (!in && stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISFIFO(st.st_mode))
+		return no_source(name, st.st_mode, e);
+	fd = in ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
+		: open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		err_set(e, ERR_IO, errno, "cannot open the recording %s", name);
+		return err_hint(e, "coral sessions lists the recordings that there are");
+	}
+	/* Some who start programs give them a socket for a pipe. */
+	if (!S_ISREG(st.st_mode) && !S_ISFIFO(st.st_mode) && !(in && S_ISSOCK(st.st_mode)))
+		return no_source(name, st.st_mode, e);
+	return steal_fd(&fd);
+}
+
+static int
+open_file(const char *path, const char *name, struct err *e)
+{
+	int fd = replay_open(path, name, e);
+	struct stat st;
+
+	if (fd < 0 || (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && strcmp(path, "-") != 0))
+		return fd;
 	return spool(fd, name, e);
 }
 

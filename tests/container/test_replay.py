@@ -391,3 +391,18 @@ def test_broken_files(coral, home, name):
     done = coral.local("replay", path, "--format", "text")
     assert done.code == 1, done
     assert path.name in done.errtext and "why:" in done.errtext and "try:" in done.errtext
+
+
+def test_what_has_no_end_is_no_source(coral, home):
+    """Of a device not a byte is kept; of a pipe all is."""
+    (home / "x.cast").symlink_to("/dev/zero")
+    for words in (["replay", "--format", "text"], ["replay", "--format", "html"], ["audit verify"],
+                  ["audit grep", "x"]):
+        for spec in (home / "x.cast", "/dev/random"):
+            done = coral.local(*words, spec)
+            assert done.code == 1 and "neither a file nor a pipe" in done.errtext, (words, done)
+            assert "try:" in done.errtext
+    raw = spell(None, [[0.1, "o", "in a pipe\r\n"]])
+    for spec in ("-", "/dev/stdin"):
+        done = coral.local("replay", "--format", "text", spec, input=raw)
+        assert done.code == 0 and "in a pipe" in done.text, done

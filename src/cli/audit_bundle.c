@@ -38,7 +38,7 @@ struct audit_bundle {
 	FILE *log;
 	struct pieces p;
 	json_t *sessions; /* their ids are keys */
-	json_t *recordings, *missing;
+	json_t *recordings, *missing, *unread;
 	struct buf sums;
 };
 
@@ -134,6 +134,7 @@ audit_bundle_open(const char *path, struct err *e)
 	b->sessions = json_object();
 	b->recordings = json_array();
 	b->missing = json_array();
+	b->unread = json_array();
 	buf_init(&b->sums, SUMS_MAX);
 	if (str_copy(b->path, path, sizeof b->path) >= sizeof b->path)
 		err_set(e, ERR_USAGE, ENAMETOOLONG, "cannot export to that directory");
@@ -154,6 +155,7 @@ audit_bundle_free(struct audit_bundle *b)
 	json_decref(b->sessions);
 	json_decref(b->recordings);
 	json_decref(b->missing);
+	json_decref(b->unread);
 	buf_fini(&b->sums);
 	free(b);
 }
@@ -220,19 +222,27 @@ put_text(struct audit_bundle *b, const char *name, const void *text, size_t n, s
 	return fd_write_all(fd, text, n) < 0 || fsync(fd) < 0 ? failed(b, name, e) : 0;
 }
 
+/* 1: it cannot be read on, with errno; nothing of it stays. */
 static int
 copy(struct audit_bundle *b, int from, const char *name, struct err *e)
 {
 	auto_free char *block = malloc(BLOCK);
 	auto_close int to = make(b, name, e);
-	ssize_t n = -1;
+	ssize_t n = 0;
+	int cause;
 
-	while (block && to >= 0 && (n = read(from, block, BLOCK)) > 0)
-		if (fd_write_all(to, block, (size_t)n) < 0)
-			return failed(b, name, e);
 	if (to < 0)
 		return -1;
-	return n < 0 || fsync(to) < 0 ? failed(b, name, e) : 0;
+	while (block && (n = read(from, block, BLOCK)) > 0)
+		if (fd_write_all(to, block, (size_t)n) < 0)
+			return failed(b, name, e);
+	cause = errno;
+	if (n < 0) {
+		unlinkat(b->dir, name, 0);
+		errno = cause;
+		return 1;
+	}
+	return !block || fsync(to) < 0 ? failed(b, name, e) : 0;
 }
 
 /* What follows the id in the name of such a file. */
@@ -248,6 +258,25 @@ ending(const unsigned char *head, size_t n)
 	return ".cast";
 }
 
+/* The others are exported all the same. */
+static int
+unread(struct audit_bundle *b, const char *id, const struct err *why)
+{
+	err_print(STDERR_FILENO, why);
+	return json_array_append_new(
+	    b->unread, json_pack("{s:s,s:o}", "session_id", id, "why", json_text(why->why)));
+}
+
+static int
+unread_by_errno(struct audit_bundle *b, const char *id)
+{
+	struct err why = {0};
+
+	err_set(&why, ERR_IO, errno, "cannot read the recording of %s", id);
+	err_why(&why, "%s", strerror(why.sys));
+	return unread(b, id, &why);
+}
+
 /* As it lies. */
 static int
 add_recording(struct audit_bundle *b, const char *state_dir, const char *id, struct err *e)
@@ -258,20 +287,20 @@ add_recording(struct audit_bundle *b, const char *state_dir, const char *id, str
 	unsigned char head[SEALED_MAGIC_LEN];
 	int64_t size;
 	ssize_t n;
+	int rc;
 
 	/* A session without a file has not begun to record. */
 	if (from < 0 && (why.code == ERR_NO_SESSION || why.sys == ENOENT))
 		return json_array_append_new(b->missing, json_string(id));
-	if (from < 0) {
-		*e = why;
-		return -1;
-	}
+	if (from < 0)
+		return unread(b, id, &why);
 	n = pread(from, head, sizeof head, 0);
 	if (n < 0)
-		return err_set(e, ERR_IO, errno, "cannot read the recording of %s", id);
+		return unread_by_errno(b, id);
 	snprintf(name, sizeof name, "recordings/%s%s", id, ending(head, (size_t)n));
-	if (copy(b, from, name, e) < 0)
-		return -1;
+	rc = copy(b, from, name, e);
+	if (rc != 0)
+		return rc < 0 ? -1 : unread_by_errno(b, id);
 	size = sum(b, name, hex);
 	if (size < 0)
 		return failed(b, name, e);
@@ -341,13 +370,14 @@ add_manifest(struct audit_bundle *b, const json_t *asked, const char *file,
     const struct audit_verdict *log, struct err *e)
 {
 	const struct pieces *p = &b->p;
-	json_t *j = json_pack("{s:s,s:O,s:{s:s,s:I,s:I,s:I,s:o,s:o,s:o,s:o},s:{s:I,s:o},s:O,s:O}",
-	    "made_by", "coral " CORAL_VERSION, "asked", asked, "records", "file", file, "count",
-	    (json_int_t)p->records, "pieces", (json_int_t)p->n, "bad", (json_int_t)p->bad, "since",
-	    text_or_null(p->since), "until", text_or_null(p->until), "prev_hash",
-	    text_or_null(p->first), "hash", text_or_null(p->last), "log", "bad",
-	    (json_int_t)log->bad, "head", text_or_null(log->head), "recordings", b->recordings,
-	    "without_recording", b->missing);
+	json_t *j =
+	    json_pack("{s:s,s:O,s:{s:s,s:I,s:I,s:I,s:o,s:o,s:o,s:o},s:{s:I,s:o},s:O,s:O,s:O}",
+		"made_by", "coral " CORAL_VERSION, "asked", asked, "records", "file", file, "count",
+		(json_int_t)p->records, "pieces", (json_int_t)p->n, "bad", (json_int_t)p->bad,
+		"since", text_or_null(p->since), "until", text_or_null(p->until), "prev_hash",
+		text_or_null(p->first), "hash", text_or_null(p->last), "log", "bad",
+		(json_int_t)log->bad, "head", text_or_null(log->head), "recordings", b->recordings,
+		"without_recording", b->missing, "unreadable", b->unread);
 	auto_free char *text = j ? json_show(j, JSON_INDENT(2) | JSON_ENSURE_ASCII) : NULL;
 	auto_free char *line = NULL;
 	int rc = -1;
@@ -392,10 +422,11 @@ audit_bundle_finish(struct audit_bundle *b, const char *state_dir, bool recordin
 	return fsync(b->dir) < 0 ? failed(b, "", e) : 0;
 }
 
-void
+int
 audit_bundle_say(const struct audit_bundle *b, FILE *f)
 {
 	size_t there = json_array_size(b->recordings), missing = json_array_size(b->missing);
+	size_t bad = json_array_size(b->unread);
 
 	fprintf(f, "%s: %llu %s, %zu %s\n", b->path, (unsigned long long)b->p.records,
 	    b->p.records == 1 ? "record" : "records", there,
@@ -403,6 +434,10 @@ audit_bundle_say(const struct audit_bundle *b, FILE *f)
 	if (missing > 0)
 		fprintf(f, "%zu %s no recording: MANIFEST.json names them\n", missing,
 		    missing == 1 ? "session has" : "sessions have");
+	if (bad > 0)
+		fprintf(f, "%zu %s could not be read: MANIFEST.json names them\n", bad,
+		    bad == 1 ? "recording" : "recordings");
 	if (json_object_size(b->sessions) == SESSIONS_MAX)
 		fprintf(f, "of more than %d sessions no recording was looked for\n", SESSIONS_MAX);
+	return bad > 0;
 }

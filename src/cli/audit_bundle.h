@@ -18,8 +18,8 @@ int audit_bundle_record(
 /* The rest of it: the recordings of the sessions too when `recordings`.  `asked` is borrowed. */
 int audit_bundle_finish(struct audit_bundle *b, const char *state_dir, bool recordings,
     const json_t *asked, const struct audit_verdict *log, struct err *e);
-/* "N records, N recordings, N without one" */
-void audit_bundle_say(const struct audit_bundle *b, FILE *f);
+/* "N records, N recordings, N without one".  1: one could not be read, else 0. */
+int audit_bundle_say(const struct audit_bundle *b, FILE *f);
 void audit_bundle_free(struct audit_bundle *b); /* accepts NULL */
 
 #endif

@@ -121,6 +121,7 @@ asked(const struct args *a, const struct audit_want *w)
 	return j;
 }
 
+/* 1: without a recording that could not be read. */
 static int
 finish(struct job *j, const struct args *a, const char *state_dir, struct err *e)
 {
@@ -135,9 +136,7 @@ finish(struct job *j, const struct args *a, const char *state_dir, struct err *e
 	audit_source_verdict(j->s, &v);
 	rc = audit_bundle_finish(j->bundle, state_dir, recordings, what, &v, e);
 	json_decref(what);
-	if (rc == 0)
-		audit_bundle_say(j->bundle, stdout);
-	return rc;
+	return rc == 0 ? audit_bundle_say(j->bundle, stdout) : rc;
 }
 
 static int
@@ -197,7 +196,8 @@ run(const struct cmd *c, const struct args *a, int argc, char **argv, int dashda
 		err_hint(&e, "coral audit export --session ID -d DIR");
 		return cmd_fail(&e);
 	}
-	rc = export(&j, a, &e) < 0 ? cmd_fail(&e) : audit_source_say_bad(j.s);
+	rc = export(&j, a, &e);
+	rc = rc < 0 ? cmd_fail(&e) : audit_source_say_bad(j.s) | rc;
 	audit_bundle_free(j.bundle);
 	audit_source_close(j.s);
 	audit_want_fini(&j.want);

@@ -70,6 +70,16 @@ def test_for_an_auditor(agent, box, home):
     told = json.loads((gaps / "MANIFEST.json").read_text())
     assert told["records"]["pieces"] == 2 and told["records"]["file"] == "log/records.jsonl"
     assert len(told["recordings"]) == 2
+    cast, = (coral.state / "sessions" / sid).glob("*.cast*")
+    cast.unlink()
+    cast.mkdir()
+    part = home / "part"  # one that cannot be read does not keep the others back
+    done = coral.local("audit export", "--event", "session.end", "--recordings", "-d", part)
+    assert done.code == 1 and sid in done.errtext and "try: " in done.errtext, done
+    assert "1 recording could not be read" in done.text
+    told = json.loads((part / "MANIFEST.json").read_text())
+    assert told["unreadable"] == [{"session_id": sid, "why": "it is not a regular file"}]
+    assert len(told["recordings"]) == 1 and (part / "SHA256SUMS").exists()
     shutil.rmtree(coral.state / "sessions" / sid)
     lost = home / "lost"
     done = coral.local("audit export", "--session", sid, "-d", lost)

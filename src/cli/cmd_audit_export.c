@@ -9,11 +9,13 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "cli/audit_bundle.h"
+#include "cli/audit_session.h"
 #include "cli/audit_source.h"
 #include "cli/cmds.h"
 
 struct job {
 	struct audit_want want;
+	char session[STORE_ID_LEN + 1];
 	struct audit_source *s;
 	struct audit_bundle *bundle; /* NULL: to standard output */
 	bool csv;
@@ -172,6 +174,10 @@ static int export(struct job *j, const struct args *a, struct err *e)
 	    audit_dir(conf.state_dir, dir, sizeof dir, e) < 0)
 		return -1;
 	/* Evidence: by what the log has, and not by what an index says that it has. */
+	if (j->want.session && audit_session_find(dir, j->want.session, true, j->session, e) < 0)
+		return -1;
+	if (j->want.session)
+		j->want.session = j->session;
 	j->s = audit_source_open(dir, &j->want, 0, true, e);
 	if (!j->s)
 		return -1;

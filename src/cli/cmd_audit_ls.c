@@ -12,6 +12,7 @@
 #include "base/conf.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "cli/audit_session.h"
 #include "cli/audit_source.h"
 #include "cli/audit_text.h"
 
@@ -21,7 +22,7 @@
 struct listing {
 	struct audit_want want;
 	struct audit_source *s;
-	const char *session; /* a prefix of its id; NULL: as the flags say */
+	const char *session; /* the one whose id begins so; NULL: as the flags say */
 	bool as_json, whole; /* whole: every key on a line of its own */
 	bool none;	     /* --lines 0: of what there is already */
 	size_t keep, at, shown;
@@ -168,15 +169,16 @@ list(struct listing *l, const char *dir, bool following, struct err *e)
 static int
 run(struct listing *l, const struct args *a, bool following)
 {
+	char dir[512], id[STORE_ID_LEN + 1];
 	struct err e = {0};
 	struct conf conf;
-	char dir[512];
 	int rc = -1;
 
 	if (cmd_format(a, &l->as_json, &e) == 0 && audit_want_init(&l->want, a, &e) == 0 &&
-	    cmd_settings(&conf, &e) == 0 && audit_dir(conf.state_dir, dir, sizeof dir, &e) == 0) {
+	    cmd_settings(&conf, &e) == 0 && audit_dir(conf.state_dir, dir, sizeof dir, &e) == 0 &&
+	    (!l->session || audit_session_find(dir, l->session, false, id, &e) == 0)) {
 		if (l->session)
-			l->want.session = l->session;
+			l->want.session = id;
 		rc = list(l, dir, following, &e);
 	}
 	if (rc == 0)
@@ -218,23 +220,11 @@ run_show(const struct cmd *c, const struct args *a, int argc, char **argv, int d
 {
 	struct listing l = {.whole = true, .session = argv[0]};
 	struct err e = {0};
-	int rc;
 
 	(void)dashdash;
 	if (argc != 1)
 		return cmd_bad_words(c, argc, argv, &e), cmd_fail(&e);
-	if (strlen(argv[0]) < 4) {
-		err_set(&e, ERR_USAGE, 0, "\"%s\" is too short", argv[0]);
-		err_why(&e, "a prefix of a session's id has at least 4 characters");
-		return cmd_fail(&e);
-	}
-	rc = run(&l, a, false);
-	if (rc != 0 || l.shown > 0)
-		return rc;
-	err_set(&e, ERR_NO_SESSION, 0, "the audit log has no session %.80s", argv[0]);
-	err_why(&e, "no record has an id that begins so");
-	err_hint(&e, "coral audit ls");
-	return cmd_fail(&e);
+	return run(&l, a, false);
 }
 
 #define OUTPUT                                                                                     \

@@ -420,8 +420,17 @@ def test_show(agent, box):
     assert "error" not in done.text
     lines = agent.coral.local("audit show", sid, "-o", "json").text.splitlines()
     assert [json.loads(x)["event"] for x in lines] == ["session.start", "session.end"]
-    done = agent.coral.local("audit show", "7zzzzzzz")
-    assert done.code == 1 and "no session" in done.errtext
+    assert agent.coral.local("audit show", sid[:10].upper()).code == 0
+    agent.coral.run("exec", "--pid", box.pid, "--", "true")
+    wait_for("its end", lambda: len(events(agent.coral, "session.end")) == 2)
+    for ask in (["show"], ["export", "--session"], ["export", "-d", agent.coral.state / "no",
+                                                   "--session"]):
+        for spec, why, code in ((sid[:4], sid, 1), ("7zzzzzzz", "no session", 1),
+                                ("nope", "no session", 1), ("01", "too short", 2)):
+            done = agent.coral.local(f"audit {ask[0]}", *ask[1:], spec)
+            assert (done.code, done.text) == (code, "") and why in done.errtext, (ask, spec, done)
+            assert "why:" in done.errtext and "try:" in done.errtext
+    assert not (agent.coral.state / "no").exists()
 
 
 def test_json_is_harmless(agent, box):

@@ -42,7 +42,7 @@ struct audit_bundle {
 	struct buf sums;
 };
 
-static const char readme[] =
+static const char readme_head[] =
     "Records of coral's audit log, and recordings of sessions.\n"
     "\n"
     "MANIFEST.json       what was asked for, and what is here\n"
@@ -55,14 +55,38 @@ static const char readme[] =
     "\n"
     "The sums, the keys and the records are worth what you know of their origin: compare the\n"
     "fingerprints of agent.pub (ssh-keygen -lf agent.pub), and the head in MANIFEST.json, with\n"
-    "those that were taken on another way.  Then\n"
+    "those that were taken on another way.\n"
+    "\n";
+
+static const char readme_recordings[] =
+    "Whether the recordings are as they were written, and whole:\n"
     "\n"
     "    coral audit verify --key agent.pub recordings\n"
+    "\n";
+
+static const char readme_chain[] =
+    "Whether each record is as it was written and follows the one before:\n"
+    "\n"
     "    coral audit verify log\n"
     "\n"
-    "say whether every line is as it was written.  Each record of log/records.jsonl carries its\n"
-    "own hash: the SHA-256 of the line without ,\"hash\":\"...\" and without its newline.  Where\n"
-    "its prev_hash is not the hash of the line before, others stood between them in the log.\n"
+    "It says \"complete: no\", with exit status 3, where the log began before these records.\n";
+
+static const char readme_pieces[] =
+    "log/records.jsonl is a selection: others stood between these records in the log, and\n"
+    "nothing here shows which, or how many.  Where the prev_hash of a record is the hash of the\n"
+    "line before, none did.  Each carries its own hash, the SHA-256 of the line without\n"
+    ",\"hash\":\"...\" and without its newline, so that a changed one can be found:\n"
+    "\n"
+    "    n=0; while IFS= read -r l; do n=$((n + 1))\n"
+    "    h=$(printf '%s}' \"${l%,\\\"hash\\\":*}\" | sha256sum)\n"
+    "    [ \"${l##*,\\\"hash\\\":}\" = \"\\\"${h%% *}\\\"}\" ] || echo \"line $n was changed\"\n"
+    "    done <log/records.jsonl\n"
+    "\n"
+    "It prints nothing when all are true.  Who changes a record can make its hash anew: the log\n"
+    "itself, or a head of it that was kept elsewhere, proves more (coral audit verify --head).\n";
+
+static const char readme_tail[] =
+    "\n"
     "coral-audit-log(5) and coral-cast(5) have the formats, to check them with nothing of "
     "coral's.\n";
 
@@ -407,6 +431,19 @@ close_log(struct audit_bundle *b, const char **file, struct err *e)
 	return sync_dir(b, "log", e) < 0 ? -1 : sum_of(b, *file, e);
 }
 
+/* Of what is here alone. */
+static int
+add_readme(struct audit_bundle *b, bool recordings, const char *file, struct err *e)
+{
+	char text[sizeof readme_head + sizeof readme_recordings + sizeof readme_chain +
+		  sizeof readme_pieces + sizeof readme_tail];
+	int n = snprintf(text, sizeof text, "%s%s%s%s", readme_head,
+	    recordings ? readme_recordings : "",
+	    strcmp(file, CHAIN) == 0 ? readme_chain : readme_pieces, readme_tail);
+
+	return put_text(b, "README", text, (size_t)n, e) < 0 ? -1 : sum_of(b, "README", e);
+}
+
 int
 audit_bundle_finish(struct audit_bundle *b, const char *state_dir, bool recordings,
     const json_t *asked, const struct audit_verdict *log, struct err *e)
@@ -415,7 +452,7 @@ audit_bundle_finish(struct audit_bundle *b, const char *state_dir, bool recordin
 
 	if (close_log(b, &file, e) < 0 || (recordings && add_recordings(b, state_dir, e) < 0) ||
 	    add_keys(b, state_dir, e) < 0 || add_manifest(b, asked, file, log, e) < 0 ||
-	    put_text(b, "README", readme, sizeof(readme) - 1, e) < 0 || sum_of(b, "README", e) < 0)
+	    add_readme(b, recordings, file, e) < 0)
 		return -1;
 	if (put_text(b, "SHA256SUMS", buf_head(&b->sums), b->sums.len, e) < 0)
 		return -1;

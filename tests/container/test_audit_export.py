@@ -4,8 +4,10 @@ import csv
 import hashlib
 import io
 import json
+import os
 import shutil
 import subprocess
+from pathlib import Path
 
 from house.coral import Coral
 from house.util import wait_for
@@ -18,6 +20,16 @@ HARMLESS = set(range(0x20, 0x7f)) | {0x0a}
 def files(directory):
     return {str(p.relative_to(directory)): p.read_bytes()
             for p in directory.rglob("*") if p.is_file()}
+
+
+def typed(coral, there):
+    """What happens when the commands of a README are typed as they stand there."""
+    path = there / "README"
+    script = "\n".join(x for x in path.read_text().splitlines() if x.startswith("    ") and
+                       not x.startswith("     "))
+    env = {**coral.env(), "PATH": f"{Path(coral.argv('version')[0]).parent}:{os.environ['PATH']}"}
+    done = subprocess.run(["sh", "-c", script], cwd=there, env=env, capture_output=True, text=True)
+    return done.returncode, done.stdout + done.stderr
 
 
 def test_for_an_auditor(agent, box, home):
@@ -55,6 +67,8 @@ def test_for_an_auditor(agent, box, home):
         done = far.local("audit verify", *words)
         assert done.code in (0, 3) and b"bad\": true" not in done.out, done
     assert far.local("audit verify", "--key", there / "agent.pub", there / "recordings").code == 0
+    code, said = typed(far, there)
+    assert code in (0, 3) and said.count("authentic: yes") == 2, said
     path = there / "log" / "audit.jsonl"
     path.write_bytes(path.read_bytes().replace(b'"exit_code":0', b'"exit_code":1'))
     assert far.local("audit verify", there / "log").code == 1
@@ -70,6 +84,12 @@ def test_for_an_auditor(agent, box, home):
     told = json.loads((gaps / "MANIFEST.json").read_text())
     assert told["records"]["pieces"] == 2 and told["records"]["file"] == "log/records.jsonl"
     assert len(told["recordings"]) == 2
+    code, said = typed(far, gaps)
+    assert code == 0 and said.count("authentic: yes") == 2 and "changed" not in said, said
+    path = gaps / "log" / "records.jsonl"
+    path.write_bytes(path.read_bytes().replace(b'"exit_code":0', b'"exit_code":1', 1))
+    said = typed(far, gaps)[1].splitlines()
+    assert [x for x in said if "changed" in x] == ["line 1 was changed"], said
     cast, = (coral.state / "sessions" / sid).glob("*.cast*")
     cast.unlink()
     cast.mkdir()

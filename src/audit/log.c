@@ -13,6 +13,7 @@
 #include "audit/log_int.h"
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/json.h"
 #include "base/str.h"
 
 #define LOCK_NS (5 * NS_PER_S)
@@ -181,6 +182,20 @@ make_line(struct audit_log *l, const json_t *rec, char hash[AUDIT_HASH_SIZE], st
 	return audit_line(rec, clock_real(), hash, &l->line, hash, e);
 }
 
+/* Of the room that is kept, what begins nothing takes no more than a half: ends still have theirs.
+ */
+static bool
+may_use_reserve(const struct audit_log *l, const json_t *rec)
+{
+	const char *event = json_str(rec, "event");
+	struct stat st;
+
+	if (!event || strcmp(event, "denied") != 0)
+		return true;
+	return fstat(l->fd, &st) == 0 &&
+	       (uint64_t)st.st_blocks * 512 > l->size + l->line.len + AUDIT_RESERVE / 4;
+}
+
 static int
 append(struct audit_log *l, const json_t *rec, bool reserve, struct err *e)
 {
@@ -194,7 +209,7 @@ append(struct audit_log *l, const json_t *rec, bool reserve, struct err *e)
 	if (l->size > 0 && l->size + l->line.len > l->limit && audit_rotate(l, e) < 0 &&
 	    (l->ino == 0 || l->failed))
 		return -1;
-	if (allocate(l, l->line.len) < 0 && !reserve)
+	if (allocate(l, l->line.len) < 0 && (!reserve || !may_use_reserve(l, rec)))
 		return audit_failed(l, errno, "making room for " AUDIT_FILE, e);
 	if (write_line(l, e) < 0)
 		return -1;

@@ -86,9 +86,9 @@ about(const struct keeper_start *s, const char *event, const char *session_id, c
 }
 
 /* It is denied all the same. */
-void
-session_audit_denied(const struct keeper_start *s, const char *session_id, const json_t *target,
-    const struct err *why)
+static void
+put_denied(const struct keeper_start *s, const char *session_id, const json_t *target,
+    const struct err *why, bool reserve)
 {
 	json_t *rec = about(s, "denied", session_id, target);
 	struct err e = {0};
@@ -101,9 +101,22 @@ session_audit_denied(const struct keeper_start *s, const char *session_id, const
 	}
 	audit_set_text(rec, "decision", "deny");
 	audit_set_error(rec, why);
-	if (audit_put(s->conf->state_dir, rec, false, &e) < 0)
+	if (audit_put(s->conf->state_dir, rec, reserve, &e) < 0)
 		log_error_of(&e, "writing the audit log");
 	json_decref(rec);
+}
+
+void
+session_audit_denied(const struct keeper_start *s, const char *session_id, const json_t *target,
+    const struct err *why)
+{
+	put_denied(s, session_id, target, why, false);
+}
+
+void
+session_audit_unrecorded(const struct keeper_start *s, const json_t *target, const struct err *why)
+{
+	put_denied(s, NULL, target, why, true);
 }
 
 int

@@ -21,6 +21,9 @@ void session_audit_target(json_t *rec, const json_t *target);
 /* The policy said no.  What it said stands in `why`. */
 void session_audit_denied(const struct keeper_start *s, const char *session_id,
     const json_t *target, const struct err *why);
+/* The policy said yes, and it cannot be recorded: with what is kept of the disk for that. */
+void session_audit_unrecorded(
+    const struct keeper_start *s, const json_t *target, const struct err *why);
 /* Of a session that there is; `shown` is store_show()'s object.  -1: it must not be done. */
 int session_audit_query(const struct keeper_start *s, const char *event, const char *session_id,
     const json_t *shown, struct err *e);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "pty/pty.h"
 #include "session/live.h"
 #include "session/audited.h"
@@ -93,25 +94,10 @@ take_evidence(struct keeper *k, struct evidence *ev, struct err *e)
 	return err_why(e, "the agent gave no key for it");
 }
 
-/* That there is no room is a denial: it stands in the audit log. */
-static int
-open_quota(struct keeper *k, struct quota **q, struct err *e)
-{
-	const struct policy_who *w = &k->start->who;
-	json_t *target;
-
-	if (quota_open(q, k->start->conf->state_dir, w->root ? "" : w->user, &k->rules.quota, e) ==
-	    0)
-		return 0;
-	target = tgt_to_json(&k->target);
-	session_audit_denied(k->start, NULL, target, e);
-	json_decref(target);
-	return -1;
-}
-
 static int
 open_record(struct keeper *k, struct err *e)
 {
+	const struct policy_who *w = &k->start->who;
 	const struct request *r = k->req;
 	const char *const *argv = enter_plan_argv(k->plan);
 	char name[STORE_ID_LEN + 16], title[512];
@@ -119,7 +105,8 @@ open_record(struct keeper *k, struct err *e)
 	struct evidence ev;
 	struct quota *quota;
 
-	if (open_quota(k, &quota, e) < 0)
+	if (quota_open(
+		&quota, k->start->conf->state_dir, w->root ? "" : w->user, &k->rules.quota, e) < 0)
 		return -1;
 	if (take_evidence(k, &ev, e) < 0) {
 		quota_close(quota);
@@ -298,9 +285,25 @@ look_up(struct keeper *k, struct err *e)
 	return make_plan(k, e);
 }
 
+/* That it cannot be recorded, for want of room above all, is a denial: it is in the audit log, and
+ * where that has no room either in the agent's. */
+static void
+tell_unrecorded(const struct keeper *k, const struct err *why)
+{
+	json_t *target = tgt_to_json(&k->target);
+
+	session_audit_unrecorded(k->start, target, why);
+	json_decref(target);
+	/* The standard error of an embedded agent is that of who is told anyway. */
+	if (strcmp(k->start->peer, "embedded") != 0)
+		log_error_of(why, "beginning a session");
+}
+
 int
 keeper_begin(struct keeper *k, struct err *e)
 {
+	bool recorded;
+
 	if (check_request(k->req, e) < 0 || check_limit(k->start, e) < 0)
 		return -1;
 	k->guard = keeper_guard_start(k->start, KEEPER_BEGIN_NS, "looking for it");
@@ -309,10 +312,13 @@ keeper_begin(struct keeper *k, struct err *e)
 		return -1;
 	}
 	keeper_guard_say(k->guard, "opening its terminal");
-	if (keeper_limits_open(k, e) < 0 || keeper_redact_begin(k, e) < 0 ||
-	    open_record(k, e) < 0 || spawn(k, e) < 0) {
+	recorded = keeper_limits_open(k, e) == 0 && keeper_redact_begin(k, e) == 0 &&
+		   open_record(k, e) == 0;
+	if (!recorded || spawn(k, e) < 0) {
 		keeper_guard_stop(k->guard);
 		undo(k, e);
+		if (!recorded)
+			tell_unrecorded(k, e);
 		return -1;
 	}
 	return 0;

@@ -4,6 +4,7 @@
 One test for each line of the promise: no such target, ambiguous (test_targets.py), dead, exits
 during entry (test_targets.py), no privilege, unreadable /proc, no shell, not found, not
 executable, bad flag, bad key, full disk, unknown key in the file, broken .cast (test_replay.py)."""
+import json
 import os
 import subprocess
 
@@ -251,8 +252,9 @@ def small_disk(home):
         run(["umount", "-l", path], check=False)
 
 
-def test_full_disk_before_the_session(coral, box, small_disk):
-    small_disk(coral)
+def fill_and_be_refused(coral, box):
+    """The caller is told, and so is who reads the log: what is kept of the disk has room for it."""
+    assert coral.run("exec", "--pid", box.pid, "--", "true").code == 0
     with open(coral.state / "filler", "wb") as f:
         f.truncate(0)
         try:
@@ -264,6 +266,22 @@ def test_full_disk_before_the_session(coral, box, small_disk):
     assert done.code == 125
     three_parts(done, "space")
     assert b"never" not in done.out
+    told = json.loads((coral.state / "audit/audit.jsonl").read_text().splitlines()[-1])
+    assert (told["event"], told["command"]) == ("denied", ["echo", "never"]), told
+    assert "space" in told["error"] and told["container_pid"] == box.pid, told
+
+
+def test_full_disk_before_the_session(coral, box, small_disk):
+    small_disk(coral)
+    fill_and_be_refused(coral, box)
+
+
+def test_full_disk_of_an_agent(make_agent, box, small_disk):
+    agent = make_agent(start=False)
+    small_disk(agent.coral)
+    agent.start()
+    fill_and_be_refused(agent.coral, box)
+    assert "beginning a session" in agent.log(), agent.log()
 
 
 def test_full_disk_during_the_session(coral, box, small_disk):

@@ -295,7 +295,7 @@ broker_serve_one(const struct conf *c, int sock, struct err *e)
 
 	prctl(PR_SET_NAME, "coral-broker");
 	log_open("broker", LOG_LV_ERR);
-	if (broker_init(&b, c, e) < 0)
+	if (broker_init(&b, c, e) < 0 || broker_evidence_tell(&b, e) < 0)
 		return -1;
 	b.embedded = true;
 	broker_work_adopt(&b);

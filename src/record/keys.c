@@ -47,6 +47,14 @@ publish(const struct keyfile *k, const char *path, struct err *e)
 	return 0;
 }
 
+bool
+keys_agent_there(const char *state_dir)
+{
+	char path[400];
+
+	return path_of(state_dir, AGENT, path, sizeof(path), NULL) == 0 && access(path, F_OK) == 0;
+}
+
 int
 keys_agent_load(const char *state_dir, struct keyfile *k, struct err *e)
 {

@@ -12,6 +12,8 @@
 #include "base/keyfile.h"
 #include "record/auditor.h"
 
+/* Whether it was made already. */
+bool keys_agent_there(const char *state_dir);
 /* Load it, made at first need. */
 int keys_agent_load(const char *state_dir, struct keyfile *k, struct err *e);
 /* Make it.  ERR_CONFIG when there is one; with `replace` that one's public half is kept. */

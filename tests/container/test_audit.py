@@ -72,7 +72,8 @@ def writer_of(agent):
 
 
 def test_a_session(either, box):
-    """Also without an agent: two records, with who, where, what and how it ended."""
+    """Also without an agent: two records, with who, where, what and how it ended, after the one
+    that names the key which certifies them."""
     done = either.run("exec", "--reason", "a look", "--pid", box.pid, "--", "sh", "-c",
                       "echo out; echo err >&2; exit 3", "--password=hunter2")
     assert done.code == 3
@@ -91,6 +92,9 @@ def test_a_session(either, box):
     assert end["timestamp"] >= start["timestamp"] and end["duration_ms"] >= 0
     assert [r["session_id"] for r in (start, end)] == either.session_dirs() * 2
     assert "hunter2" not in (log_dir(either) / "audit.jsonl").read_text()
+    either.run("exec", "--pid", box.pid, "--", "true")
+    key, = events(either, "agent.start", "key.created")
+    assert key == records(either)[0] and key["reason"].startswith("agent_ed25519 SHA256:"), key
 
 
 def test_before_the_command_runs(either):

@@ -104,7 +104,7 @@ def test_the_chain(coral):
     assert say.code == 0, say
     said = say.json()
     assert (said["authentic"], said["complete"], said["begins"]) == (True, True, "first")
-    assert said["records"] == 4 and said["head"] == heads[-1] and said["bad"] is None
+    assert said["records"] == 5 and said["head"] == heads[-1] and said["bad"] is None
     assert [(h["state"], h["line"]) for h in said["heads"]] == [("there", 2), ("there", 4)]
     assert coral.run("audit verify", log.parent).text.splitlines()[1].startswith("  authentic: yes")
 

@@ -134,7 +134,7 @@ def main(work, temp):
         r["decision"] == "deny" and "2026-01-01T02:00" <= r["timestamp"] <= "2026-01-01T03:00:00.000000Z"
         for r in theirs))]])
     check("every value of records that coral wrote", rows, [plain(r) for r in of(real)])
-    check("which were eight", len(rows), 8)
+    check("which were nine: a key, and four sessions", len(rows), 9)
     check("the table that coral audit export makes", tables, [[str(len(theirs))] * 2 + ["0"]])
     check("the sums of coral audit report", sums, sorted(
         [r["user_id"], r["target"], *(str(r[k]) for k in

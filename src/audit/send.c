@@ -15,6 +15,7 @@
 #include "base/log.h"
 
 #define ANSWER_MS 5000
+#define SYNCED_MS 60000 /* the disk may have much to do */
 
 int
 audit_dir(const char *state_dir, char *out, size_t size, struct err *e)
@@ -110,8 +111,8 @@ audit_call_begin(
 	return begin(c, state_dir, rec, reserve ? AUDIT_SAY_RESERVE : AUDIT_SAY, e);
 }
 
-int
-audit_call_wait(struct audit_call *c, struct err *e)
+static int
+wait_for(struct audit_call *c, int ms, struct err *e)
 {
 	unsigned char answer[ERR_WIRE_MAX + 1];
 	struct pollfd p = {.fd = c->fd, .events = POLLIN};
@@ -121,7 +122,7 @@ audit_call_wait(struct audit_call *c, struct err *e)
 	if (c->fd < 0)
 		return 0;
 	do
-		rc = poll(&p, 1, ANSWER_MS);
+		rc = poll(&p, 1, ms);
 	while (rc < 0 && errno == EINTR);
 	n = rc > 0 ? recv(c->fd, answer, sizeof answer, 0) : -1;
 	if (n == 0)
@@ -138,6 +139,12 @@ audit_call_wait(struct audit_call *c, struct err *e)
 		rc = no_writer(EPROTO, e);
 	fd_close(&c->fd);
 	return rc;
+}
+
+int
+audit_call_wait(struct audit_call *c, struct err *e)
+{
+	return wait_for(c, ANSWER_MS, e);
 }
 
 static int
@@ -185,7 +192,7 @@ audit_put_synced(const char *state_dir, const json_t *rec, struct err *e)
 
 	if (begin(&c, state_dir, rec, AUDIT_SAY_SYNCED, e) < 0)
 		return -1;
-	rc = audit_call_wait(&c, e);
+	rc = wait_for(&c, SYNCED_MS, e);
 	return end(&c, rc < 0 ? NULL : e) < 0 ? -1 : rc;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "session/audited.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -203,13 +204,17 @@ session_audit_failed(const struct keeper_start *s, const char *event, const char
 	json_decref(rec);
 }
 
-/* A file beside the recording says that it was told; who makes it tells. */
-static bool
-claim(const char *path)
+/* A file beside the recording says that it was told; who makes it tells.  1, 0: it was, -1. */
+static int
+claim(const char *path, struct err *e)
 {
 	auto_close int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 
-	return fd >= 0;
+	if (fd >= 0 || errno == EEXIST)
+		return fd >= 0;
+	err_set(e, ERR_RECORDING, errno, "cannot tell the audit log of a recording without an end");
+	err_why(e, "%s: %s", path, strerror(errno));
+	return err_hint(e, "make room there; nothing was told and nothing removed");
 }
 
 static int
@@ -227,7 +232,10 @@ tell_truncated(const struct conf *c, const char *session_id, const json_t *shown
 	session_audit_target(rec, json_object_get(header, "target"));
 	if (json_object_get(header, "command"))
 		audit_set_list(rec, "command", json_object_get(header, "command"));
-	audit_set_text(rec, "error", "its keeper died: its recording has no end");
+	audit_set_text(rec, "error",
+	    strcmp(json_str(shown, "state"), "damaged") == 0
+		? "its recording cannot be read"
+		: "its keeper died: its recording has no end");
 	rc = audit_put(c->state_dir, rec, true, e);
 	json_decref(rec);
 	return rc;
@@ -245,7 +253,7 @@ session_audit_truncated(const struct conf *c, const char *session_id, struct err
 	if (state && strcmp(state, "ended") != 0 && strcmp(state, "live") != 0 &&
 	    (size_t)snprintf(path, sizeof path, "%s/sessions/%s/told", c->state_dir, session_id) <
 		sizeof path &&
-	    claim(path) && (rc = tell_truncated(c, session_id, shown, e)) < 0)
+	    (rc = claim(path, e)) > 0 && (rc = tell_truncated(c, session_id, shown, e)) < 0)
 		unlink(path);
 	json_decref(shown);
 	return rc;

@@ -122,23 +122,25 @@ note_end(void *arg, const struct audit_peek *k)
 		return;
 	str_copy(key.id, k->session, sizeof key.id);
 	one = p->n ? bsearch(&key, p->v, p->n, sizeof *p->v, by_id) : NULL;
-	if (one)
-		one->ended_ns = audit_time_ns(k->time);
+	if (!one)
+		return;
+	one->ended_ns = audit_time_ns(k->time);
+	one->cut = strcmp(k->event, "session.truncated") == 0;
 }
 
-/* Nobody will tell of its end any more, or the record went with its file of the log: then what
- * it has last written says when that was. */
+/* Nobody will tell of its end any more, or the record went with its file of the log, or tells only
+ * when it was missed: then what it has last written says when that was. */
 static void
 find_lost_ends(struct prune *p)
 {
 	for (size_t i = 0; i < p->n; i++) {
 		struct prune_one *one = &p->v[i];
-		int64_t t = one->live || one->ended_ns >= 0
+		int64_t t = one->live || (one->ended_ns >= 0 && !one->cut)
 				? -1
 				: store_written_ns(p->job->conf->state_dir, one->id);
 
-		one->untold = t >= 0 && p->now - t >= LOST_NS;
-		if (one->untold)
+		one->untold = t >= 0 && one->ended_ns < 0 && p->now - t >= LOST_NS;
+		if (one->untold || (one->cut && t >= 0 && t < one->ended_ns))
 			one->ended_ns = t;
 	}
 }

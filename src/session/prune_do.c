@@ -147,7 +147,10 @@ remove_recording(struct prune *p, const struct prune_one *one, const char *why,
 	    json_object_get(json_object_get(json_object_get(shown, "header"), "coral"), "target"));
 	json_decref(shown);
 	rc = put(p, rec, e);
-	if (rc == 0 && (rc = store_remove(dir, one->id, e)) < 0)
+	if (rc == 0)
+		rc = store_remove(dir, one->id, e);
+	/* Also where it is not sure that the record is there: it may be, and would be untrue. */
+	if (rc < 0)
 		tell_failed(p, rec, e);
 	json_decref(rec);
 	return rc;
@@ -182,7 +185,9 @@ remove_log_file(const struct prune *p, const struct audit_file *f, const char *w
 	audit_pruned_text(reason, why, &gone);
 	rec = record(p, AUDIT_PRUNED, reason);
 	rc = put(p, rec, e);
-	if (rc == 0 && (rc = audit_survey_remove(p->audit_dir, f, e)) < 0)
+	if (rc == 0)
+		rc = audit_survey_remove(p->audit_dir, f, e);
+	if (rc < 0)
 		tell_failed(p, rec, e);
 	json_decref(rec);
 	return rc;

@@ -8,7 +8,9 @@
 
 struct prune_one {
 	char id[STORE_ID_LEN + 1];
-	bool live, gone, untold; /* untold: the log lacks its end */
+	bool live, gone;
+	bool untold; /* the log lacks its end */
+	bool cut;    /* it has but that somebody found it without an end */
 	uint64_t bytes;
 	int64_t ended_ns; /* by the log, or untold the last write to it; -1: not known yet */
 };

@@ -177,7 +177,7 @@ chain(const char *what)
 static void
 test_age(void)
 {
-	char a[32], b[32], c[32], d[32], live[32], reason[400] = "", hex[65];
+	char a[32], b[32], c[32], d[32], late[32], live[32], reason[400] = "", hex[65];
 	unsigned char raw[SHA256_SIZE];
 	struct prune_sum s;
 	struct sha256 h;
@@ -194,13 +194,17 @@ test_age(void)
 	put("audit.jsonl", "session.start", d, 50);
 	put("audit.jsonl", "session.truncated", b, 33);
 	put("audit.jsonl", "session.end", c, 20);
+	str_copy(late, make_session(46, 'f'), sizeof late);
+	put("audit.jsonl", "session.truncated", late, 1);
+	age_file(late, 45);
 	lock = open(path_of("sessions/", live, "lock"), O_RDONLY);
 	flock(lock, LOCK_EX);
 	s = prune((struct policy_retention){.age_ns = 60 * DAY});
 	is_int((long)(s.recordings + s.unproved), 0, "nothing is due");
 	s = prune((struct policy_retention){.age_ns = 30 * DAY});
-	is_int((long)s.recordings, 2, "two are removed");
+	is_int((long)s.recordings, 3, "three are removed");
 	ok(is_gone(a) && is_gone(b), "those that ended longer ago");
+	ok(is_gone(late), "also where that was missed but yesterday");
 	ok(is_there(c), "not the one that did not");
 	ok(is_there(d), "nor the one whose end is not in the log, which may still come");
 	is_int((long)s.unproved, 1, "which is said");

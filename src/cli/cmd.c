@@ -145,7 +145,7 @@ flushed(int rc)
 {
 	struct err e;
 
-	if (fflush(stdout) != EOF || errno == EPIPE || rc != 0)
+	if (!cmd_print_failed() || rc != 0)
 		return rc;
 	err_set(&e, ERR_IO, errno, "cannot write standard output");
 	return cmd_fail(&e);

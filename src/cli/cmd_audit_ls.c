@@ -142,7 +142,12 @@ follow(struct listing *l, int changes, struct err *e)
 	for (;;) {
 		if (read_all(l, e) < 0)
 			return -1;
-		if (fflush(stdout) == EOF)
+		if (cmd_print_failed()) {
+			err_set(e, ERR_IO, errno, "cannot write the records");
+			err_why(e, "%s", strerror(errno));
+			return err_hint(e, "make room there, or write them elsewhere");
+		}
+		if (ferror(stdout))
 			return 0;
 		if (read(changes, events, sizeof events) < 0 && errno != EINTR)
 			return cannot_watch(e);

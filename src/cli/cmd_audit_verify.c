@@ -281,7 +281,7 @@ told(const struct job *j)
 {
 	struct err e;
 
-	if (fflush(stdout) != EOF || errno == EPIPE)
+	if (!cmd_print_failed())
 		return j->status;
 	err_set(&e, ERR_IO, errno, "cannot write the verdict");
 	err_hint(&e, "another standard output");

@@ -2,9 +2,11 @@
 #include "cli/cmds.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/conf.h"
 #include "base/json.h"
@@ -19,6 +21,22 @@ cmd_bad_words(const struct cmd *c, int argc, char **argv, struct err *e)
 	    argc ? argv[argc - 1] : "");
 	err_why(e, "it is used as: coral %s %s", c->name, c->usage);
 	return err_hint(e, "coral %s --help", c->name);
+}
+
+bool
+cmd_print_failed(void)
+{
+	struct pollfd p = {.fd = STDOUT_FILENO, .events = POLLOUT};
+
+	errno = 0;
+	if (fflush(stdout) != EOF && !ferror(stdout))
+		return false;
+	/* What failed before has taken its errno with it. */
+	if (errno == EPIPE || (poll(&p, 1, 0) > 0 && (p.revents & POLLERR)))
+		return false;
+	if (errno == 0)
+		errno = EIO;
+	return true;
 }
 
 int

@@ -31,6 +31,9 @@ int cmd_bad_words(const struct cmd *c, int argc, char **argv, struct err *e);
 int cmd_format(const struct args *a, bool *as_json, struct err *e);
 /* One JSON value on standard output, with a newline. */
 void cmd_print_json(const json_t *j);
+/* Whether what was printed is not all where it should be, with errno; a pipe whose reader has left
+ * is not that.  Flushes. */
+bool cmd_print_failed(void);
 
 /* conf_load(), its warning on standard error, and its effect on what we print. */
 int cmd_settings(struct conf *c, struct err *e);

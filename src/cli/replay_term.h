@@ -16,9 +16,9 @@ void rterm_leave(void); /* again and again is fine */
 bool rterm_has_colors(void);
 /* Rows and columns now; 24 x 80 when unknown. */
 void rterm_size(int *rows, int *cols);
-/* Lend the last row to someone who writes and reads there plainly, and take it back. */
 void rterm_echo(void);	     /* before the reader looks how the terminal is set */
 void rterm_no_signals(void); /* after it has set it: no key is one */
+/* Lend the last row to someone who writes and reads there plainly, and take it back. */
 void rterm_lend_row(int row);
 void rterm_take_row(void);
 /* Stop this process as ^Z does; returns when it goes on, with the terminal taken again. */

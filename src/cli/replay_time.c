@@ -86,10 +86,8 @@ replay_parse_time(const char *s, int64_t total, int64_t *t, struct err *e)
 int
 replay_moment(struct player *p, const char *s, int64_t *t, struct err *e)
 {
-	bool exact;
-
-	player_total(p, &exact);
-	if (strchr(s, '%') && !exact) {
+	/* Of version 3 nothing says how long it is, but all of it. */
+	if (strchr(s, '%') && player_total(p, NULL) == 0) {
 		player_seek(p, INT64_MAX);
 		player_finish(p);
 	}

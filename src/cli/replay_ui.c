@@ -314,7 +314,7 @@ replay_ui(int fd, const struct replay_opts *o)
 	else if (!o->from || replay_moment(u.player, o->from, &from, &e) == 0)
 		set_up(&u, &e);
 	if (e.code == ERR_NONE) {
-		if (from > 0)
+		if (o->from)
 			ui_go(&u, from);
 		else if (u.follow)
 			ui_go_live(&u);

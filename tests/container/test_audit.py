@@ -471,6 +471,10 @@ def test_follow(agent, box):
     proc.wait()
     proc.stdout.close()
     proc.stderr.close()
+    with open("/dev/full", "wb") as full:
+        proc = agent.coral.popen("audit ls", "-f", stdout=full)
+    _, err = proc.communicate(timeout=20)
+    assert proc.returncode == 1 and b"No space left" in err and b"try:" in err, err
 
 
 def test_a_line_that_was_changed(agent, box):

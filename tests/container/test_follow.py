@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """coral replay --follow: a session that goes on, here and through the agent."""
+import contextlib
 import json
 import os
 import signal
@@ -134,7 +135,8 @@ def test_killed_keeper_and_wrong_use(agent, box, home, tmux):
     there = agent.coral.popen("replay", "-f", "--agent-addr", agent.socket, sid)
     assert there.stdout.readline() == b"up\n"
     for pid in set(children_of(agent.proc.pid)) - before:
-        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     _, err = there.communicate(timeout=20)
     assert there.returncode == 1 and b"hung up" in err and b"why:" in err and b"try:" in err, err
     os.kill(agent.keepers()[sid], signal.SIGKILL)

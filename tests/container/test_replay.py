@@ -295,6 +295,10 @@ def test_start_at_a_time(coral, home, tmux):
     term.wait_text(r"^ end   3:20\.0 / 3:20\.0")
     term.type("q", enter=False)
     assert term.wait_dead() == 0
+    term = player(coral, tmux, f"{three}@0%")
+    term.wait_text(r"^ \S+ +0:0\d\.\d / 3:20\.0")
+    term.type("q", enter=False)
+    assert term.wait_dead() == 0
 
 
 def test_idle_cap(coral, home):

@@ -21,7 +21,7 @@ while read -r file; do
 	}
 done < <(git ls-files -co --exclude-standard 'src/*.c' 'src/*.h')
 # exit() belongs to the programs, not to the libraries under them.
-for room in base screen pty target record audit replay session; do
+for room in base screen pty target record audit replay session client; do
 	for file in src/"$room"/*.c; do
 		[ -e "$file" ] || continue
 		if strip "$file" | grep -nE '(^|[^A-Za-z0-9_])(exit|abort)[[:space:]]*\('; then

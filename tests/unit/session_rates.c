@@ -2,6 +2,7 @@
 /* Output a second that sessions share: exact between processes, whatever becomes of them. */
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include "base/fd.h"
@@ -91,6 +92,7 @@ greedy(void)
 		struct rates *r = rates_open(rec_dir, NULL);
 		unsigned place = rates_place(r, "greedy");
 
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		for (int n = 0;; n++) {
 			rates_take(r, place, NOW, 1, RATE);
 			if (n == 1000 && write(ends[1], "x", 1) < 0)

@@ -52,7 +52,7 @@ set_landlock(int dirfd, int at)
 	return (int)syscall(SYS_landlock_restrict_self, rules, 0);
 }
 
-/* What the reader of the log, SQLite and malloc(3) do. */
+/* What the reader of the log, SQLite, malloc(3) and, for many files, qsort(3) do. */
 static const int calls[] = {SCMP_SYS(access), SCMP_SYS(brk), SCMP_SYS(chmod),
     SCMP_SYS(clock_gettime), SCMP_SYS(clock_nanosleep), SCMP_SYS(close), SCMP_SYS(exit),
     SCMP_SYS(exit_group), SCMP_SYS(fchmod), SCMP_SYS(fchown), SCMP_SYS(fcntl), SCMP_SYS(fdatasync),
@@ -62,8 +62,8 @@ static const int calls[] = {SCMP_SYS(access), SCMP_SYS(brk), SCMP_SYS(chmod),
     SCMP_SYS(madvise), SCMP_SYS(mremap), SCMP_SYS(munmap), SCMP_SYS(nanosleep),
     SCMP_SYS(newfstatat), SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(pread64), SCMP_SYS(pwrite64),
     SCMP_SYS(read), SCMP_SYS(readlink), SCMP_SYS(restart_syscall), SCMP_SYS(rt_sigprocmask),
-    SCMP_SYS(rt_sigreturn), SCMP_SYS(stat), SCMP_SYS(time), SCMP_SYS(uname), SCMP_SYS(unlink),
-    SCMP_SYS(unlinkat), SCMP_SYS(write), SCMP_SYS(writev)};
+    SCMP_SYS(rt_sigreturn), SCMP_SYS(stat), SCMP_SYS(sysinfo), SCMP_SYS(time), SCMP_SYS(uname),
+    SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(write), SCMP_SYS(writev)};
 
 static int
 set_filter(void)

@@ -89,7 +89,7 @@ ssize_t client_sink_write(struct client_sink *s, const void *p, size_t n);
 
 /*
  * Between a session and the terminal of somebody who only looks on: characters, moves, colours and
- * modes of the screen (record/screen_filter.h).  Nothing that answers, copies, sets a title or
+ * modes of the screen (screen/screen_filter.h).  Nothing that answers, copies, sets a title or
  * changes what keys and the mouse send.
  */
 struct client_veil;

@@ -411,7 +411,9 @@ skip_to(struct source *s, uint64_t at, struct err *e)
 		if (z->next.raw + SEALED_HEAD + len > (uint64_t)size)
 			return 0;
 		plain = kind == SEALED_DATA ? len : 0;
-		rc = kind != SEALED_PACKED ? 1 : open_packed(s, head, len, &plain, e);
+		rc = kind != SEALED_PACKED
+			 ? 1
+			 : open_packed(s, head, len, &plain, again == z->next.n ? e : NULL);
 		if (rc < 0 && again != z->next.n) {
 			/* As in open_next(). */
 			again = z->next.n;

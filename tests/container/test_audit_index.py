@@ -120,6 +120,16 @@ def test_every_question(log):
     assert code == 0 and sorted(out.splitlines()) == sorted(lines)
 
 
+def test_many_files(base):
+    """So many that the C library's qsort() asks how much memory there is."""
+    log = Log(base / "many")
+    auditlog.write(log.dir, 0, COUNT, limit=4096)
+    assert len(list(log.dir.glob("*.jsonl"))) > 300
+    log.same("ls", "-u", "alice")
+    assert log.is_used()
+    shutil.rmtree(log.coral.home)
+
+
 def test_what_comes_and_goes(log):
     """Appended, begun anew, removed: as without an index, which is not made anew each time."""
     log.same("ls", "-u", "erin")

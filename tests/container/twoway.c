@@ -32,11 +32,13 @@ die(const char *what, unsigned long n, const char *line)
 }
 
 static void
-take(const char *line, unsigned long *got, unsigned long sent)
+take(const char *line, unsigned long *got, unsigned long sent, const char *out, size_t waiting)
 {
 	char want[128];
 
 	if (line[0] == 'q') {
+		/* What is counted as sent, first. */
+		fwrite(out, 1, waiting, stdout);
 		printf("end %lu %lu\n", *got, sent);
 		if (strtoul(line + 1, NULL, 10) != *got)
 			die("end", *got, line);
@@ -92,7 +94,7 @@ main(void)
 			if (nl - in > 200)
 				die("input", got, "a long line");
 			memcpy(line, in, (size_t)(nl + 1 - in));
-			take(line, &got, sent);
+			take(line, &got, sent, out, waiting);
 			held -= (size_t)(nl + 1 - in);
 			memmove(in, nl + 1, held + 1);
 		}

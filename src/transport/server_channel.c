@@ -153,6 +153,18 @@ set_callbacks(struct chan *c)
 	ssh_set_channel_callbacks(c->ssh, cb);
 }
 
+/* What both sides have closed goes when this turn is over: the opening may have come with the
+ * close, and whoever sent both had counted right. */
+static int
+in_use(const struct srv *s)
+{
+	int n = 0;
+
+	for (const struct chan *c = s->chans; c; c = c->next)
+		n += c->state != CH_SHUT || !c->peer_closed;
+	return n;
+}
+
 ssh_channel
 srv_on_open(ssh_session ssh, void *arg)
 {
@@ -160,7 +172,7 @@ srv_on_open(ssh_session ssh, void *arg)
 	struct chan *c;
 
 	/* Without a broker nothing new can begin. */
-	if (!s->authed || s->mon_lost || s->nchans >= s->conf->max_channels)
+	if (!s->authed || s->mon_lost || in_use(s) >= s->conf->max_channels)
 		return NULL;
 	c = calloc(1, sizeof(*c));
 	if (!c)

@@ -130,14 +130,26 @@ orphan(struct srv *s)
 	}
 }
 
+/* The loop saw something, and srv_ask() may have taken it since: the network came first. */
+static bool
+still_there(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	return poll(&p, 1, 0) > 0;
+}
+
 void
 srv_on_monitor(void *arg, short revents)
 {
 	struct srv *s = arg;
 	auto_close int fd = -1;
-	ssize_t n = receive(s, &fd);
+	ssize_t n;
 
 	(void)revents;
+	if (!still_there(s->conf->monitor))
+		return;
+	n = receive(s, &fd);
 	if (n > 0) {
 		answer(s, (size_t)n, &fd);
 		return;

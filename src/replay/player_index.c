@@ -132,42 +132,55 @@ index_restore(struct index *x, size_t k, struct screen *s, struct place *at)
 	return 0;
 }
 
-size_t
-index_by_time(const struct index *x, int64_t t)
+typedef bool past_fn(const struct place *at, const struct place *want);
+
+static bool
+past_time(const struct place *at, const struct place *want)
+{
+	return at->t > want->t;
+}
+
+static bool
+past_frame(const struct place *at, const struct place *want)
+{
+	return at->frame > want->frame;
+}
+
+static bool
+past_offset(const struct place *at, const struct place *want)
+{
+	return at->offset > want->offset;
+}
+
+static size_t
+last_not(const struct index *x, past_fn *past, const struct place *want)
 {
 	size_t lo = 0, hi = index_count(x), mid;
 
 	while (hi - lo > 1) {
 		mid = lo + (hi - lo) / 2;
-		if (index_place(x, mid)->t > t)
+		if (past(index_place(x, mid), want))
 			hi = mid;
 		else
 			lo = mid;
 	}
 	return lo;
+}
+
+size_t
+index_by_time(const struct index *x, int64_t t)
+{
+	return last_not(x, past_time, &(struct place){.t = t});
 }
 
 size_t
 index_by_frame(const struct index *x, uint64_t frame)
 {
-	size_t lo = 0, hi = index_count(x), mid;
-
-	while (hi - lo > 1) {
-		mid = lo + (hi - lo) / 2;
-		if (index_place(x, mid)->frame > frame)
-			hi = mid;
-		else
-			lo = mid;
-	}
-	return lo;
+	return last_not(x, past_frame, &(struct place){.frame = frame});
 }
 
 size_t
 index_by_offset(const struct index *x, uint64_t offset)
 {
-	size_t k = index_count(x) - 1;
-
-	while (k > 0 && index_place(x, k)->offset > offset)
-		k--;
-	return k;
+	return last_not(x, past_offset, &(struct place){.offset = offset});
 }

@@ -55,7 +55,7 @@ void index_add_file(struct index *x, struct sidecar *file);
 void index_drop_file(struct index *x);
 size_t index_count(const struct index *x);
 const struct place *index_place(const struct index *x, size_t k);
-/* The last key frame that is not after a time, or a frame. */
+/* The last key frame that is not after a time, a frame or an offset: 0 when none is. */
 size_t index_by_time(const struct index *x, int64_t t);
 size_t index_by_frame(const struct index *x, uint64_t frame);
 size_t index_by_offset(const struct index *x, uint64_t offset);

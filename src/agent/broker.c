@@ -266,7 +266,8 @@ broker_serve(const struct conf *c, struct err *e)
 	if (broker_audit_start(&b, is_containers_first(), e) < 0)
 		return -1;
 	broker_work_adopt(&b);
-	if (broker_listen_unix(&b, e) < 0 || (c->listen[0] && broker_listen_tcp(&b, e) < 0)) {
+	if (broker_evidence_publish(&b, e) < 0 || broker_listen_unix(&b, e) < 0 ||
+	    (c->listen[0] && broker_listen_tcp(&b, e) < 0)) {
 		broker_unlisten(&b);
 		broker_audit_stop(&b);
 		return -1;

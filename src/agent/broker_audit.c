@@ -19,6 +19,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "record/keys.h"
 
 #define AGAIN_NS (NS_PER_S / 2)
 #define FILES_MAX 64
@@ -119,12 +120,11 @@ static int
 tell_agent(const struct broker *b, const char *event, bool last, struct err *e)
 {
 	json_t *rec = record(b, event);
-	char print[KEYFILE_PRINT], key[KEYFILE_PRINT + 20];
+	char key[KEYS_NAME];
 	int rc;
 
 	audit_set_text(rec, "actor", "coral " CORAL_VERSION);
-	keyfile_print(print, b->evidence_key.public);
-	snprintf(key, sizeof key, "agent_ed25519 %s", print);
+	keys_agent_name(key, b->evidence_key.public);
 	audit_set_text(rec, "reason", key);
 	/* The writer ends with the agent, and does not sync what it has then. */
 	rc = last ? audit_put_synced(b->conf->state_dir, rec, e)

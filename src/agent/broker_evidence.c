@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <stdio.h>
 #include <string.h>
 
 #include "agent/broker_int.h"
@@ -12,21 +11,27 @@
 int
 broker_evidence_load(struct broker *b, struct err *e)
 {
-	b->evidence_new = !keys_agent_there(b->conf->state_dir);
 	return keys_agent_load(b->conf->state_dir, &b->evidence_key, e);
 }
 
-/* An agent that stays tells its key as it starts; one of a single command only one it made. */
+int
+broker_evidence_publish(const struct broker *b, struct err *e)
+{
+	return keys_agent_publish(b->conf->state_dir, &b->evidence_key, e);
+}
+
+/* An agent that stays tells its key as it starts; one of a single command only a new one. */
 int
 broker_evidence_tell(const struct broker *b, struct err *e)
 {
-	char print[KEYFILE_PRINT], key[KEYFILE_PRINT + 20];
+	char name[KEYS_NAME];
 
-	if (!b->evidence_new)
+	if (keys_agent_published(b->conf->state_dir, &b->evidence_key))
 		return 0;
-	keyfile_print(print, b->evidence_key.public);
-	snprintf(key, sizeof key, "agent_ed25519 %s", print);
-	return session_audit_key(b->conf, "key.created", key, NULL, e);
+	keys_agent_name(name, b->evidence_key.public);
+	if (session_audit_key(b->conf, "key.created", name, NULL, e) < 0)
+		return -1;
+	return broker_evidence_publish(b, e);
 }
 
 /* Without it the keeper says so, and does not begin. */

@@ -93,7 +93,6 @@ struct broker {
 	struct tp_sandbox sandbox;
 	struct hostkey hostkey;
 	struct keyfile evidence_key;
-	bool evidence_new; /* this process made it */
 	struct broker_audit audit;
 	int lock, unix_sock, tcp_sock, signal_fd;
 	struct loop_src *unix_src, *tcp_src, *signal_src;
@@ -160,7 +159,9 @@ int broker_limits_check(struct conn *c, struct err *e); /* before each request *
 
 /* broker_evidence.c: the key that certifies those of sessions. */
 int broker_evidence_load(struct broker *b, struct err *e);
-int broker_evidence_tell(const struct broker *b, struct err *e); /* key.created, if it made it */
+/* Its public half, when the audit log was told of the key; or that as well, when nobody was. */
+int broker_evidence_publish(const struct broker *b, struct err *e);
+int broker_evidence_tell(const struct broker *b, struct err *e);
 /* Make a key for a session, into the pipe to its keeper. */
 void broker_evidence_give(const struct broker *b, const char *id, int to);
 

@@ -28,43 +28,54 @@ only_for_auditors(const struct args *a, struct err *e)
 	return err_hint(e, "coral keys create --auditor NAME");
 }
 
-/* The one in force: its name and fingerprint.  "": there is none. */
+/* The one in force, as the log names it.  "": there is none. */
 static int
-in_force(const struct conf *conf, char *what, size_t size, struct err *e)
+in_force(const struct conf *conf, char name[KEYS_NAME], struct err *e)
 {
 	struct keys_list keys = {0};
-	char print[KEYFILE_PRINT];
 
-	what[0] = '\0';
+	name[0] = '\0';
 	if (keys_known(conf->state_dir, &keys, e) < 0)
 		return -1;
-	if (keys.n > 0 && !strchr(keys.v[0].name, '-')) {
-		keyfile_print(print, keys.v[0].public);
-		snprintf(what, size, "%s %s", keys.v[0].name, print);
-	}
+	if (keys.n > 0 && !strchr(keys.v[0].name, '-'))
+		keys_agent_name(name, keys.v[0].public);
 	keys_fini(&keys);
 	return 0;
+}
+
+/* What nobody was told of is not published, and told by who comes next. */
+static int
+tell_made(const struct conf *conf, const struct keyfile *k, struct err *e)
+{
+	char name[KEYS_NAME];
+
+	keys_agent_name(name, k->public);
+	if (session_audit_key(conf, "key.created", name, NULL, e) < 0)
+		return -1;
+	return keys_agent_publish(conf->state_dir, k, e);
 }
 
 /* That one goes is told before, and which one came when it is there. */
 static int
 make_key(const struct conf *conf, bool replace, struct err *e)
 {
-	char before[160], now[160];
+	struct keyfile k = {0};
+	char before[KEYS_NAME];
 	struct err untold = {0};
+	int rc;
 
-	if (in_force(conf, before, sizeof before, e) < 0)
+	if (in_force(conf, before, e) < 0)
 		return -1;
 	if (replace && before[0] && session_audit_key(conf, "key.replaced", before, NULL, e) < 0)
 		return -1;
-	if (keys_agent_make(conf->state_dir, replace, e) < 0) {
+	if (keys_agent_make(conf->state_dir, replace, &k, e) < 0) {
 		if (replace && before[0])
 			session_audit_key(conf, "key.replaced", before, e, &untold);
 		return -1;
 	}
-	if (in_force(conf, now, sizeof now, e) < 0)
-		return -1;
-	return session_audit_key(conf, "key.created", now, NULL, e);
+	rc = tell_made(conf, &k, e);
+	keyfile_fini(&k);
+	return rc;
 }
 
 static int

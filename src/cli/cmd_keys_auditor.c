@@ -2,6 +2,7 @@
 #include "cli/cmd_keys.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -32,31 +33,20 @@ check_flags(const struct args *a, struct err *e)
 	return err_hint(e, "make one by another name, and add its line to record.auditors");
 }
 
+/* Where it goes, and that nothing lies there. */
 static int
-make(const struct args *a, const char *name, char *path, size_t size, struct auditor *who,
-    struct err *e)
+place(const struct args *a, const char *name, char *path, size_t size, struct err *e)
 {
-	char pass[AUDITOR_PASS_MAX] = "";
 	const char *named = args_str(a, "output");
 	struct conf conf;
-	int rc;
 
-	if (check_flags(a, e) < 0)
-		return -1;
 	if (named) {
 		if (snprintf(path, size, "%s", named) >= (int)size)
 			return err_set(e, ERR_USAGE, ENAMETOOLONG, "cannot make an auditor's key");
 	} else if (cmd_settings(&conf, e) < 0 ||
 		   keys_auditor_path(conf.state_dir, name, path, size, e) < 0)
 		return -1;
-	/* Before anybody thinks of a passphrase. */
-	if (auditor_key_absent(path, e) < 0)
-		return -1;
-	if (!args_flag(a, "no-passphrase") && auditor_ask_new(pass, sizeof(pass), e) < 0)
-		return -1;
-	rc = auditor_key_create(path, name, pass, who, e);
-	explicit_bzero(pass, sizeof(pass));
-	return rc;
+	return auditor_key_absent(path, e);
 }
 
 /* One that is put elsewhere is not this machine's. */
@@ -71,20 +61,48 @@ tell_made(const struct args *a, const char *line, struct err *e)
 					  : session_audit_key(&conf, "key.created", line, NULL, e);
 }
 
+/* Who gives up in the middle of it has a key that the log tells of, or none. */
+static int
+make_told(const struct args *a, const char *path, const char *pass, char line[AUDITOR_LINE],
+    struct err *e)
+{
+	struct auditor who;
+	sigset_t set, before;
+	int rc;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGQUIT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, &before);
+	rc = auditor_key_create(path, args_str(a, "auditor"), pass, &who, e);
+	if (rc == 0) {
+		auditor_line(line, &who);
+		rc = tell_made(a, line, e);
+		if (rc < 0)
+			auditor_key_discard(path);
+	}
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return rc;
+}
+
 int
 cmd_keys_make_auditor(const struct args *a)
 {
-	char path[480], line[AUDITOR_LINE];
-	struct auditor who;
+	char path[480], line[AUDITOR_LINE], pass[AUDITOR_PASS_MAX] = "";
 	struct err e = {0};
+	int rc;
 
-	if (make(a, args_str(a, "auditor"), path, sizeof(path), &who, &e) < 0)
+	/* Before anybody thinks of a passphrase. */
+	if (check_flags(a, &e) < 0 ||
+	    place(a, args_str(a, "auditor"), path, sizeof(path), &e) < 0 ||
+	    (!args_flag(a, "no-passphrase") && auditor_ask_new(pass, sizeof(pass), &e) < 0))
 		return cmd_fail(&e);
-	auditor_line(line, &who);
-	if (tell_made(a, line, &e) < 0) {
-		auditor_key_discard(path);
+	rc = make_told(a, path, pass, line, &e);
+	explicit_bzero(pass, sizeof(pass));
+	if (rc < 0)
 		return cmd_fail(&e);
-	}
 	printf("%s\n", line);
 	fprintf(stderr,
 	    "coral: the secret is %s: keep it from the agents' machines; the line goes into "

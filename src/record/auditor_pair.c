@@ -2,7 +2,6 @@
 /* The two files of an auditor's key: both are made, or neither is. */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -133,23 +132,12 @@ auditor_pair_write(
 {
 	char line[AUDITOR_LINE + 1];
 	struct half h[HALVES];
-	sigset_t set, before;
-	int rc;
 
 	if (name_both(h, path, e) < 0)
 		return -1;
 	auditor_line(line, who);
 	memcpy(line + strlen(line), "\n", 2);
-	/* Who gives up in the middle of it has what there was, or all. */
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGQUIT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, &before);
-	rc = write_both(h, secret, n, line, e);
-	sigprocmask(SIG_SETMASK, &before, NULL);
-	return rc;
+	return write_both(h, secret, n, line, e);
 }
 
 void

@@ -4,7 +4,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/attr.h"
 #include "base/clock.h"
@@ -27,87 +31,6 @@ path_of(const char *state_dir, const char *name, char *path, size_t size, struct
 	    snprintf(path, size, "%s/%s", dir, name) >= (int)size)
 		return err_set(e, ERR_CONFIG, ENAMETOOLONG, "cannot keep keys in %s", state_dir);
 	return fd_make_dir(dir, 0700, e);
-}
-
-/* The public half for people to take, when it does not lie there. */
-static int
-publish(const struct keyfile *k, const char *path, struct err *e)
-{
-	char pub[420], line[KEYFILE_LINE + 16];
-	auto_close int fd = -1;
-	int n;
-
-	snprintf(pub, sizeof(pub), "%s" PUB, path);
-	fd = open(pub, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-	if (fd < 0 && errno == EEXIST)
-		return 0;
-	n = snprintf(line, sizeof(line), "%s coral\n", k->line);
-	if (fd < 0 || fd_write_all(fd, line, (size_t)n) < 0)
-		return err_set(e, ERR_CONFIG, errno, "cannot write the public key %s", pub);
-	return 0;
-}
-
-bool
-keys_agent_there(const char *state_dir)
-{
-	char path[400];
-
-	return path_of(state_dir, AGENT, path, sizeof(path), NULL) == 0 && access(path, F_OK) == 0;
-}
-
-int
-keys_agent_load(const char *state_dir, struct keyfile *k, struct err *e)
-{
-	char path[400];
-
-	if (path_of(state_dir, AGENT, path, sizeof(path), e) < 0 ||
-	    keyfile_load(k, path, WHAT, e) < 0)
-		return -1;
-	if (publish(k, path, e) == 0)
-		return 0;
-	keyfile_fini(k);
-	return -1;
-}
-
-/* Recordings that the old one certified can still be verified. */
-static int
-put_away(const char *path, struct err *e)
-{
-	char pub[420], old[460], when[CLOCK_ISO_SIZE], *to = when;
-
-	clock_iso(clock_real(), when);
-	for (const char *p = when; *p; p++)
-		if (*p != '-' && *p != ':')
-			*to++ = *p;
-	*to = '\0';
-	snprintf(pub, sizeof(pub), "%s" PUB, path);
-	snprintf(old, sizeof(old), "%s-%s" PUB, path, when);
-	if ((link(pub, old) == 0 && unlink(pub) == 0 && unlink(path) == 0) || errno == ENOENT)
-		return 0;
-	return err_set(e, ERR_CONFIG, errno, "cannot put the " WHAT " %s away", path);
-}
-
-int
-keys_agent_make(const char *state_dir, bool replace, struct err *e)
-{
-	struct keyfile k;
-	char path[400];
-
-	if (path_of(state_dir, AGENT, path, sizeof(path), e) < 0)
-		return -1;
-	if (access(path, F_OK) == 0 && !replace) {
-		err_set(e, ERR_CONFIG, EEXIST, "there is an " WHAT " already");
-		err_why(e, "it is %s", path);
-		return err_hint(e, "coral keys list; or coral keys create --replace");
-	}
-	/* Its public half may never have been asked for. */
-	if (access(path, F_OK) == 0 &&
-	    (keys_agent_load(state_dir, &k, e) < 0 || (keyfile_fini(&k), put_away(path, e) < 0)))
-		return -1;
-	if (keyfile_create(path, WHAT, e) < 0 || keys_agent_load(state_dir, &k, e) < 0)
-		return -1;
-	keyfile_fini(&k);
-	return 0;
 }
 
 void
@@ -237,4 +160,118 @@ keys_find(const struct keys_list *l, const unsigned char public[KEYFILE_PUBLIC])
 		if (memcmp(l->v[i].public, public, KEYFILE_PUBLIC) == 0)
 			return &l->v[i];
 	return NULL;
+}
+
+/* STATE_DIR/keys/agent_ed25519.pub, and whether it holds k, another, or none that can be read. */
+enum public { PUBLIC_NONE, PUBLIC_OTHER, PUBLIC_OURS };
+
+static enum public look(const char *pub, const struct keyfile *k)
+{
+	struct keys_list l = {0};
+	enum public is = PUBLIC_NONE;
+
+	if (add_file(&l, pub, "", NULL) == 0)
+		is = keys_find(&l, k->public) ? PUBLIC_OURS : PUBLIC_OTHER;
+	keys_fini(&l);
+	return is;
+}
+
+bool
+keys_agent_published(const char *state_dir, const struct keyfile *k)
+{
+	char pub[400];
+
+	return path_of(state_dir, AGENT PUB, pub, sizeof(pub), NULL) == 0 &&
+	       look(pub, k) == PUBLIC_OURS;
+}
+
+int
+keys_agent_load(const char *state_dir, struct keyfile *k, struct err *e)
+{
+	char path[400];
+
+	return path_of(state_dir, AGENT, path, sizeof(path), e) < 0
+		   ? -1
+		   : keyfile_load(k, path, WHAT, e);
+}
+
+/* Recordings that the old one certified can still be verified. */
+static int
+keep_old(const char *pub, struct err *e)
+{
+	char old[460], when[CLOCK_ISO_SIZE], *to = when;
+
+	clock_iso(clock_real(), when);
+	for (const char *p = when; *p; p++)
+		if (*p != '-' && *p != ':')
+			*to++ = *p;
+	*to = '\0';
+	snprintf(old, sizeof(old), "%.*s-%s" PUB, (int)(strlen(pub) - sizeof(PUB) + 1), pub, when);
+	if (link(pub, old) == 0)
+		return 0;
+	return err_set(e, ERR_CONFIG, errno, "cannot put the public key %s away", pub);
+}
+
+int
+keys_agent_publish(const char *state_dir, const struct keyfile *k, struct err *e)
+{
+	char pub[400], tmp[420], line[KEYFILE_LINE + 16];
+	auto_close int fd = -1;
+	enum public is;
+	int n;
+
+	if (path_of(state_dir, AGENT PUB, pub, sizeof(pub), e) < 0)
+		return -1;
+	is = look(pub, k);
+	if (is == PUBLIC_OURS)
+		return 0;
+	if (is == PUBLIC_OTHER && keep_old(pub, e) < 0)
+		return -1;
+	snprintf(tmp, sizeof(tmp), "%s.XXXXXX", pub);
+	n = snprintf(line, sizeof(line), "%s coral\n", k->line);
+	fd = mkostemp(tmp, O_CLOEXEC);
+	if (fd >= 0 && fd_write_all(fd, line, (size_t)n) == 0 && fchmod(fd, 0644) == 0 &&
+	    rename(tmp, pub) == 0)
+		return 0;
+	err_set(e, ERR_CONFIG, errno, "cannot write the public key %s", pub);
+	if (fd >= 0)
+		unlink(tmp);
+	return -1;
+}
+
+void
+keys_agent_name(char out[KEYS_NAME], const unsigned char public[KEYFILE_PUBLIC])
+{
+	char print[KEYFILE_PRINT];
+
+	keyfile_print(print, public);
+	snprintf(out, KEYS_NAME, AGENT " %s", print);
+}
+
+static int
+exists_already(const char *path, struct err *e)
+{
+	err_set(e, ERR_CONFIG, EEXIST, "there is an " WHAT " already");
+	err_why(e, "it is %s", path);
+	return err_hint(e, "coral keys list; or coral keys create --replace");
+}
+
+/* The public half stays in force until the new one is published, which keeps it. */
+int
+keys_agent_make(const char *state_dir, bool replace, struct keyfile *k, struct err *e)
+{
+	char path[400];
+	int rc = 0;
+
+	if (path_of(state_dir, AGENT, path, sizeof(path), e) < 0 ||
+	    keyfile_load(k, path, WHAT, e) < 0)
+		return -1;
+	if (!keys_agent_published(state_dir, k))
+		return 0;
+	keyfile_fini(k);
+	if (!replace)
+		rc = exists_already(path, e);
+	else if (unlink(path) < 0)
+		rc = err_set(e, ERR_CONFIG, errno, "cannot put the " WHAT " %s away", path);
+	return rc < 0 ? -1 : keyfile_load(k, path, WHAT, e);
 }

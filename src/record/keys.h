@@ -12,12 +12,21 @@
 #include "base/keyfile.h"
 #include "record/auditor.h"
 
-/* Whether it was made already. */
-bool keys_agent_there(const char *state_dir);
+/*
+ * The public half appears when the audit log was told of the key, and not before: who finds it
+ * absent tells, and publishes.  Nothing is certified with a key that was not published.
+ */
+bool keys_agent_published(const char *state_dir, const struct keyfile *k);
 /* Load it, made at first need. */
 int keys_agent_load(const char *state_dir, struct keyfile *k, struct err *e);
-/* Make it.  ERR_CONFIG when there is one; with `replace` that one's public half is kept. */
-int keys_agent_make(const char *state_dir, bool replace, struct err *e);
+/* That of another key, which lay there, is kept under its -WHEN name. */
+int keys_agent_publish(const char *state_dir, const struct keyfile *k, struct err *e);
+/* Make it and load it; one that was never published is taken for new.  ERR_CONFIG when there is
+ * another; with `replace` that one's public half is kept. */
+int keys_agent_make(const char *state_dir, bool replace, struct keyfile *k, struct err *e);
+/* As the audit log names it: "agent_ed25519 SHA256:...". */
+#define KEYS_NAME (KEYFILE_PRINT + 20)
+void keys_agent_name(char out[KEYS_NAME], const unsigned char public[KEYFILE_PUBLIC]);
 
 /* Public keys, and where each stands. */
 struct keys_one {

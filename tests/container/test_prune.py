@@ -187,21 +187,3 @@ def test_by_itself(make_agent, box):
     said = [json.loads(line) for line in agent.log().splitlines()]
     assert {s["level"] for s in said if s["who"] == "prune"} == {"info"}, said
     assert not [s for s in said if "signal" in s["msg"]], said
-
-
-def test_keys_are_told(coral):
-    """Which key there was, which one came; and no key goes that the log was not told of."""
-    first = coral.local("keys create").text.split()[0]
-    second = coral.local("keys create", "--replace").text.split()[0]
-    assert coral.local("keys create").code == 1, "there is one"
-    auditor = coral.local("keys create", "--auditor", "dora", "--no-passphrase").text.strip()
-    told = [(r["event"], r["user_id"], r["reason"]) for r in records(coral)]
-    assert told == [("key.created", "root", f"agent_ed25519 {first}"),
-                    ("key.replaced", "root", f"agent_ed25519 {first}"),
-                    ("key.created", "root", f"agent_ed25519 {second}"),
-                    ("key.created", "root", auditor)]
-    log = coral.state / "audit" / "audit.jsonl"
-    log.rename(log.with_suffix(".away"))
-    log.mkdir()
-    assert coral.local("keys create", "--replace").code == 1
-    assert second in coral.local("keys list").text.splitlines()[1]

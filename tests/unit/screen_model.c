@@ -3,6 +3,7 @@
 
 #include "screen/screen.h"
 #include "screen/screen_int.h"
+#include "screen_util.h"
 #include "tap.h"
 
 static struct screen *
@@ -16,17 +17,6 @@ fresh(const char *bytes, size_t n)
 
 #define FRESH(lit) fresh(lit, sizeof(lit) - 1)
 #define FEED(s, lit) screen_feed(s, lit, sizeof(lit) - 1)
-
-static const char *
-row_text(const struct screen *s, int row)
-{
-	static struct buf out;
-
-	buf_fini(&out);
-	buf_init(&out, 65536);
-	screen_row_text(s, row, &out, NULL);
-	return buf_cstr(&out);
-}
 
 static void
 test_text(void)

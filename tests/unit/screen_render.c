@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "screen/render.h"
+#include "screen_util.h"
 #include "tap.h"
 
 /* The grammar: ESC [ digits ; digits H, ESC [ digits and semicolons m, safe UTF-8. */
@@ -180,17 +181,6 @@ test_plain(void)
 	screen_free(s);
 }
 
-static const char *
-row_of(const struct screen *s, int row)
-{
-	static struct buf out;
-
-	buf_fini(&out);
-	buf_init(&out, 65536);
-	screen_row_text(s, row, &out, NULL);
-	return buf_cstr(&out);
-}
-
 /* Text of one's own takes the columns that terminals give it, and half a character is none. */
 static void
 test_wide_text(void)
@@ -207,15 +197,15 @@ test_wide_text(void)
 	is_int(render_text(r, 1, 7, 0, "ab\xe6\xb5\xb7"), 9, "what does not fit is left out");
 	p = drawn(r);
 	screen_feed(t, p, strlen(p));
-	is_str(row_of(t, 0), "a\xe6\xb5\xb7z", "nothing of it is overdrawn");
-	is_str(row_of(t, 1), "       ab", "nor at the edge");
+	is_str(row_text(t, 0), "a\xe6\xb5\xb7z", "nothing of it is overdrawn");
+	is_str(row_text(t, 1), "       ab", "nor at the edge");
 	screen_feed(s, "\xe6\xb5\xb7\xe6\xb5\xb7\xe6\xb5\xb7", 9);
 	render_clear(r);
 	render_screen(r, s, 0, 2);
 	render_text(r, 0, 1, 0, "xyz");
 	p = drawn(r);
 	screen_feed(t, p, strlen(p));
-	is_str(row_of(t, 0), " xyz\xe6\xb5\xb7", "of a half that is overdrawn nothing stays");
+	is_str(row_text(t, 0), " xyz\xe6\xb5\xb7", "of a half that is overdrawn nothing stays");
 	render_free(r);
 	screen_free(s);
 	screen_free(t);

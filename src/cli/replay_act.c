@@ -270,6 +270,7 @@ ui_prompted(struct ui *u, enum ui_prompt what, const char *line)
 {
 	struct err e;
 	int64_t t;
+	bool exact;
 
 	u->dirty = true;
 	if (!line)
@@ -277,10 +278,12 @@ ui_prompted(struct ui *u, enum ui_prompt what, const char *line)
 	if (what == UI_SEARCH) {
 		str_copy(u->needle, line, sizeof(u->needle));
 		find(u, true);
-	} else if (replay_parse_time(line, player_total(u->player, NULL), &t, &e) < 0) {
+	} else if (replay_parse_time(line, player_total(u->player, &exact), &t, &e) < 0) {
 		ui_say(u, "%s: write 1:30, 90 or 50%%", e.what);
 	} else {
 		ui_go(u, t);
+		if (!exact && strchr(line, '%'))
+			ui_say(u, "%s of what was read so far", line);
 	}
 }
 

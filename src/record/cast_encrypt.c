@@ -25,7 +25,8 @@ cast_encrypt_init(
 	w->cipher = line ? calloc(1, sizeof(*w->cipher)) : NULL;
 	n = line ? strlen(line) : 0;
 	if (!w->cipher || n > SEALED_LINE_MAX || sealed_file_init(w->cipher, k, line, n) < 0) {
-		err_set(e, ERR_RECORDING, ENOMEM, "cannot begin an encrypted recording");
+		err_set(e, ERR_RECORDING, n > SEALED_LINE_MAX ? E2BIG : ENOMEM,
+		    "cannot begin an encrypted recording");
 		if (n <= SEALED_LINE_MAX)
 			return -1;
 		err_why(e, "its first line is %zu bytes; at most %d fit", n, SEALED_LINE_MAX);

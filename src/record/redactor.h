@@ -31,7 +31,9 @@ int redactor_rules_pattern(struct redactor_rules *r, const char *text, struct er
 int redactor_check_pattern(const char *text, struct err *e);
 size_t redactor_rules_values(const struct redactor_rules *r);
 size_t redactor_rules_patterns(const struct redactor_rules *r);
-void redactor_rules_trim(struct redactor_rules *r); /* memory that they can do without */
+/* What matching took is more than an idle session should keep; and giving it back. */
+bool redactor_rules_grown(const struct redactor_rules *r);
+void redactor_rules_trim(struct redactor_rules *r);
 /* Of a copy of the process: what must not be known there. */
 void redactor_rules_forget(struct redactor_rules *r);
 void redactor_rules_free(struct redactor_rules *r); /* after every redactor of it */

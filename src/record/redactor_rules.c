@@ -85,10 +85,16 @@ compile_again(struct redactor_rules *r)
 	r->grown = 0;
 }
 
+bool
+redactor_rules_grown(const struct redactor_rules *r)
+{
+	return r->grown > GROWN_IDLE;
+}
+
 void
 redactor_rules_trim(struct redactor_rules *r)
 {
-	if (r->grown > GROWN_IDLE)
+	if (redactor_rules_grown(r))
 		compile_again(r);
 }
 

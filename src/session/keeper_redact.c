@@ -228,6 +228,8 @@ flush_later(struct keeper_source *s)
 
 	if (due > 0 && (k->t_redact.at == 0 || due < k->t_redact.at))
 		loop_timer_set(k->loop, &k->t_redact, due - clock_mono(), redact_fired, k);
+	if (redactor_rules_grown(k->redact_rules))
+		keeper_tidy_later(k, KEEPER_UNTIDY);
 }
 
 int

@@ -186,7 +186,7 @@ prune_recordings(struct prune *p)
 	}
 }
 
-/* A recording without its records in the log could not be removed one day. */
+/* While a recording is there, what the log tells of it stays. */
 static bool
 has_records_of_one(const struct prune *p, const struct audit_file *f)
 {

@@ -58,6 +58,19 @@ wait_for_it(void)
 }
 
 static void
+end(void)
+{
+	for (int i = 0; i < 2; i++) {
+		redactor_free(k.output[i].redactor);
+		buf_fini(&k.output[i].redacted);
+	}
+	redactor_rules_free(k.redact_rules);
+	k.redact_rules = NULL;
+	close(owner);
+	teardown();
+}
+
+static void
 recorded_is(const char *want, const char *name)
 {
 	struct rec_seen seen;
@@ -67,14 +80,7 @@ recorded_is(const char *want, const char *name)
 	rec_read(rec_path("keeper.cast"), &seen);
 	is_str(seen.stream[CAST_STDOUT].len ? buf_cstr(&seen.stream[CAST_STDOUT]) : "", want, name);
 	rec_forget(&seen);
-	for (int i = 0; i < 2; i++) {
-		redactor_free(k.output[i].redactor);
-		buf_fini(&k.output[i].redacted);
-	}
-	redactor_rules_free(k.redact_rules);
-	k.redact_rules = NULL;
-	close(owner);
-	teardown();
+	end();
 }
 
 static void
@@ -193,6 +199,32 @@ test_painted(void)
 	recorded_is("see hunter2hu", "and is recorded");
 }
 
+/* A pattern that takes much for little: that is no less to give back than what much output took. */
+static void
+test_grown(void)
+{
+	static const char set[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+	char line[400];
+	unsigned at = 1;
+
+	begin();
+	no_timer();
+	is_int(redactor_rules_pattern(k.redact_rules, "[a-m].{18}[n-z]!!", NULL), 0, "a pattern");
+	loop_timer_clear(k.loop, &k.t_tidy);
+	k.untidy = 0;
+	for (int i = 0; i < 50 && !k.t_tidy.linked; i++) {
+		for (size_t n = 0; n < sizeof line; n++)
+			line[n] = set[(at = at * 1103515245 + 12345) / 65536 % (sizeof set - 1)];
+		line[sizeof line - 2] = '\n';
+		line[sizeof line - 1] = '\0';
+		say_command(line);
+		keeper_output_ready(&k.output[0]);
+	}
+	ok(k.t_tidy.linked, "and took much");
+	loop_timer_clear(k.loop, &k.t_tidy);
+	end();
+}
+
 int
 main(void)
 {
@@ -208,5 +240,6 @@ main(void)
 	test_frozen();
 	test_three();
 	test_painted();
+	test_grown();
 	return done_testing();
 }

@@ -5,7 +5,8 @@
 /*
  * The escapes in what a person types: a character, "~", as the first one of a
  * line, and one more that says what to do.  Nothing in a line, nothing in a
- * paste.  Pure: bytes and times go in, bytes and a wish come out.
+ * paste; what the terminal itself answers to a program is no part of a line.
+ * Pure: bytes and times go in, bytes and a wish come out.
  */
 #include <stdbool.h>
 #include <stddef.h>

@@ -15,7 +15,7 @@ import pytest
 from house.casts import Cast
 from house.coral import Coral, free_port
 from house.relay import Relay
-from house.term import Pty
+from house.term import Pty, settled
 from house.util import run, stop, wait_for
 from test_errors import small_disk, three_parts  # noqa: F401
 from test_reconnect import ECHO, echo, far, finish, only, person, relay  # noqa: F401
@@ -353,6 +353,21 @@ def strict(make_agent, box):
     yield start
     for one in made:
         one.close()
+
+
+def test_a_shell_that_asks_its_terminal(agent, bare, tmux):
+    """busybox's asks for the cursor's place at each prompt: nobody typed the answer."""
+    term = tmux(agent.coral.argv("shell", "--pid", bare.pid), agent.coral.env())
+    term.wait_prompt()
+    term.type("echo one")
+    settled(term.screen)
+    assert "\x1b[6n" in Cast(agent.coral.cast_path(only(agent))).output(), "it does not ask"
+    term.type("~?", enter=False)
+    term.wait_text("^Escapes, at the beginning of a line:")
+    term.type("~d", enter=False)
+    assert term.wait_dead() == 255
+    assert state(agent) == "detached"
+    assert agent.coral.run("kill", only(agent)).code == 0
 
 
 def test_nobody_comes_back(strict):

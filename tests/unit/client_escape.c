@@ -46,6 +46,19 @@ static const struct row {
     {"a line after a paste", PASTE_ON "x" PASTE_OFF "|\r|~.", PASTE_ON "x" PASTE_OFF "\r<.>", '~'},
     {"not quite a paste", "\033[200|x\r~.", "\033[200x\r<.>", '~'},
     {"escape twice before a paste", "\033\033[200~|\r~.", "\033\033[200~\r~.", '~'},
+    {"the cursor's place, for busybox's prompt", "ls\r|\033[12;5R|~d", "ls\r\033[12;5R<d>", '~'},
+    {"with what is typed", "\r\033[12;5R~d", "\r\033[12;5R<d>", '~'},
+    {"within an escape", "\r~\033[12;5R.", "\r\033[12;5R<.>", '~'},
+    {"the focus", "\r\033[I|\033[O|~d", "\r\033[I\033[O<d>", '~'},
+    {"the mouse", "\r\033[<0;7;9M|~d", "\r\033[<0;7;9M<d>", '~'},
+    {"a mode", "\r\033[?2004;1$y~d", "\r\033[?2004;1$y<d>", '~'},
+    {"a colour", "\r\033]11;rgb:0/0/0\033\\|~d", "\r\033]11;rgb:0/0/0\033\\<d>", '~'},
+    {"a title that is one", "\r\033]l\r~.\a|~d", "\r\033]l\r~.\a<d>", '~'},
+    {"an answer in a line", "\rl\033[12;5R~d", "\rl\033[12;5R~d", '~'},
+    {"an answer in a paste", PASTE_ON "\r\033[1;1R~.", PASTE_ON "\r\033[1;1R~.", '~'},
+    {"an arrow is typed", "\r\033[A~d", "\r\033[A~d", '~'},
+    {"and half an answer", "\r\033[12;|5R~d", "\r\033[12;5R~d", '~'},
+    {"and a string without an end", "\r\033]x|~d", "\r\033]x~d", '~'},
     {"a function key ends in a tilde", "\r\033[3~.", "\r\033[3~.", '~'},
 };
 
@@ -104,7 +117,8 @@ test_rows(void)
 static void
 test_any_cut(void)
 {
-	static const char text[] = "a~.b\rx~~\r" PASTE_ON "\r~.\n~~" PASTE_OFF "y~k\033[3~";
+	static const char text[] =
+	    "a~.b\rx~~\r" PASTE_ON "\r~.\n~~" PASTE_OFF "y~k\033[3~\033[1;2R\033]l\033\\";
 	size_t n = sizeof(text) - 1;
 	bool good = true;
 

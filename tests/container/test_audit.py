@@ -12,6 +12,7 @@ import time
 import pytest
 
 from house.coral import children_of, status_of
+from house.term import Pty
 from house.util import alive, wait_for
 from test_door import begin, finish
 from test_policy import reef, tcp  # noqa: F401
@@ -146,6 +147,24 @@ def test_others_on_a_session(agent, box):
     one(agent.coral, "session.end", session_id=sid, error="signal, by root")
     assert [r["event"].partition(".")[2] for r in records(agent.coral)][1:] == [
         "start", "freeze", "thaw", "watch", "detach", "kill", "end"]
+
+
+def test_who_is_lost_leaves_once(agent, box):
+    """Also when somebody else attaches, and nobody can come back in the place of the lost one."""
+    ask = agent.coral.argv("exec", "-t", "--on-disconnect", "detach", "--pid", box.pid, "--", "sh",
+                           "-c", "echo up; read x; echo bye")
+    with Pty(ask, agent.coral.env()) as lost:
+        lost.expect("up\r\n")
+        lost.proc.kill()
+        one(agent.coral, "session.detach", error="the connection was lost", mode="owner")
+        with Pty(agent.coral.argv("attach"), agent.coral.env()) as back:
+            back.expect("up")
+            back.send("\r")
+            back.expect("bye")
+            assert back.wait() == 0
+    one(agent.coral, "session.end", exit_code=0)
+    assert [r["event"].partition(".")[2] for r in records(agent.coral)][1:] == [
+        "start", "detach", "attach", "end"]
 
 
 def test_recordings(reef, box, home):  # noqa: F811

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "pty/answer.h"
+
 /* Sent by a terminal around a paste; the two differ in one byte. */
 #define MARK_LEN 6
 static const unsigned char mark_begin[MARK_LEN + 1] = "\033[200~";
@@ -51,52 +53,6 @@ follow_marks(struct client_escape *s, unsigned char c)
 	}
 }
 
-/* ECMA-48 5.4; which ones are a terminal's: xterm's control sequences, as it documents them. */
-static size_t
-control_answer(const unsigned char *p, size_t n)
-{
-	size_t i = 2;
-	unsigned char lead = 0, final;
-
-	if (i < n && p[i] >= '<' && p[i] <= '?')
-		lead = p[i++];
-	while (i < n && p[i] >= ' ' && p[i] < '@')
-		i++;
-	if (i == n)
-		return 0;
-	final = p[i];
-	/* Where the cursor is, what it is, a mode, a size; the focus; the mouse; the keyboard. */
-	if (memchr("RcnytIO", final, 7) || (lead == '<' && (final == 'M' || final == 'm')) ||
-	    (lead == '?' && final == 'u'))
-		return i + 1;
-	return 0;
-}
-
-/* A colour, a title, a capability: up to BEL, or ESC and a backslash. */
-static size_t
-string_answer(const unsigned char *p, size_t n)
-{
-	for (size_t i = 2; i < n; i++) {
-		if (p[i] == '\a')
-			return i + 1;
-		if (p[i] == '\\' && p[i - 1] == '\033')
-			return i + 1;
-	}
-	return 0;
-}
-
-/* The length of a terminal's answer that stands whole at p, or 0.  A shell may ask where the cursor
- * is at each prompt, as busybox's does, and nobody typed the answer. */
-static size_t
-answer_len(const unsigned char *p, size_t n)
-{
-	if (n < 3 || p[0] != '\033')
-		return 0;
-	if (p[1] == '[')
-		return control_answer(p, n);
-	return p[1] == ']' || p[1] == 'P' ? string_answer(p, n) : 0;
-}
-
 static bool
 was_typed(struct client_escape *s, size_t whole, int64_t now)
 {
@@ -122,7 +78,7 @@ client_escape_take(struct client_escape *s, const unsigned char *p, size_t n, si
 	*wish = WISH_NOTHING;
 	for (size_t i = 0; i < n; i++) {
 		unsigned char c = p[i];
-		size_t answer = s->pasting ? 0 : answer_len(p + i, n - i);
+		size_t answer = s->pasting ? 0 : term_answer(p + i, n - i);
 
 		if (answer > 0) {
 			memcpy(out + *put, p + i, answer);

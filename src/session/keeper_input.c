@@ -7,6 +7,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "pty/answer.h"
 #include "pty/pty.h"
 #include "session/keeper_int.h"
 
@@ -187,7 +188,7 @@ drop_stdin(struct keeper_client *c, const struct frame *f)
 
 	c->input_received += f->len;
 	keeper_grant(c, false);
-	if (c->told_deaf)
+	if (c->told_deaf || term_answers_only(f->data, f->len))
 		return 0;
 	c->told_deaf = true;
 	if (c->role == KEEPER_WATCHING)

@@ -202,6 +202,12 @@ def test_watch_and_join(echo, person, agent):
     watcher.expect("<seen by both>")
     guest = person("join", sid)
     echo.expect("joined")
+    guest.send("\x1b[12;5R")  # that is the terminal's, for a shell that asks at its prompt
+    echo.send("seen by all\r")
+    guest.expect("<seen by all>")
+    guest.send("x\r")
+    assert b"has the keyboard" in guest.expect("[^\n]*~k asks for it").group()
+    assert b"~k" not in guest.all.partition(b"<seen by all>")[0]
     guest.send("~k")
     echo.expect("asks for the keyboard")
     echo.send("~k")

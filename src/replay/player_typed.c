@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "pty/answer.h"
 #include "replay/player_int.h"
 
 /* What is pasted leaves its end only. */
@@ -49,6 +50,18 @@ special(const unsigned char *p, size_t n, const char **name)
 			*name = known[i].name;
 	}
 	return len + 1;
+}
+
+/* What a terminal answered by itself, where there is no room for what somebody would hide. */
+static size_t
+unsaid(const unsigned char *p, size_t n)
+{
+	size_t len = term_answer(p, n);
+
+	for (size_t i = 2; i + 1 < len; i++)
+		if (p[1] != '[' || !strchr("0123456789;?", p[i]))
+			return 0;
+	return len;
 }
 
 /* Its length; name is what is shown for it. */
@@ -112,6 +125,9 @@ typed_take(struct typed *k, const struct cast_event *ev)
 			p++;
 	}
 	for (; p < end; p += n) {
+		n = unsaid(p, (size_t)(end - p));
+		if (n > 0)
+			continue;
 		n = special(p, (size_t)(end - p), &name);
 		if (n == 0) {
 			n = key(p, (size_t)(end - p), buf);

@@ -434,6 +434,12 @@ test_typed(void)
 	player_finish(p);
 	is_str(player_typed(p), "l<lt>", "as of then");
 	player_free(p);
+	p = to_end(HEAD "[0.0,\"i\",\"\\u001b[12;5Rls\"]\n[1.0,\"i\",\"\\u001b[I\\r\"]\n");
+	is_str(player_typed(p), "ls<Enter>", "not what the terminal answered by itself");
+	player_free(p);
+	p = to_end(HEAD "[0.0,\"i\",\"\\u001b[1 2R\\u001b]x;rm\\u0007\\r\"]\n");
+	is_str(player_typed(p), "<Key><Esc>]x;rm<C-g><Enter>", "no text is hidden so");
+	player_free(p);
 	snprintf(many, sizeof(many), HEAD "[0.0,\"i\",\"%0600d\\u00e9\\r\"]\n", 7);
 	p = to_end(many);
 	ok(strlen(player_typed(p)) < 128, "the last ones");

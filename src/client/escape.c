@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "pty/answer.h"
+#include "screen/answer.h"
 
 /* Sent by a terminal around a paste; the two differ in one byte. */
 #define MARK_LEN 6
@@ -78,7 +78,7 @@ client_escape_take(struct client_escape *s, const unsigned char *p, size_t n, si
 	*wish = WISH_NOTHING;
 	for (size_t i = 0; i < n; i++) {
 		unsigned char c = p[i];
-		size_t answer = s->pasting ? 0 : term_answer(p + i, n - i);
+		size_t answer = s->pasting ? 0 : screen_answer(p + i, n - i);
 
 		if (answer > 0) {
 			memcpy(out + *put, p + i, answer);

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "pty/answer.h"
 #include "replay/player_int.h"
+#include "screen/answer.h"
 
 /* What is pasted leaves its end only. */
 #define LOOK_BACK 256
@@ -56,7 +56,7 @@ special(const unsigned char *p, size_t n, const char **name)
 static size_t
 unsaid(const unsigned char *p, size_t n)
 {
-	size_t len = term_answer(p, n);
+	size_t len = screen_answer(p, n);
 
 	for (size_t i = 2; i + 1 < len; i++)
 		if (p[1] != '[' || !strchr("0123456789;?", p[i]))

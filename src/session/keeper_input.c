@@ -7,8 +7,8 @@
 
 #include "base/fd.h"
 #include "base/log.h"
-#include "pty/answer.h"
 #include "pty/pty.h"
+#include "screen/answer.h"
 #include "session/keeper_int.h"
 
 /* Grant in steps, so that bulk input costs one frame back per step. */
@@ -188,7 +188,7 @@ drop_stdin(struct keeper_client *c, const struct frame *f)
 
 	c->input_received += f->len;
 	keeper_grant(c, false);
-	if (c->told_deaf || term_answers_only(f->data, f->len))
+	if (c->told_deaf || screen_answers_only(f->data, f->len))
 		return 0;
 	c->told_deaf = true;
 	if (c->role == KEEPER_WATCHING)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef CORAL_PTY_ANSWER_H
-#define CORAL_PTY_ANSWER_H
+#ifndef CORAL_SCREEN_ANSWER_H
+#define CORAL_SCREEN_ANSWER_H
 
 /*
  * What a terminal answers when a program asks it, and what it tells by itself:
@@ -12,8 +12,8 @@
 #include <stddef.h>
 
 /* The length of an answer that stands whole at p, or 0. */
-size_t term_answer(const unsigned char *p, size_t n);
+size_t screen_answer(const unsigned char *p, size_t n);
 /* Nothing else is there. */
-bool term_answers_only(const unsigned char *p, size_t n);
+bool screen_answers_only(const unsigned char *p, size_t n);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "pty/answer.h"
+#include "screen/answer.h"
 
 #include <string.h>
 
@@ -38,7 +38,7 @@ string(const unsigned char *p, size_t n)
 }
 
 size_t
-term_answer(const unsigned char *p, size_t n)
+screen_answer(const unsigned char *p, size_t n)
 {
 	if (n < 3 || p[0] != ESC)
 		return 0;
@@ -48,11 +48,11 @@ term_answer(const unsigned char *p, size_t n)
 }
 
 bool
-term_answers_only(const unsigned char *p, size_t n)
+screen_answers_only(const unsigned char *p, size_t n)
 {
 	size_t at = 0, len;
 
-	while (at < n && (len = term_answer(p + at, n - at)) > 0)
+	while (at < n && (len = screen_answer(p + at, n - at)) > 0)
 		at += len;
 	return at == n;
 }

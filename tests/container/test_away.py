@@ -13,7 +13,7 @@ import time
 import pytest
 
 from house.casts import Cast
-from house.coral import Coral, free_port
+from house.coral import Coral, children_of, free_port, status_of
 from house.relay import Relay
 from house.term import Pty, settled
 from house.util import run, stop, wait_for
@@ -312,6 +312,9 @@ def test_suspended_in_a_shell(far, relay, box, agent, person, way):  # noqa: F81
     assert one.modes() == one.before
     one.send("bg\r")
     one.expect(r"\[1\]\+ .*&")
+    # The shell tells of it at its next prompt, and of what is not stopped by then it tells nothing.
+    wait_for("it to be stopped", lambda: "T" in [
+        status_of(p)["State"].split()[0] for p in children_of(one.proc.pid)])
     one.send("\r")
     one.expect(r"(?s)Stopped.*host> ")
     assert one.modes() == one.before

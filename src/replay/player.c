@@ -119,6 +119,10 @@ use_sidecar(struct player *p)
 		return;
 	}
 	index_add_file(&p->index, x);
+	/* Behind the last line nothing is read that says how the recording ends. */
+	while (p->size > 0 && p->index.in_file > 0 &&
+	       index_place(&p->index, p->index.in_file)->offset >= p->size)
+		p->index.in_file--;
 	p->learning = p->index.in_file > 0;
 	p->front = p->at.offset;
 }

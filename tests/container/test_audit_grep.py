@@ -50,6 +50,24 @@ def test_a_shell_with_vi(agent, box, tmux):
         assert player.wait_dead() == 0
 
 
+def test_found_and_then_shown_whole(agent, box, tmp_path):
+    """What the search left beside a recording does not hide how it ends: nor that it does not."""
+    done = agent.coral.run("exec", "-tt", "--pid", box.pid, "--", "sh", "-c", "seq 1 9000; echo fin")
+    assert done.code == 0
+    sid = agent.coral.sessions()[0]["id"]
+    cut = agent.coral.state / "sessions" / sid / "cut.cast"
+    lines = agent.coral.cast_path(sid).read_bytes().splitlines(keepends=True)
+    for path, ending in ((agent.coral.cast_path(sid), []), (cut, ["truncated"])):
+        if ending:
+            cut.write_bytes(b"".join(lines[:-3]))
+        for _ in range(2):
+            for form in ("svg", "txt"):
+                shown = agent.coral.local("replay", "-o", tmp_path / f"x.{form}", f"{path}")
+                assert shown.code == 0
+                assert re.findall("truncated", shown.errtext) == ending, (form, shown)
+            assert grep(agent.coral, "8999", str(path)), path
+
+
 def test_without_a_terminal_and_filters(agent, box):
     for word in ("first", "second"):
         assert agent.coral.run("exec", "--pid", box.pid, "--", "sh", "-c",

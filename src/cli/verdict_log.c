@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/verdict_log.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +13,6 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "cli/verdict.h"
-#include "record/store.h"
 
 #define HEADS_MAX 256
 
@@ -24,7 +22,7 @@ struct finding {
 	size_t n;
 	bool authentic, complete;
 	int status;
-	bool missed; /* it is empty, and there are recordings beside it */
+	size_t untold; /* recordings beside it */
 	char because[768], extent[256];
 };
 
@@ -85,25 +83,6 @@ count(const struct finding *f, enum audit_place place)
 	return n;
 }
 
-/* DIR is STATE_DIR/audit: a session that was recorded is in the log as well. */
-static bool
-has_recordings(const char *dir)
-{
-	char path[4096];
-	const struct dirent *at;
-	bool any = false;
-	DIR *d;
-
-	if ((size_t)snprintf(path, sizeof path, "%s/../sessions", dir) >= sizeof path)
-		return false;
-	d = opendir(path);
-	while (d && !any && (at = readdir(d)))
-		any = store_id_valid(at->d_name);
-	if (d)
-		closedir(d);
-	return any;
-}
-
 static void
 judge_authentic(struct finding *f)
 {
@@ -132,13 +111,15 @@ judge_complete(struct finding *f)
 	size_t removed = count(f, AUDIT_HEAD_PRUNED), gone = count(f, AUDIT_HEAD_GONE);
 
 	f->complete =
-	    p->from != AUDIT_FROM_NOWHERE && !p->v.torn && removed + gone == 0 && !f->missed;
+	    p->from != AUDIT_FROM_NOWHERE && !p->v.torn && removed + gone == 0 && f->untold == 0;
 	if (p->v.torn)
 		snprintf(f->extent, sizeof f->extent,
 		    "what is behind its last record is only the beginning of another");
-	else if (f->missed)
+	else if (f->untold > 0)
 		snprintf(f->extent, sizeof f->extent,
-		    "recordings are beside it, and it has no record of them, nor any other");
+		    "%zu recording%s beside it, and it has no record of %s%s", f->untold,
+		    f->untold == 1 ? " is" : "s are", f->untold == 1 ? "it" : "them",
+		    p->v.records == 0 ? ", nor any other" : "");
 	else if (p->v.records > 0 && gone > 0 && p->from == AUDIT_FROM_FIRST)
 		snprintf(f->extent, sizeof f->extent,
 		    "it has its first record, of %s, but not %zu of %zu heads that were given",
@@ -259,7 +240,8 @@ verdict_log(const char *dir, const char *const *given, json_t *rows, struct err 
 	if (take_heads(given, heads, &f.n, e) < 0 || audit_verify(dir, heads, f.n, &p, e) < 0)
 		return -1;
 	f.p = &p;
-	f.missed = p.v.records == 0 && has_recordings(dir);
+	if (p.v.bad == 0 && verdict_untold(dir, p.last, &f.untold, e) < 0)
+		return -1;
 	judge_authentic(&f);
 	judge_complete(&f);
 	f.status = !f.authentic ? VERDICT_BAD : f.complete ? VERDICT_GOOD : VERDICT_INCOMPLETE;

@@ -18,4 +18,8 @@ int verdict_log_head(const char *given, char hash[AUDIT_HASH_SIZE], struct err *
  */
 int verdict_log(const char *dir, const char *const *heads, json_t *rows, struct err *e);
 
+/* verdict_beside.c: of how many recordings that lie beside the log, in STATE_DIR/sessions, no record
+ * tells.  `last`: the time of its last record, or "". */
+int verdict_untold(const char *dir, const char *last, size_t *n, struct err *e);
+
 #endif

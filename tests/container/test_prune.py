@@ -128,6 +128,7 @@ def test_the_chain(coral):
 def behind_a_removal(coral, heads):
     """Two files go by policy: a head of theirs is not proof of a forgery, nor is its removal proved."""
     shutil.rmtree(coral.state / "audit")
+    shutil.rmtree(coral.state / "sessions")  # of which this log does not tell
     (coral.state / "audit").mkdir(mode=0o700)
     auditlog.write(coral.state / "audit", 0, 60, limit=10000)
     old = [json.loads(line)["hash"] for line in

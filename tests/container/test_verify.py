@@ -15,6 +15,7 @@ from house.coral import Key, drain
 from house.term import Pty
 from house.util import run, wait_for
 from house.verify import verify
+from test_audit import events
 
 OLD = (b'{"version":2,"width":80,"height":24,"coral":{"version":1}}\n[0.1,"o","x"]\n'
        b'[0.2,"c","{\\"end\\":{\\"exit_code\\":0}}"]\n')
@@ -75,10 +76,26 @@ def test_a_log_that_was_emptied(coral, box):
     assert torn.code == 3 and "complete: no, what is behind its last record is only" in torn.text
     os.truncate(log, 0)
     done = coral.local("audit verify", "--log")
-    assert done.code == 3 and "complete: no, recordings are beside it" in done.text, done
+    assert done.code == 3 and "complete: no, 1 recording is beside it" in done.text, done
     full = run(["sh", "-c", "\"$@\" >/dev/full", "sh", *coral.argv("audit verify", "--log")],
                check=False, env=coral.env())
     assert full.returncode == 1 and "cannot write the verdict" in full.stderr, full
+
+
+def test_a_log_that_was_begun_anew(either, box):
+    """What it says of itself is true, and it is silent of what was recorded before."""
+    for word in ("one", "two"):
+        assert either.run("exec", "--pid", box.pid, "--", "echo", word).code == 0
+    wait_for("both ends", lambda: len(events(either, "session.end")) == 2)
+    assert either.local("audit verify", "--log").code == 0
+    (either.state / "audit" / "audit.jsonl").unlink()
+    assert either.run("exec", "--pid", box.pid, "--", "echo", "three").code == 0
+    done = either.local("audit verify", "--log")
+    assert done.code == 3 and "authentic: yes" in done.text, done
+    assert "complete: no, 2 recordings are beside it, and it has no record of them\n" in done.text
+    for sid in either.session_dirs():
+        assert either.local("sessions rm", sid).code == 0
+    assert either.local("audit verify", "--log").code == 0
 
 
 def test_without_output_too(agent, box):

@@ -36,9 +36,11 @@ int session_audit_key(const struct conf *c, const char *event, const char *what,
 /* It was allowed and told, and then it failed. */
 void session_audit_failed(const struct keeper_start *s, const char *event, const char *session_id,
     const json_t *shown, const struct err *why);
-/* Its keeper died, and what it left is ended.  Told once, whoever finds it.  -1: it is not. */
+/* audited_cut.c.  Its keeper died, and what it left is ended.  Told once, whoever finds it.  -1: it
+ * is not. */
 int session_audit_truncated(const struct conf *c, const char *session_id, struct err *e);
-/* Those whose notes went with the machine, too.  Reads a little of every recording. */
+/* Those whose notes went with the machine, too; and those that were cut when they had ended, as the
+ * log has their ends.  Reads a little of every recording, and the log where there are such. */
 void session_audit_find_truncated(const struct conf *c);
 
 #endif

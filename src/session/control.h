@@ -40,6 +40,8 @@ void control_answer(int fd, const json_t *answer, const struct err *refused);
  * (ERR_NO_SESSION) or silent for 5 s.  The stream stays the caller's to close. */
 json_t *control_call(
     const struct conf *c, const char *id, const struct control_ask *a, struct err *e);
+/* Whether somebody would be asked: a keeper is there, also of a session that has ended. */
+bool control_there(const struct conf *c, const char *id);
 /* Ask n sessions the same at once, without a stream; 2 s for all of them.  out[i]: as above, NULL
  * for every session that does not answer. */
 void control_call_all(const struct conf *c, const char *const *ids, size_t n,

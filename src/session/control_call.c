@@ -143,6 +143,15 @@ control_call(const struct conf *c, const char *id, const struct control_ask *a, 
 	return NULL;
 }
 
+bool
+control_there(const struct conf *c, const char *id)
+{
+	auto_close int dir = session_live_dir(c, NULL);
+	auto_close int fd = dir >= 0 ? knock(dir, id) : -1;
+
+	return fd >= 0 || (dir >= 0 && errno == EAGAIN);
+}
+
 struct asked {
 	struct pollfd p[AT_ONCE];
 	int64_t until[AT_ONCE];

@@ -160,6 +160,9 @@ keeper_audit_left(const struct keeper_client *c, const char *kind, const char *w
 	if (!k->audit.rec || (strcmp(kind, "detached") != 0 && strcmp(kind, "left") != 0 &&
 				 strcmp(kind, "taken_over") != 0))
 		return;
+	/* Nothing goes on that he could leave. */
+	if (k->audit.ended.sent)
+		return;
 	/* The connection of whose place is taken was lost: that was told when it was. */
 	if (c->fd < 0 && strcmp(kind, "taken_over") == 0)
 		return;

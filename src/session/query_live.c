@@ -60,7 +60,7 @@ say_ended(const char *id, const json_t *shown, struct err *e)
 		err_why(e, "at %s, with exit code %d", iso, (int)json_integer_value(code));
 		say_cause(json_str(shown, "cause"), e);
 	} else {
-		err_why(e, "its recording has no end: its keeper was killed");
+		err_why(e, "its recording has no end: its keeper was killed, or it was cut");
 	}
 	return err_hint(e, "coral replay %s", id);
 }
@@ -176,7 +176,8 @@ query_live(const struct keeper_start *s, struct err *e)
 		session_audit_denied(s, id, NULL, e);
 	/* A connection that is taken up again may be owed the end of its session, for which its
 	 * keeper waits unless it is told not to. */
-	if (rc == 0 && !is_live(shown) && !s->req->token[0] && v.verb != REQ_KILL)
+	if (rc == 0 && !is_live(shown) &&
+	    ((!s->req->token[0] && v.verb != REQ_KILL) || !control_there(s->conf, id)))
 		rc = say_ended(id, shown, e);
 	if (rc == 0 && (v.verb == REQ_FREEZE || v.verb == REQ_THAW))
 		moderates = query_moderates(s, shown);

@@ -145,6 +145,7 @@ def test_others_on_a_session(agent, box):
     finish(proc)
     proc.stderr.close()
     one(agent.coral, "session.end", session_id=sid, error="signal, by root")
+    assert agent.coral.run("kill", sid).code == 1, "there is nothing to end"
     assert [r["event"].partition(".")[2] for r in records(agent.coral)][1:] == [
         "start", "freeze", "thaw", "watch", "detach", "kill", "end"]
 
@@ -165,6 +166,25 @@ def test_who_is_lost_leaves_once(agent, box):
     one(agent.coral, "session.end", exit_code=0)
     assert [r["event"].partition(".")[2] for r in records(agent.coral)][1:] == [
         "start", "detach", "attach", "end"]
+
+
+def test_nobody_leaves_what_is_over(agent, box):
+    """Who did not take the end, and was lost then, was not lost to a session that goes on."""
+    go = box.root / "tmp/go"
+    ask = agent.coral.argv("exec", "-t", "--on-disconnect", "detach", "--pid", box.pid, "--", "sh",
+                           "-c", "echo up; while ! test -e /tmp/go; do sleep 0.05; done")
+    with Pty(ask, agent.coral.env()) as lost:
+        lost.expect("up\r\n")
+        lost.proc.send_signal(signal.SIGSTOP)
+        go.touch()
+        sid = one(agent.coral, "session.end", exit_code=0)["session_id"]
+        lost.proc.kill()
+        wait_for("its loss", lambda: not agent.coral.run("sessions show", sid, "-o", "json").json()
+                 .get("attached"))
+        assert agent.coral.run("kill", sid).code in (0, 1)
+        wait_for("its keeper to go", lambda: not agent.keepers())
+    go.unlink()
+    assert not events(agent.coral, "session.detach")
 
 
 def test_recordings(reef, box, home):  # noqa: F811
@@ -387,6 +407,21 @@ def test_a_machine_that_dies(agent, box):
         wait_for("the scout", lambda: children(agent, "coral-scout"))
         wait_for("its end", lambda: not children(agent, "coral-scout"), 30)
         one(agent.coral, "session.truncated", session_id=sid, container_pid=box.pid)
+        agent.term()
+
+
+def test_a_recording_that_was_cut(agent, box):
+    """Its session had ended, as the log has it: nobody is told that its keeper died."""
+    assert agent.coral.run("exec", "--pid", box.pid, "--", "seq", "100").code == 0
+    sid = one(agent.coral, "session.end")["session_id"]
+    agent.term()
+    path = agent.coral.cast_path(sid)
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-2]))
+    for _ in range(2):
+        agent.start()
+        told = wait_for("it to be told", lambda: events(agent.coral, "session.truncated"), 30)
+        assert len(told) == 1 and told[0]["session_id"] == sid
+        assert told[0]["error"].startswith("its recording was cut since"), told
         agent.term()
 
 

@@ -148,9 +148,10 @@ run(struct enter *en)
 			rc = attempt(en, &agent.where, &res, &e);
 		}
 	}
-	outcome_report(en, &res, rc < 0 ? &e : NULL);
-	code = rc < 0 ? cmd_fail_exec(&e) : res.exit_code;
-	if (rc == 0 && res.left)
+	code = outcome_report(en, &res, rc < 0 ? &e : NULL);
+	if (rc < 0)
+		err_print(STDERR_FILENO, &e);
+	else if (res.left)
 		enter_left(en, &res);
 	client_result_fini(&res);
 	return code;
@@ -165,8 +166,8 @@ enter_main(const struct args *a, enum request_verb verb, enter_words *words, int
 	int rc;
 
 	if (enter_init(&en, a, verb, &e) < 0 || words(&en, argc, argv, dashdash, &e) < 0) {
-		outcome_report(&en, NULL, &e);
-		rc = cmd_fail_exec(&e);
+		rc = outcome_report(&en, NULL, &e);
+		err_print(STDERR_FILENO, &e);
 	} else {
 		rc = run(&en);
 	}

@@ -107,8 +107,9 @@ int enter_env(struct request *r, const struct args *a, struct err *e);
 /* LANG and LC_* from here, where they are plain. */
 void enter_locale(struct request *r);
 
-/* outcome.c: the object of -o json and --status-fd.  res or e may be NULL. */
-void outcome_report(const struct enter *en, const struct client_result *res, const struct err *e);
+/* outcome.c: the object of -o json and --status-fd.  res or e may be NULL.  Gives the exit status,
+ * which is not the command's where the object could not be written; that is printed, e is not. */
+int outcome_report(const struct enter *en, const struct client_result *res, const struct err *e);
 
 /* explain.c */
 void explain_print(const json_t *opened);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/enter.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,22 +104,43 @@ outcome(const struct client_result *res, const struct err *e)
 	return o;
 }
 
-void
+/* The exit status after json_print() gave rc: a short outcome is short output. */
+static int
+written(int rc, int code, const char *to)
+{
+	struct err e;
+
+	if (rc == 0)
+		return code;
+	/* As a program run here would have died of its closed pipe. */
+	if (errno == EPIPE)
+		return code ? code : 128 + SIGPIPE;
+	err_set(&e, ERR_SHORT_OUTPUT, errno, "cannot write %s", to);
+	err_hint(&e, "free some space, or write the outcome elsewhere");
+	return cmd_fail_exec(&e);
+}
+
+int
 outcome_report(const struct enter *en, const struct client_result *res, const struct err *e)
 {
+	int code = e ? err_exit_exec(e->code) : res->exit_code, shown = code;
 	json_t *o;
 
 	if (en->status_fd < 0 && !en->as_json)
-		return;
+		return code;
 	o = outcome(res, e);
 	if (en->status_fd >= 0)
-		json_print(en->status_fd, o, JSON_COMPACT);
+		shown = written(json_print(en->status_fd, o, JSON_COMPACT), shown,
+		    "the descriptor of --status-fd");
 	if (en->as_json) {
 		if (res) {
 			add_stream(o, "stdout", &res->out, res->out_bytes);
 			add_stream(o, "stderr", &res->err, res->err_bytes);
 		}
-		json_print(STDOUT_FILENO, o, JSON_INDENT(2));
+		shown =
+		    written(json_print(STDOUT_FILENO, o, JSON_INDENT(2)), shown, "standard output");
 	}
 	json_decref(o);
+	/* A failure, or that the session goes on, is what the caller has to know first. */
+	return e || (res->left && code) ? code : shown;
 }

@@ -292,6 +292,28 @@ def test_status_fd(coral, box):
     assert got["exit_code"] == 9 and got["stdout_bytes"] == 2 and "stdout" not in got
 
 
+@pytest.mark.parametrize("code", [0, 9])
+def test_an_outcome_that_cannot_be_written(coral, box, code):
+    """As output that cannot be: 125, whatever the command's status, and what was not written."""
+    for flags, fd, name in [(["-o", "json"], 1, "standard output"),
+                            (["--status-fd", "3"], 3, "the descriptor of --status-fd")]:
+        argv = coral.argv("exec", *flags, "--pid", box.pid, "--", "sh", "-c",
+                          f"seq 1 10000; exit {code}")
+        done = run(["sh", "-c", f'"$@" {fd}>/dev/full', "sh", *argv], env=coral.env(), check=False)
+        assert done.returncode == 125, (flags, done)
+        assert done.stderr.startswith(
+            f"coral: cannot write {name}\n  why: No space left on device\n"), (flags, done)
+        assert fd == 1 or done.stdout.endswith("\n10000\n")
+
+
+def test_an_outcome_that_nobody_reads(coral, box):
+    proc = coral.popen("exec", "-o", "json", "--pid", box.pid, "--", "true")
+    proc.stdout.close()
+    proc.stdin.close()
+    with proc.stderr:
+        assert (proc.wait(20), proc.stderr.read()) == (128 + signal.SIGPIPE, b"")
+
+
 def test_timeout_ends_the_tree(either, box):
     """TERM, a grace of 5 s, then KILL: also for one that ignores TERM and left its session."""
     start = time.monotonic()

@@ -141,14 +141,14 @@ cmd_unknown(int argc, char **argv, struct err *e)
 }
 
 static int
-flushed(int rc)
+flushed(int rc, bool like_exec)
 {
 	struct err e;
 
 	if (!cmd_print_failed() || rc != 0)
 		return rc;
 	err_set(&e, ERR_IO, errno, "cannot write standard output");
-	return cmd_fail(&e);
+	return like_exec ? cmd_fail_exec(&e) : cmd_fail(&e);
 }
 
 static int
@@ -166,7 +166,7 @@ run(const struct cmd *c, int argc, char **argv)
 	} else
 		rc = c->run(c, &a, a.nwords, a.words, a.dashdash);
 	args_fini(&a);
-	return flushed(rc);
+	return flushed(rc, c->like_exec);
 }
 
 int
@@ -183,14 +183,14 @@ cmd_main(int argc, char **argv)
 	}
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
 		help_print(stdout, NULL);
-		return 0;
+		return flushed(0, false);
 	}
 	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)
 		argv[1] = version;
 	c = cmd_find(argc - 1, argv + 1, &used);
 	if (!c && argc == 3 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0) &&
 	    help_group(stdout, argv[1]))
-		return flushed(0);
+		return flushed(0, false);
 	if (!c) {
 		cmd_unknown(argc - 1, argv + 1, &e);
 		return cmd_fail(&e);

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from house.util import run, wait_for
+from house.util import CORAL, run, wait_for
 
 # Signals whose default action ends a process.
 FATAL = [n for n in range(1, 65) if n not in
@@ -312,6 +312,15 @@ def test_an_outcome_that_nobody_reads(coral, box):
     proc.stdin.close()
     with proc.stderr:
         assert (proc.wait(20), proc.stderr.read()) == (128 + signal.SIGPIPE, b"")
+
+
+@pytest.mark.parametrize("words,code", [("--help", 1), ("exec --help", 125), ("agent --help", 1),
+                                        ("help", 1), ("version", 1), ("completion bash", 1)])
+def test_help_that_cannot_be_written(coral, words, code):
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([CORAL, *words.split()], stdout=full, stderr=subprocess.PIPE,
+                              env=coral.env(), check=False)
+    assert done.returncode == code and b"cannot write standard output" in done.stderr, done
 
 
 def test_timeout_ends_the_tree(either, box):

@@ -15,7 +15,9 @@ struct enter {
 	struct client_io io;
 	bool as_json, explain;
 	int status_fd; /* or -1 */
-	char reach[320]; /* the flag by which the agent is reached, to be typed again; or "" */
+	/* The flags by which the agent is reached, to be typed again; or "".  A hint has room for
+	 * it. */
+	char reach[ERR_HINT_SIZE - 64];
 	char **loose;  /* the command, when its first word may be a forgotten target; or NULL */
 };
 

@@ -81,16 +81,28 @@ none(const struct found *f, const char *id, struct err *e)
 	return err_hint(e, id ? "coral sessions" : "coral shell TARGET starts one");
 }
 
+/* One that does not fit is left out whole; so is one that err_print() would not show as it is. */
+static void
+reach_add(struct enter *en, const char *flag, const char *value)
+{
+	const char *const words[] = {flag, value, NULL};
+	char text[sizeof(en->reach) + 16];
+	size_t have = strlen(en->reach), n = str_quote_argv(text, sizeof(text), words);
+
+	if (have + n + 1 < sizeof(en->reach) && !strchr(text, '\\'))
+		snprintf(en->reach + have, sizeof(en->reach) - have, "%s ", text);
+}
+
 void
 enter_reach(struct enter *en)
 {
 	const char *addr = args_str(en->args, "agent-addr");
 
 	en->reach[0] = '\0';
-	/* Nothing that a shell would take for more than a word. */
-	if (addr && strlen(addr) < sizeof(en->reach) - 20 &&
-	    strcspn(addr, " \t\n'\"\\$`;&|<>()*?#~") == strlen(addr))
-		snprintf(en->reach, sizeof(en->reach), "--agent-addr %s ", addr);
+	if (addr)
+		reach_add(en, "--agent-addr", addr);
+	for (const char *const *id = args_list(en->args, "identity"); *id; id++)
+		reach_add(en, "--identity", *id);
 }
 
 static int

@@ -41,7 +41,7 @@ struct client_io {
 	 * outlive the session: again_arg stays.  NULL: a loss is the end. */
 	struct tp_client *(*again)(void *arg, struct err *e);
 	void *again_arg;
-	const char *reach; /* the flag by which this agent is reached, with a space; or NULL */
+	const char *reach; /* the flags by which this agent is reached, with a space; or NULL */
 };
 struct client_result {
 	json_t *result; /* FR_RESULT's object, with what only FR_OPENED said; owned; NULL when none arrived */

@@ -4,14 +4,16 @@ import json
 import os
 import random
 import re
+import shlex
 import signal
 
 import pytest
 
-from house.coral import Coral
+from house.coral import Coral, end_sessions
 from house.relay import Relay
 from house.term import Pty
 from house.util import wait_for
+from test_share import trust
 
 # What coral itself writes over the session: its line when the network is away for a second, and the
 # screen painted anew after that line.
@@ -142,6 +144,30 @@ def test_detach_and_attach(echo, agent, person, relay):
     back.send("again\r")
     back.expect("<again>")
     finish(back)
+
+
+def test_the_way_back_has_the_keys(net_agent, key, box):
+    """What is printed is typed as it stands: a key that only a flag named is in it."""
+    mine = key.path.with_name("alice own")
+    key.path.rename(mine)
+    trust(net_agent)
+    there = Coral(net_agent.coral.home, ["--agent-addr", f"127.0.0.1:{net_agent.port}"])
+    argv = there.argv("exec", "--identity", mine, "-t", "--on-disconnect", "detach", "--pid", box.pid,
+                      "--", "sh", "-c", ECHO)
+    with Pty(argv, there.env(), cols=200) as one:
+        one.expect("up\r\n")
+        one.send("~d")
+        line = one.expect(r"\[detached: (.*)\]\r\n").group(1).decode()
+        assert one.wait() == 255
+    try:
+        words = shlex.split(line)
+        assert words == ["coral", "attach", *there.flags, "--identity", str(mine), only(net_agent)]
+        with Pty([argv[0], *words[1:]], there.env()) as back:
+            back.send("again\r")
+            back.expect("<again>")
+            finish(back)
+    finally:
+        end_sessions(net_agent)
 
 
 @pytest.mark.parametrize("text", ["a~.\r", "\x1b[200~\r~.\r~d\r\x1b[201~\r", "x" * 20 + "\r~.\r"])

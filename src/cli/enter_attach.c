@@ -209,11 +209,13 @@ enter_left(const struct enter *en, const struct client_result *res)
 	/* The cursor is where the session had it. */
 	if (en->io.raw && isatty(STDERR_FILENO))
 		fputc('\n', stderr);
+	if (en->io.quiet)
+		return;
 	if (strcmp(why, "taken_over") == 0)
 		fprintf(stderr, "[taken over by %s: coral attach %s%s takes it back]\n", who,
 		    en->reach, id);
 	else if (strcmp(why, "detached") == 0)
 		fprintf(stderr, "[detached: coral attach %s%s]\n", en->reach, id);
-	else if (!en->io.quiet)
+	else
 		fprintf(stderr, "[left: the session goes on]\n");
 }

@@ -146,6 +146,26 @@ def test_detach_and_attach(echo, agent, person, relay):
     finish(back)
 
 
+def test_quiet_leaves_without_a_word(echo, agent, person):
+    """Told to go, or sent away by who attaches: the exit status says that it goes on."""
+    echo.send("~d")
+    assert echo.wait() == 255
+    one = person("attach", "-q")
+    one.send("one\r")
+    one.expect("<one>")
+    two = person("attach", "-q", only(agent))
+    assert one.wait() == 255
+    two.send("two\r")
+    two.expect("<two>")
+    two.send("~d")
+    assert two.wait() == 255
+    assert b"coral" not in one.all + two.all, (one.all, two.all)
+    back = person("attach")
+    back.send("back\r")
+    back.expect("<back>")
+    finish(back)
+
+
 def test_the_way_back_has_the_keys(net_agent, key, box):
     """What is printed is typed as it stands: a key that only a flag named is in it."""
     mine = key.path.with_name("alice own")

@@ -145,7 +145,7 @@ print_table(const json_t *rows)
 		}
 	}
 	if (rc == 0)
-		table_print(t, stdout, 6);
+		table_print_cut(t, stdout, 6);
 	table_free(t);
 	return rc;
 }

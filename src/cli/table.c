@@ -8,6 +8,8 @@
 #include "pty/term.h"
 
 #define CELL_MAX 512
+/* With less of it a column tells nothing. */
+#define CUT_MIN 8
 
 struct table {
 	const char *const *heads;
@@ -107,38 +109,70 @@ widest(const struct table *t, int col, bool *empty)
 	return w;
 }
 
+/* How many bytes the first n columns take. */
+static int
+bytes(const char *s, int n)
+{
+	const char *p = s;
+
+	while (*p && (((unsigned char)*p & 0xc0) == 0x80 || n-- > 0))
+		p++;
+	return (int)(p - s);
+}
+
+/* The last cell takes `room` columns at most; 0: as many as it has. */
 static void
-print_row(FILE *f, char *const *cells, const int *width, int ncols)
+print_row(FILE *f, char *const *cells, const int *width, int ncols, int room)
 {
 	int pad = 0;
 
 	for (int c = 0; c < ncols; c++) {
 		if (width[c] < 0)
 			continue;
-		fprintf(f, "%*s%s", pad, "", cells[c]);
+		fprintf(f, "%*s", pad, "");
+		if (c == ncols - 1 && room > 0 && columns(cells[c]) > room)
+			fprintf(f, "%.*s...", bytes(cells[c], room - 3), cells[c]);
+		else
+			fputs(cells[c], f);
 		pad = width[c] - columns(cells[c]) + 2;
 	}
 	fputc('\n', f);
 }
 
-void
-table_print(const struct table *t, FILE *f, int keep)
+static void
+print(const struct table *t, FILE *f, int keep, int line)
 {
 	bool bold = table_colour(f), empty;
-	int width[TABLE_COLS];
+	int width[TABLE_COLS], room = line;
 
 	for (int c = 0; c < t->ncols; c++) {
 		width[c] = widest(t, c, &empty);
 		if (empty && c >= keep)
 			width[c] = -1;
+		else if (c < t->ncols - 1)
+			room -= width[c] + 2;
 	}
+	if (room < CUT_MIN)
+		room = 0;
 	if (bold)
 		fputs("\033[1m", f);
-	print_row(f, (char *const *)(const void *)t->heads, width, t->ncols);
+	print_row(f, (char *const *)(const void *)t->heads, width, t->ncols, room);
 	if (bold)
 		fputs("\033[0m", f);
 	for (size_t i = 0; i + (size_t)t->ncols <= t->n; i += (size_t)t->ncols)
-		print_row(f, t->cells + i, width, t->ncols);
+		print_row(f, t->cells + i, width, t->ncols, room);
+}
+
+void
+table_print(const struct table *t, FILE *f, int keep)
+{
+	print(t, f, keep, 0);
+}
+
+void
+table_print_cut(const struct table *t, FILE *f, int keep)
+{
+	print(t, f, keep, table_columns(f));
 }
 
 int

@@ -17,6 +17,8 @@ int table_cell(struct table *t, const char *text);
 /* A column with nothing in it is left out unless `keep` columns come first.  Head in bold where the
  * stream is a terminal and NO_COLOR is not set. */
 void table_print(const struct table *t, FILE *f, int keep);
+/* On a terminal a row that is too long is cut in its last column, if a few characters of it fit. */
+void table_print_cut(const struct table *t, FILE *f, int keep);
 /* The setting "color": auto, always or never. */
 void table_set_colour(const char *mode);
 /* Whether colours and attributes are welcome on f (NO_COLOR, TERM=dumb, not a terminal). */

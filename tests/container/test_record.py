@@ -149,6 +149,26 @@ def test_ls_show_rm(either, box):
     assert not either.cast_path(sid).parent.exists()
 
 
+def test_a_long_command_is_cut_to_its_row(coral, box):
+    """On a terminal that has room for the start of it, and nowhere else."""
+    word = "wörd" * 20
+    coral.run("exec", "--pid", box.pid, "--", "true", word)
+    coral.run("exec", "--pid", box.pid, "--", "id")
+
+    def rows(cols):
+        with Pty(coral.argv("sessions"), coral.env(), cols=cols) as one:
+            assert one.wait() == 0
+            return [row.strip() for row in one.seen.decode().replace("\x1b[1m", "").replace(
+                "\x1b[0m", "").splitlines()]
+
+    head, short, whole = coral.run("sessions").text.splitlines()
+    assert whole.endswith(f" true '{word}'"), whole
+    at = head.index("COMMAND")
+    assert rows(at + 13) == [head, short, whole[:at + 10] + "..."]
+    assert rows(at + 8) == [head, short, whole[:at + 5] + "..."]
+    assert rows(at + 7) == rows(400) == [head, short, whole]
+
+
 def test_live_session_is_listed_and_not_removed(agent, box):
     proc = agent.coral.popen("exec", "--pid", box.pid, "--", "sh", "-c", "echo up; read x")
     proc.stdout.readline()

@@ -31,8 +31,8 @@ text_of_list(const json_t *list, char *out, size_t size)
 	str_quote_argv(out, size, argv);
 }
 
-/* Strings as they are, numbers in decimal, null as "". */
-static void
+/* Strings as they are, numbers in decimal, null as "".  True: it is quoted, and harmless so. */
+static bool
 text_of(const json_t *v, char *out, size_t size)
 {
 	out[0] = '\0';
@@ -46,6 +46,7 @@ text_of(const json_t *v, char *out, size_t size)
 		str_copy(out, json_is_true(v) ? "yes" : "no", size);
 	else if (json_is_array(v))
 		text_of_list(v, out, size);
+	return json_is_array(v);
 }
 
 static void
@@ -107,7 +108,7 @@ text_of_state(const json_t *row, char *out, size_t size)
 		text_of(json_object_get(row, "state"), out, size);
 }
 
-static void
+static bool
 cell_text(const json_t *row, const char *key, char *out, size_t size)
 {
 	static const struct {
@@ -119,9 +120,9 @@ cell_text(const json_t *row, const char *key, char *out, size_t size)
 	for (size_t i = 0; i < COUNT_OF(made); i++)
 		if (strcmp(key, made[i].key) == 0) {
 			made[i].text(row, out, size);
-			return;
+			return false;
 		}
-	text_of(json_object_get(row, key), out, size);
+	return text_of(json_object_get(row, key), out, size);
 }
 
 static int
@@ -140,8 +141,10 @@ print_table(const json_t *rows)
 	json_array_foreach(t ? rows : NULL, i, row)
 	{
 		for (size_t k = 0; k < COUNT_OF(keys); k++) {
-			cell_text(row, keys[k], text, sizeof(text));
-			rc |= table_cell(t, text);
+			if (cell_text(row, keys[k], text, sizeof(text)))
+				rc |= table_cell_made(t, text);
+			else
+				rc |= table_cell(t, text);
 		}
 	}
 	if (rc == 0)
@@ -221,8 +224,10 @@ print_object(const json_t *obj, int indent)
 			print_objects(v, indent + 2);
 			continue;
 		}
-		text_of(v, raw, sizeof(raw));
-		str_vis(text, sizeof(text), raw);
+		if (text_of(v, raw, sizeof(raw)))
+			str_copy(text, raw, sizeof(text));
+		else
+			str_vis(text, sizeof(text), raw);
 		printf("%*s%s: %s\n", indent, "", name, *text ? text : "-");
 	}
 }

@@ -43,10 +43,8 @@ table_free(struct table *t)
 }
 
 int
-table_cell(struct table *t, const char *text)
+table_cell_made(struct table *t, const char *text)
 {
-	char safe[CELL_MAX];
-
 	if (t->n == t->cap) {
 		size_t cap = t->cap ? t->cap * 2 : 64;
 		char **cells = realloc(t->cells, cap * sizeof(*cells));
@@ -56,9 +54,17 @@ table_cell(struct table *t, const char *text)
 		t->cells = cells;
 		t->cap = cap;
 	}
-	str_vis(safe, sizeof(safe), text && *text ? text : "-");
-	t->cells[t->n] = strdup(safe);
+	t->cells[t->n] = strdup(*text ? text : "-");
 	return t->cells[t->n] ? (t->n++, 0) : -1;
+}
+
+int
+table_cell(struct table *t, const char *text)
+{
+	char safe[CELL_MAX];
+
+	str_vis(safe, sizeof(safe), text ? text : "");
+	return table_cell_made(t, safe);
 }
 
 static char colour_mode = 'a'; /* auto, +: always, -: never */

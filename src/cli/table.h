@@ -14,6 +14,8 @@ struct table *table_new(const char *const *heads);
 void table_free(struct table *t);
 /* One cell after the other, row by row; NULL is "-". */
 int table_cell(struct table *t, const char *text);
+/* The same of a text that is harmless already, by str_vis() or str_quote_argv(). */
+int table_cell_made(struct table *t, const char *text);
 /* A column with nothing in it is left out unless `keep` columns come first.  Head in bold where the
  * stream is a terminal and NO_COLOR is not set. */
 void table_print(const struct table *t, FILE *f, int keep);

@@ -130,7 +130,8 @@ def test_asciinema_plays_every_recording(agent, box):
 
 def test_ls_show_rm(either, box):
     first = either.run("exec", "--pid", box.pid, "--", "sh", "-c", "exit 3")
-    either.run("exec", "--pid", box.pid, "-u", "app", "--", "echo", "two")
+    words = "echo", "two", "back\\slash", "it's", "a\tb\x1b"
+    either.run("exec", "--pid", box.pid, "-u", "app", "--", *words)
     assert first.code == 3
     listed = either.sessions()
     assert [s["exit_code"] for s in listed] == [0, 3]
@@ -138,11 +139,14 @@ def test_ls_show_rm(either, box):
         assert s["state"] == "ended" and s["user"] == "root" and s["target"] and s["started"]
     table = either.run("sessions").text
     assert all(s["id"][:8] in table for s in listed)
+    typed = "echo two 'back\\slash' 'it'\\''s' $'a\\tb\\033'\n"
+    assert typed in table, table
     sid = listed[0]["id"]
     shown = either.run("sessions", "show", sid, "-o", "json").json()
     assert shown["id"] == sid and "two" in json.dumps(shown)
     shown = either.run("sessions", "show", sid[:20])
-    assert shown.code == 0 and re.search(r"(?m)^ +root +cloned +the target's$", shown.text), shown
+    assert shown.code == 0 and f"command: {typed}" in shown.text, shown
+    assert re.search(r"(?m)^ +root +cloned +the target's$", shown.text), shown
     assert re.search(r"(?m)^ +groups: 1000 2000$", shown.text), shown
     assert either.run("sessions", "rm", sid).code == 0
     assert [s["id"] for s in either.sessions()] == [listed[1]["id"]]

@@ -117,6 +117,8 @@ typed_take(struct typed *k, const struct cast_event *ev)
 
 	if (ev->kind == CAST_EV_CORAL && strcmp(ev->name, "sealed") == 0)
 		append(k, "<sealed>");
+	if (ev->kind == CAST_EV_CORAL && strcmp(ev->name, "masked") == 0)
+		append(k, "<masked>");
 	if (ev->kind != CAST_EV_INPUT)
 		return;
 	if (ev->len > LOOK_BACK) {

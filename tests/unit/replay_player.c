@@ -422,14 +422,15 @@ test_typed(void)
 				"[0.0,\"o\",\"$ \"]\n[1.0,\"i\",\"l<\"]\n[2.0,\"o\",\"\"]\n"
 				"[3.0,\"i\",\"\\u007f\\t\\r\\u0003\\u001b\\u001b[A\\u001b[200~"
 				"\\u001b[9;9~\\u00e9\\u202e\"]\n"
-				"[4.0,\"c\",\"{\\\"sealed\\\":{}}\"]\n[5.0,\"o\",\"\"]\n");
+				"[4.0,\"c\",\"{\\\"sealed\\\":{}}\"]\n"
+				"[4.5,\"c\",\"{\\\"masked\\\":{}}\"]\n[5.0,\"o\",\"\"]\n");
 	char many[1000];
 
 	is_str(player_typed(p), "", "nothing");
 	player_seek(p, 9 * NS_PER_S);
 	player_finish(p);
 	is_str(player_typed(p),
-	    "l<lt><BS><Tab><Enter><C-c><Esc><Up><Paste><Key>\303\251<?><sealed>", "keys");
+	    "l<lt><BS><Tab><Enter><C-c><Esc><Up><Paste><Key>\303\251<?><sealed><masked>", "keys");
 	player_seek(p, 2 * NS_PER_S);
 	player_finish(p);
 	is_str(player_typed(p), "l<lt>", "as of then");

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -160,7 +161,7 @@ run(const struct cmd *c, const struct args *a, int argc, char **argv, int dashda
 	struct replay_export x = {0};
 	auto_free char *spec = NULL;
 	struct err e = {0};
-	char name[300];
+	char name[300], stranger[STORE_ID_LEN + 1];
 	int fd, status;
 
 	(void)dashdash;
@@ -188,6 +189,13 @@ run(const struct cmd *c, const struct args *a, int argc, char **argv, int dashda
 	limit_memory();
 	o.name = x.name = name;
 	x.follow = o.follow;
+	if (replay_stranger(fd, spec, name, stranger)) {
+		o.stranger = stranger;
+		fprintf(stderr,
+		    "coral: this is not the recording of session %s, but that of %s:\n"
+		    "  try: coral audit verify %s\n",
+		    name, stranger, name);
+	}
 	status = x.format ? replay_export(fd, &x) : replay_ui(fd, &o);
 	if (o.follow && status == 0)
 		status = follow_status(o.follow);

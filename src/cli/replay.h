@@ -78,6 +78,7 @@ struct replay_opts {
 	int64_t idle;	  /* longest pause shown; 0: as they were */
 	const char *from; /* a time, or NULL */
 	const char *name;
+	const char *stranger;  /* the session whose recording it is in truth, or NULL */
 	bool typed;	       /* show keys */
 	struct follow *follow; /* or NULL */
 };

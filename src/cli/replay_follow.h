@@ -29,6 +29,8 @@ int follow_status(const struct follow *f);
 
 /* replay_source.c */
 bool replay_is_file(const char *spec);
+/* `spec` is of a session, and `fd` the recording of another one: of which. */
+bool replay_stranger(int fd, const char *spec, const char *name, char id[STORE_ID_LEN + 1]);
 int replay_spool(struct err *e);
 /* 1: the session is in the state directory and that is where to look, 0: ask the agent, -1. */
 int replay_local_id(const struct args *a, const struct conf *conf, const char *id, const char *name,

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -263,6 +264,28 @@ id_in(int fd, const char *name, char id[STORE_ID_LEN + 1])
 	return valid;
 }
 
+bool
+replay_stranger(int fd, const char *spec, const char *name, char id[STORE_ID_LEN + 1])
+{
+	return !replay_is_file(spec) && id_in(fd, name, id) &&
+	       strncasecmp(id, spec, strlen(spec)) != 0;
+}
+
+/* The log was told of the session that was named. */
+static int
+from_named(const struct args *a, const char *spec, const char *name, struct err *e)
+{
+	int fd = from_session(a, REQ_UNSEAL, spec, name, e);
+	char id[STORE_ID_LEN + 1];
+
+	if (fd < 0 || !replay_stranger(fd, spec, name, id))
+		return fd;
+	close(fd);
+	err_set(e, ERR_BAD_FILE, 0, "cannot open what is sealed in %s", name);
+	err_why(e, "what stands there is the recording of session %s", id);
+	return err_hint(e, "coral audit verify %s", name);
+}
+
 /* Of a session that is here the log is told, whatever the file is called, and of a copy.  1: it
  * knows, or nothing can be opened, 0: it is of none that this user may see, -1: it was not told. */
 static int
@@ -289,7 +312,7 @@ replay_source_sealed(const struct args *a, const char *spec, char *name, size_t 
 
 	str_vis(name, size, spec);
 	if (!replay_is_file(spec))
-		return from_session(a, REQ_UNSEAL, spec, name, e);
+		return from_named(a, spec, name, e);
 	fd = open_file(spec, name, e);
 	told = fd < 0 ? -1 : tell_of_file(fd, name, e);
 	if (told == 0)

@@ -318,6 +318,8 @@ replay_ui(int fd, const struct replay_opts *o)
 			ui_go(&u, from);
 		else if (u.follow)
 			ui_go_live(&u);
+		if (o->stranger)
+			ui_say(&u, "this is session %s, another one", o->stranger);
 		u.dirty = true;
 		u.real = clock_mono();
 		while (!u.quit)

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import termios
 
@@ -109,6 +110,13 @@ def test_sealed_to_the_auditors(make_agent, box, auditors):
     done = coral.local("audit unseal", path.stem)
     assert [line.split()[2:] for line in done.text.splitlines()] == [[t[:-1]] for t in told], done
     wrong(coral, path, files)
+    # Under the name of another session it would be that one which the log has as opened.
+    assert coral.run("exec", "--pid", box.pid, "--", "true").code == 0
+    other, = set(coral.session_dirs()) - {path.stem}
+    shutil.copyfile(path, coral.cast_path(other))
+    done = coral.local("audit unseal", other)
+    assert done.code == 1 and not done.out and three_parts(done), done
+    assert f"is the recording of session {path.stem}" in done.errtext
     # What the log cannot be told does not happen.
     agent.term()
     audit = coral.state / "audit"

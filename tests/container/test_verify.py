@@ -256,6 +256,14 @@ def test_another_sessions_recording(agent, box):
     done = agent.coral.local("audit verify", two)
     assert done.code == 1 and f"it is the recording of session {one.stem}" in done.text
     assert agent.coral.run("audit verify", two.stem).code == 1
+    for words in ((), ("-o", agent.home / "two.cast"), ("--follow",)):
+        done = agent.coral.run("replay", *words, two.stem)
+        assert done.code == 0 and f"but that of {one.stem}:" in done.err.decode(), done
+        assert not agent.coral.run("replay", *words, one.stem[:20].upper()).err
+    with Pty(agent.coral.argv("replay", two.stem), agent.coral.env(), rows=24, cols=80) as term:
+        term.expect(f"this is session {one.stem}, another one".encode())
+        term.send(b"q")
+        assert term.wait() == 0
     moved = agent.home / "moved.cast"
     moved.write_bytes(one.read_bytes().replace(one.stem.encode(), two.stem.encode(), 1))
     code, ours = both(agent.coral, moved)

@@ -8,7 +8,6 @@
 #include "base/sha256.h"
 #include "base/str.h"
 
-#define KIND "coral-auditor-x25519 "
 #define B64(n) (((n) + 2) / 3 * 4)
 
 _Static_assert(AUDITOR_KEY == crypto_box_PUBLICKEYBYTES, "an X25519 key");
@@ -43,7 +42,7 @@ auditor_line(char out[AUDITOR_LINE], const struct auditor *a)
 	char key[B64(AUDITOR_KEY) + 1];
 
 	str_base64(key, a->public, AUDITOR_KEY);
-	snprintf(out, AUDITOR_LINE, KIND "%s %s", key, a->name);
+	snprintf(out, AUDITOR_LINE, AUDITOR_KIND "%s %s", key, a->name);
 }
 
 /* With a key of small order everybody could open what is sealed to it. */
@@ -60,11 +59,12 @@ int
 auditors_add(struct auditors *l, const char *line, const char **why)
 {
 	unsigned char raw[B64(AUDITOR_KEY)], all[B64(AUDITOR_KEY) + 1];
-	size_t n = sizeof(KIND) - 1, len = B64(AUDITOR_KEY);
+	size_t n = sizeof(AUDITOR_KIND) - 1, len = B64(AUDITOR_KEY);
 	const char *name;
 
 	*why = "is not a line that coral keys create --auditor printed";
-	if (strncmp(line, KIND, n) != 0 || strlen(line) < n + len + 2 || line[n + len] != ' ')
+	if (strncmp(line, AUDITOR_KIND, n) != 0 || strlen(line) < n + len + 2 ||
+	    line[n + len] != ' ')
 		return -1;
 	memcpy(all, line + n, len);
 	all[len] = '\0';

@@ -11,9 +11,10 @@
 #include "base/err.h"
 
 #define AUDITOR_KEY 32
-#define AUDITOR_NAME 64	 /* with its NUL */
-#define AUDITOR_ID 17	 /* the first 16 digits of the SHA-256 of the public key, and a NUL */
-#define AUDITOR_LINE 160 /* "coral-auditor-x25519 BASE64 NAME" and a NUL */
+#define AUDITOR_NAME 64 /* with its NUL */
+#define AUDITOR_ID 17	/* the first 16 digits of the SHA-256 of the public key, and a NUL */
+#define AUDITOR_KIND "coral-auditor-x25519 " /* how a line begins */
+#define AUDITOR_LINE 160		     /* "coral-auditor-x25519 BASE64 NAME" and a NUL */
 #define AUDITORS_MAX 16
 
 struct auditor {

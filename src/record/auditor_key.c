@@ -124,6 +124,27 @@ not_a_key(const char *path, const char *why, struct err *e)
 	return err_hint(e, "coral keys create --auditor NAME -o FILE makes one");
 }
 
+/* Whoever may read it may: that is no reason to have its mode changed. */
+static bool
+is_public(int fd)
+{
+	char begin[sizeof(AUDITOR_KIND) - 1];
+
+	return pread(fd, begin, sizeof(begin), 0) == (ssize_t)sizeof(begin) &&
+	       memcmp(begin, AUDITOR_KIND, sizeof(begin)) == 0;
+}
+
+static int
+no_secret(const char *path, struct err *e)
+{
+	size_t n = strlen(path), suffix = strlen(".pub");
+
+	not_a_key(path, "it is the public half: what is sealed to it opens with the secret one", e);
+	if (n <= suffix || strcmp(path + n - suffix, ".pub") != 0)
+		return err_hint(e, "name the file that was made beside it");
+	return err_hint(e, "name the secret half: %.*s", (int)(n - suffix), path);
+}
+
 static int
 read_text(struct auditor_secret *s, const char *path, size_t *len, struct err *e)
 {
@@ -137,6 +158,8 @@ read_text(struct auditor_secret *s, const char *path, size_t *len, struct err *e
 	}
 	if (!S_ISREG(st.st_mode))
 		return not_a_key(path, "it is not a regular file", e);
+	if (is_public(fd))
+		return no_secret(path, e);
 	if (st.st_mode & 077) {
 		err_set(e, ERR_CONFIG, 0, "the auditor's key %s is not trusted", path);
 		err_why(e, "its mode is %04o: others may use it", (unsigned)st.st_mode & 07777);

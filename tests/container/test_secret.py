@@ -132,6 +132,9 @@ def wrong(coral, path, files):
     done = coral.local("audit unseal", "--key", files["carol"], path)
     assert done.code == 1 and not done.out, done
     assert "alice, bob" in done.errtext and "try: --key" in done.errtext, done
+    done = coral.local("audit unseal", "--key", f"{files['alice']}.pub", path)
+    assert done.code == 1 and three_parts(done) and "public half" in done.errtext, done
+    assert done.errtext.endswith(f"secret half: {files['alice']}\n"), done
     data = path.read_bytes()
     one, two = (data.index(b'{\\"sealed\\"', data.index(b'{\\"sealed\\"') * i + i) for i in (0, 1))
     at = data.index(b'box\\":\\"', one) + 100

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fts.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -138,6 +139,42 @@ is_recording(const FTSENT *at)
 }
 
 static void
+check_log(struct job *j, const char *dir)
+{
+	struct err e = {0};
+	int status = verdict_log(dir, args_list(j->args, "head"), j->rows, &e);
+
+	j->seen++;
+	if (status < 0)
+		failed(j, &e);
+	else
+		count_status(j, status);
+}
+
+/* What `coral audit export -d` made has the log of its records in "log". */
+static bool
+is_export(const char *dir, char log[PATH_MAX])
+{
+	return (size_t)snprintf(log, PATH_MAX, "%s/log", dir) < PATH_MAX && verdict_is_log(log);
+}
+
+/* Of a selection there is no chain. */
+static void
+say_selection(const char *dir)
+{
+	char path[PATH_MAX], shown[512];
+
+	if ((size_t)snprintf(path, sizeof(path), "%s/log/records.jsonl", dir) >= sizeof(path) ||
+	    access(path, F_OK) != 0)
+		return;
+	str_vis(shown, sizeof(shown), dir);
+	fprintf(stderr,
+	    "coral: %s/log/records.jsonl was not verified: it is a selection, and has no chain\n"
+	    "  try: what %s/README says\n",
+	    shown, shown);
+}
+
+static void
 check_dir(struct job *j, const char *path)
 {
 	auto_free char *copy = strdup(path);
@@ -145,6 +182,7 @@ check_dir(struct job *j, const char *path)
 	FTS *fts = copy ? fts_open(top, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR, by_name) : NULL;
 	size_t before = j->seen;
 	struct err e = {0};
+	char log[PATH_MAX];
 	FTSENT *at;
 
 	while (fts && (at = fts_read(fts))) {
@@ -163,6 +201,10 @@ check_dir(struct job *j, const char *path)
 	}
 	if (fts)
 		fts_close(fts);
+	if (is_export(path, log))
+		check_log(j, log);
+	else
+		say_selection(path);
 	if (j->seen != before)
 		return;
 	err_set(&e, ERR_NO_SESSION, 0, "there is nothing to verify in %s", path);
@@ -190,19 +232,6 @@ check_session(struct job *j, const char *spec)
 }
 
 static void
-check_log(struct job *j, const char *dir)
-{
-	struct err e = {0};
-	int status = verdict_log(dir, args_list(j->args, "head"), j->rows, &e);
-
-	j->seen++;
-	if (status < 0)
-		failed(j, &e);
-	else
-		count_status(j, status);
-}
-
-static void
 check_own_log(struct job *j)
 {
 	struct err e = {0};
@@ -220,13 +249,13 @@ static int
 check_heads(const struct args *a, int argc, char **argv, struct err *e)
 {
 	bool any = args_flag(a, "log");
-	char hash[AUDIT_HASH_SIZE];
+	char hash[AUDIT_HASH_SIZE], log[PATH_MAX];
 
 	for (const char *const *head = args_list(a, "head"); *head; head++)
 		if (verdict_log_head(*head, hash, e) < 0)
 			return -1;
 	for (int i = 0; i < argc; i++)
-		any |= verdict_is_log(argv[i]);
+		any |= verdict_is_log(argv[i]) || is_export(argv[i], log);
 	if (any || !args_list(a, "head")[0])
 		return 0;
 	err_set(e, ERR_USAGE, 0, "--head is for an audit log");

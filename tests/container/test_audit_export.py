@@ -69,9 +69,15 @@ def test_for_an_auditor(agent, box, home):
     assert far.local("audit verify", "--key", there / "agent.pub", there / "recordings").code == 0
     code, said = typed(far, there)
     assert code in (0, 3) and said.count("authentic: yes") == 2, said
+    whole = ["--key", there / "agent.pub", there]  # the log as well
+    done = far.local("audit verify", *whole)
+    assert done.code == far.local("audit verify", there / "log").code, done
+    assert done.text.count("authentic: yes") == 2 and f"{there}/log\n" in done.text, done
     path = there / "log" / "audit.jsonl"
     path.write_bytes(path.read_bytes().replace(b'"exit_code":0', b'"exit_code":1'))
     assert far.local("audit verify", there / "log").code == 1
+    done = far.local("audit verify", *whole, "-o", "json")
+    assert done.code == 1 and [row["authentic"] for row in done.json()] == [True, False], done
 
     again = home / "again"
     assert coral.local("audit export", "--session", sid, "-d", again).code == 0
@@ -84,6 +90,8 @@ def test_for_an_auditor(agent, box, home):
     told = json.loads((gaps / "MANIFEST.json").read_text())
     assert told["records"]["pieces"] == 2 and told["records"]["file"] == "log/records.jsonl"
     assert len(told["recordings"]) == 2
+    done = far.local("audit verify", "--key", gaps / "agent.pub", gaps)
+    assert done.code == 0 and f"{gaps}/log/records.jsonl was not verified" in done.errtext, done
     code, said = typed(far, gaps)
     assert code == 0 and said.count("authentic: yes") == 2 and "changed" not in said, said
     path = gaps / "log" / "records.jsonl"

@@ -65,6 +65,46 @@ check_decision(const char *decision, struct err *e)
 	return err_hint(e, "--decision '*deny'");
 }
 
+/* A name by itself, which must be in the list; with * or ? it must find one there. */
+static int
+check_event(const char *event, struct err *e)
+{
+	const char *names[64], *near;
+	char list[] = AUDIT_EVENTS, shown[96], *next = list;
+	size_t n = 0;
+
+	if (!event || !*event)
+		return 0;
+	while (n + 1 < COUNT_OF(names) && (names[n] = strsep(&next, " ")))
+		if (str_glob(event, names[n++]))
+			return 0;
+	names[n] = NULL;
+	near = str_nearest(event, names);
+	str_vis(shown, sizeof shown, event);
+	err_set(e, ERR_USAGE, 0, "there is no event %s", shown);
+	if (near) {
+		err_why(e, "the nearest is %s", near);
+		return err_hint(e, "--event %s", near);
+	}
+	err_why(e, "there are: " AUDIT_EVENTS);
+	return err_hint(e, "--event 'session.*'");
+}
+
+int
+audit_want_lines(const struct args *a, long long most, size_t *n, struct err *e)
+{
+	long long lines = args_int(a, "lines", 0);
+
+	*n = 0;
+	if (lines > most) {
+		err_set(e, ERR_USAGE, 0, "cannot print the last %lld alone", lines);
+		err_why(e, "it is at most %lld", most);
+		return err_hint(e, "--lines %lld, or leave it out to have all", most);
+	}
+	*n = (size_t)lines;
+	return 0;
+}
+
 int
 audit_want_init(struct audit_want *w, const struct args *a, struct err *e)
 {
@@ -75,7 +115,7 @@ audit_want_init(struct audit_want *w, const struct args *a, struct err *e)
 	    .decision = args_str(a, "decision")};
 	if (take_time(a, "since", w->since, e) < 0 || take_time(a, "until", w->until, e) < 0)
 		return -1;
-	if (check_decision(w->decision, e) < 0)
+	if (check_decision(w->decision, e) < 0 || check_event(w->event, e) < 0)
 		return -1;
 	return take_pattern(w, args_str(a, "grep"), e);
 }

@@ -46,6 +46,8 @@ struct audit_want {
 /* From the flags of AUDIT_WANT_OPTS.  Always call the other one. */
 int audit_want_init(struct audit_want *w, const struct args *a, struct err *e);
 void audit_want_fini(struct audit_want *w);
+/* --lines N, of at most so many; 0: it was not given, or is 0. */
+int audit_want_lines(const struct args *a, long long most, size_t *n, struct err *e);
 
 /* The record, or NULL: not wanted.  `text` is its line for people, without a newline. */
 json_t *audit_want_take(

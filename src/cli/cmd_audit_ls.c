@@ -198,10 +198,9 @@ run(struct listing *l, const struct args *a, bool following)
 static int
 run_ls(const struct cmd *c, const struct args *a, int argc, char **argv, int dashdash)
 {
-	long long lines = args_int(a, "lines", 0);
-	struct listing l = {.keep = lines < LINES_MAX ? (size_t)lines : LINES_MAX,
-	    .none = args_int(a, "lines", 1) == 0};
+	struct listing l = {.none = args_int(a, "lines", 1) == 0};
 	struct err e = {0};
+	size_t lines;
 	int rc;
 
 	(void)dashdash;
@@ -210,11 +209,14 @@ run_ls(const struct cmd *c, const struct args *a, int argc, char **argv, int das
 		err_hint(&e, "coral audit show ID has those of one session");
 		return cmd_fail(&e);
 	}
+	if (audit_want_lines(a, LINES_MAX, &lines, &e) < 0)
+		return cmd_fail(&e);
+	l.keep = lines;
 	l.kept = calloc(l.keep + 1, sizeof *l.kept);
 	if (!l.kept)
 		l.keep = 0;
 	rc = run(&l, a, args_flag(a, "follow"));
-	for (size_t i = 0; l.kept && i < (size_t)lines && i < LINES_MAX; i++)
+	for (size_t i = 0; l.kept && i < lines; i++)
 		free(l.kept[i]);
 	free(l.kept);
 	return rc;

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "cli/audit_text.h"
 #include "cli/replay.h"
 
 #define LINES_MAX 10000
@@ -18,13 +19,12 @@
 int
 grep_text_init(struct grep_text *t, const struct args *a, bool as_json, struct err *e)
 {
-	long long lines = args_int(a, "lines", 0);
-
 	*t = (struct grep_text){.agent = args_str(a, "agent-addr"),
 	    .as_json = as_json,
 	    .ascii = isatty(STDOUT_FILENO) && !replay_utf8(),
-	    .none = args_int(a, "lines", 1) == 0,
-	    .keep = lines < LINES_MAX ? (size_t)lines : LINES_MAX};
+	    .none = args_int(a, "lines", 1) == 0};
+	if (audit_want_lines(a, LINES_MAX, &t->keep, e) < 0)
+		return -1;
 	t->kept = calloc(t->keep + 1, sizeof *t->kept);
 	return t->kept ? 0 : err_set(e, ERR_INTERNAL, ENOMEM, "cannot search");
 }

@@ -461,9 +461,14 @@ def test_ls(agent, box):
     assert since == lines[3:]
     assert local("audit ls", "--until", middle).text.splitlines() == lines[:4]
     for words in (["--since", "noon"], ["-g", "("], ["-o", "xml"], ["what"],
-                  ["-g", "((a{1,255}){1,255}){1,255}"], ["--decision", "maybe"]):
+                  ["-g", "((a{1,255}){1,255}){1,255}"], ["--decision", "maybe"], ["--event", "sesion.*"],
+                  ["--event", "session.ended"], ["--lines", "100001"]):
         done = local("audit ls", *words)
         assert done.code == 2 and "try:" in done.errtext, (words, done)
+        assert words[-1] != "session.ended" or "try: --event session.end\n" in done.errtext, done
+    assert local("audit ls", "--event", "*.en?").text.splitlines() == lines[2::2]
+    assert local("audit ls", "--lines", "100000").text.splitlines() == lines
+    assert local("audit grep", "--lines", "10001", "x").code == 2
 
 
 def test_show(agent, box):

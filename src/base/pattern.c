@@ -58,6 +58,20 @@ too_much(const char *text)
 	return NULL;
 }
 
+/* The library's words name "\(" beside "(": of basic expressions, and unreadable once escaped. */
+static void
+simplify(char *why)
+{
+	char *also = strstr(why, " or \\"), *to = why;
+
+	if (also)
+		*also = '\0';
+	for (const char *from = why; *from; from++)
+		if (*from != '\\')
+			*to++ = *from;
+	*to = '\0';
+}
+
 static int
 compile(struct pattern *p, struct err *e)
 {
@@ -77,6 +91,7 @@ compile(struct pattern *p, struct err *e)
 		regfree(&p->re);
 	}
 	regerror(rc, &p->re, text, sizeof text);
+	simplify(text);
 	return bad(p->text, text, "leave -E out to look for it as it is", e);
 }
 

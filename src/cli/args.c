@@ -88,6 +88,16 @@ usage_hint(const struct args *a, struct err *e)
 	return err_hint(e, "coral %s --help", a->cmd->name);
 }
 
+/* What was meant for a word of the verb begins with a dash. */
+static int
+option_hint(const struct args *a, struct err *e)
+{
+	if (!strstr(a->cmd->usage, "PATTERN"))
+		return usage_hint(a, e);
+	return err_hint(
+	    e, "coral %s -- PATTERN if it is one; or coral %s --help", a->cmd->name, a->cmd->name);
+}
+
 static int
 unknown_long(const struct args *a, const char *name, size_t len, struct err *e)
 {
@@ -104,7 +114,7 @@ unknown_long(const struct args *a, const char *name, size_t len, struct err *e)
 	err_set(e, ERR_USAGE, 0, "coral %s has no option --%s", a->cmd->name, given);
 	if (!near) {
 		err_why(e, "no option of it has a name like that");
-		return usage_hint(a, e);
+		return option_hint(a, e);
 	}
 	err_why(e, "the nearest is --%s", near);
 	return err_hint(
@@ -112,18 +122,20 @@ unknown_long(const struct args *a, const char *name, size_t len, struct err *e)
 }
 
 static int
-unknown_letter(const struct args *a, char letter, struct err *e)
+unknown_letter(const struct args *a, const char *letter, struct err *e)
 {
 	char have[160] = "";
-	size_t len = 0;
+	uint32_t cp;
+	size_t len = 0, n = str_utf8_one((const unsigned char *)letter, strlen(letter), &cp);
 
 	for (const struct opt *o = a->cmd->opts; o && o->name; o++) {
 		if (o->letter && len + 4 < sizeof(have))
 			len += (size_t)snprintf(have + len, sizeof(have) - len, " -%c", o->letter);
 	}
-	err_set(e, ERR_USAGE, 0, "coral %s has no option -%c", a->cmd->name, letter);
+	err_set(e, ERR_USAGE, 0, "coral %s has no option -%.*s", a->cmd->name, n > 0 ? (int)n : 1,
+	    letter);
 	err_why(e, "its short options are%s -h", have);
-	return usage_hint(a, e);
+	return option_hint(a, e);
 }
 
 /* Whether the value suits the row; numbers are kept as such. */
@@ -226,7 +238,7 @@ parse_letters(struct args *a, char **argv, struct err *e)
 			continue;
 		}
 		if (!o || !o->name)
-			return unknown_letter(a, *p, e);
+			return unknown_letter(a, p, e);
 		if (o->kind == OPT_FLAG) {
 			if (add_value(a, o, NULL, true, e) < 0)
 				return -1;

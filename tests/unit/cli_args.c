@@ -18,6 +18,8 @@ static const struct opt opts[] = {
 static const struct cmd free_order = {.name = "shell", .usage = "", .summary = "", .opts = opts};
 static const struct cmd stopping = {
     .name = "exec", .usage = "", .summary = "", .opts = opts, .stop_at_word = true};
+static const struct cmd pattern = {
+    .name = "grep", .usage = "[flags] PATTERN", .summary = "", .opts = opts};
 static const struct cmd bare = {.name = "version", .usage = "", .summary = ""};
 
 static struct args a;
@@ -123,6 +125,11 @@ test_errors(void)
 	refused(PARSE(&free_order, "--use=x"), "--use", "--user");
 	refused(PARSE(&free_order, "-z"), "-z", "-i");
 	refused(PARSE(&free_order, "-iz"), "-z", "-i");
+	refused(PARSE(&pattern, "-\346\227\245\346\234\254"), "-\346\227\245", "-i");
+	ok(strstr(e.hint, "-- PATTERN") != NULL, "how to say a pattern that begins with a dash");
+	refused(PARSE(&pattern, "-\346x"), "-\346", "-i");
+	refused(PARSE(&pattern, "--\346\227\245"), "--\346\227\245", "no option");
+	ok(strstr(e.hint, "-- PATTERN") != NULL, "or with two");
 	refused(PARSE(&free_order, "--tty=yes"), "--tty", "yes");
 	refused(PARSE(&free_order, "--user"), "--user", "NAME");
 	refused(PARSE(&free_order, "-u"), "-u", "--user NAME");

@@ -179,6 +179,10 @@ test_patterns(void)
 			e.why[0] && e.hint[0],
 		    "no pattern: %s", bad[i]);
 	}
+	pattern_init(&p, "(", true, false, &e);
+	is_str(e.why, "Unmatched (", "the library's words, without those of basic expressions");
+	pattern_init(&p, "a{1", true, false, &e);
+	ok(!strchr(e.why, '\\'), "%s", e.why);
 	ok(pattern_init(&p, "A.b", false, true, &e) == 0 &&
 		pattern_match(&p, "xa.Bx", 5, &from, &to) && from == 1 && to == 4 &&
 		!pattern_match(&p, "aXb", 3, &from, &to),

@@ -136,6 +136,7 @@ pty_is_secret(int master)
 	if (tcgetattr(master, &t) < 0 || (t.c_lflag & ECHO))
 		return false;
 	/* A prompt that takes single characters; line editors echo by themselves, and take the
-	 * return key or ^C as they come. */
-	return (t.c_lflag & ICANON) || ((t.c_iflag & ICRNL) && (t.c_lflag & ISIG));
+	 * return key or ^C as they come.  zsh's has it and ^J change places, to tell them apart. */
+	return (t.c_lflag & ICANON) ||
+	       ((t.c_iflag & (ICRNL | INLCR)) == ICRNL && (t.c_lflag & ISIG));
 }

@@ -30,7 +30,8 @@ struct pty {
 int pty_open_in(int rootfd, const struct winsize *ws, uid_t uid, struct pty *out, struct err *e);
 void pty_close(struct pty *p);
 int pty_resize(int master, const struct winsize *ws);
-/* ECHO off, and ICANON, or ICRNL and ISIG, on: what is typed is hidden, not edited. */
+/* ECHO is off, and ICANON on, or ISIG and ICRNL without INLCR: what is typed is hidden, not edited.
+ */
 bool pty_is_secret(int master);
 
 #endif

@@ -111,7 +111,10 @@ test_true(void)
 	t.c_iflag &= ~(tcflag_t)ICRNL;
 	tcsetattr(p.slave, TCSANOW, &t);
 	ok(!pty_is_secret(p.master), "a line editor is none");
-	t.c_iflag |= ICRNL;
+	t.c_iflag |= ICRNL | INLCR;
+	tcsetattr(p.slave, TCSANOW, &t);
+	ok(!pty_is_secret(p.master), "nor zsh's");
+	t.c_iflag &= ~(tcflag_t)INLCR;
 	t.c_lflag &= ~(tcflag_t)ISIG;
 	tcsetattr(p.slave, TCSANOW, &t);
 	ok(!pty_is_secret(p.master), "nor one that takes ^C as it comes");

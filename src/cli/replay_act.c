@@ -227,7 +227,7 @@ act(struct ui *u, enum rkey key, int64_t arg)
 		find(u, false);
 		break;
 	case RKEY_HELP:
-		u->help = true;
+		ui_help(u);
 		break;
 	case RKEY_REDRAW:
 		render_forget(u->render);
@@ -259,7 +259,10 @@ ui_key(struct ui *u, enum rkey key, int64_t arg)
 		return;
 	}
 	if (u->help && key != RKEY_QUIT) {
-		u->help = false;
+		if (key == RKEY_HELP)
+			ui_help(u);
+		else
+			u->help = 0;
 		return;
 	}
 	act(u, key, arg);

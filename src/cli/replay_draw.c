@@ -28,15 +28,38 @@ static const char *const help_lines[] = {
     " q            quit                       ",
 };
 
+static const char help_more[] = " ?            the other keys             ";
+#define HELP_LINES ((int)COUNT_OF(help_lines))
+
+/* How many lines of it: where not all that are left fit, the last row says so. */
+static int
+help_shown(const struct ui *u)
+{
+	int rows = render_rows(u->render) - 1, left = HELP_LINES - (u->help - 1);
+
+	return left <= rows ? left : rows > 1 ? rows - 1 : 1;
+}
+
+void
+ui_help(struct ui *u)
+{
+	u->help += u->help > 0 ? help_shown(u) : 1;
+	if (u->help > HELP_LINES)
+		u->help = 0;
+}
+
 static void
 draw_help(struct ui *u)
 {
-	int rows = render_rows(u->render) - 1, cols = render_cols(u->render);
-	int n = (int)COUNT_OF(help_lines), width = (int)strlen(help_lines[0]), i;
-	int top = rows > n ? (rows - n) / 2 : 0, left = cols > width ? (cols - width) / 2 : 0;
+	int rows = render_rows(u->render) - 1, cols = render_cols(u->render), n = help_shown(u), i;
+	int width = (int)strlen(help_more), left = cols > width ? (cols - width) / 2 : 0;
+	bool more = u->help - 1 + n < HELP_LINES;
+	int top = rows > n + more ? (rows - n - more) / 2 : 0;
 
-	for (i = 0; i < n && top + i < rows; i++)
-		render_text(u->render, top + i, left, SCREEN_REVERSE, help_lines[i]);
+	for (i = 0; i < n && i < rows; i++)
+		render_text(u->render, top + i, left, SCREEN_REVERSE, help_lines[u->help - 1 + i]);
+	if (more && top + n < rows)
+		render_text(u->render, top + n, left, SCREEN_REVERSE, help_more);
 }
 
 static const char *

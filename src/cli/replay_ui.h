@@ -27,11 +27,12 @@ struct ui {
 	const char *name;
 	char title[128];
 
-	bool playing, idle_on, help, dirty, quit;
+	bool playing, idle_on, dirty, quit;
 	bool live;  /* what comes is shown at once */
 	bool ended; /* the message says that the session has */
 	bool typed; /* keys are shown */
 	bool wall;  /* the time of day is shown */
+	int help;   /* its first line that is shown, from 1; 0: none is */
 	int hidden; /* cells of the picture that the recording meant to hide */
 	int status;
 	double speed;
@@ -49,6 +50,8 @@ struct ui {
 
 /* replay_draw.c */
 void ui_draw(struct ui *u);
+/* The help, what follows of it where it does not fit, and at its end none. */
+void ui_help(struct ui *u);
 
 /* replay_prompt.c: a line of input on the last row; then ui_prompted() with it, or NULL. */
 void ui_prompt_start(struct ui *u, enum ui_prompt what);

@@ -242,7 +242,7 @@ def test_golden_screens(coral, home, tmux):
         [0.0, "o", "first\r\n"], [10.0, "o", "".join(f"line {n}\r\n" for n in range(2, 8)) + "$ "],
         [11.0, "i", "id\r"], [90.0, "o", "\x1b[H"]], {"width": 40, "height": 6})
     wide = ["as it is", "}", "w", "Right", "w", "k", "}", "]", "]", "[", "Right", "k", "]", "Left", "Home",
-            "/", "uid", "Enter", "n", "N", "i", "?", "?", "End"]
+            "/", "uid", "Enter", "n", "N", "i", "?", "?", "?", "?", "End"]
     # The row of the cursor is seen in a terminal as large as the recording, too.
     full = ["as it is", "Right", "Right", "Right", "k", "k", "End"]
     for name, cols, rows, cast, keys in (("76", 76, 8, path, wide), ("full", 40, 6, tall, full), (

@@ -158,7 +158,7 @@ run(const struct cmd *c, const struct args *a, int argc, char **argv, int dashda
 {
 	struct replay_opts o = {
 	    .idle = args_int(a, "idle", IDLE_DEFAULT), .typed = args_flag(a, "keys")};
-	struct replay_export x = {0};
+	struct replay_export x = {.args = a};
 	auto_free char *spec = NULL;
 	struct err e = {0};
 	char name[300], stranger[STORE_ID_LEN + 1];
@@ -174,6 +174,7 @@ run(const struct cmd *c, const struct args *a, int argc, char **argv, int dashda
 	    take_time(spec, &o.from, &e) < 0)
 		return cmd_fail(&e);
 	x.from = o.from;
+	x.spec = spec;
 	if (check_format(&x, &e) < 0)
 		return cmd_fail(&e);
 	if (auditor_unlock(a, &e) < 0)

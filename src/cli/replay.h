@@ -16,6 +16,9 @@ struct player;
  * its start; name (for messages) is harmless.  May block on the network. */
 int replay_source(const struct args *a, const char *spec, char *name, size_t size, struct err *e);
 
+/* What replay_source() takes is of a session, which goes on. */
+bool replay_goes_on(const struct args *a, const char *spec);
+
 /* A file or a pipe, "-": standard input; nothing else.  `name` is for messages. */
 int replay_open(const char *path, const char *name, struct err *e);
 
@@ -32,8 +35,9 @@ int replay_moment(struct player *p, const char *s, int64_t *t, struct err *e);
 void replay_format_time(int64_t t, bool tenths, char *out, size_t size);
 
 /* replay_text.c and replay_json.c: the whole recording to standard output, of one that grows
- * (follow, or NULL) as it comes.  Each takes fd.  Exit status. */
-int replay_text(int fd, const char *name, struct follow *follow);
+ * (its follow is not NULL) as it comes.  Each takes fd.  Exit status. */
+struct replay_export;
+int replay_text(int fd, const struct replay_export *x);
 int replay_json(int fd, const char *name, struct follow *follow);
 /* Whether the locale of the environment says UTF-8. */
 bool replay_utf8(void);
@@ -69,9 +73,13 @@ struct replay_export {
 	const char *path; /* of -o, or NULL: standard output */
 	bool raw;
 	struct follow *follow; /* or NULL: text, json, cast */
+	const struct args *args;
+	const char *spec; /* as it was given */
 };
 /* Takes fd.  Exit status. */
 int replay_export(int fd, const struct replay_export *x);
+/* Say on standard error that the recording has no end. */
+void replay_say_truncated(const struct replay_export *x);
 
 struct replay_opts {
 	double speed;

@@ -56,10 +56,14 @@ replay_format_of_file(const char *path)
 	return NULL;
 }
 
-static void
-say_truncated(const char *name)
+void
+replay_say_truncated(const struct replay_export *x)
 {
-	fprintf(stderr, "coral: %s is truncated: the end of the session is not in it\n", name);
+	if (!x->follow && replay_goes_on(x->args, x->spec))
+		fprintf(stderr, "coral: %s is not all: the session goes on\n", x->name);
+	else
+		fprintf(stderr, "coral: %s is truncated: the end of the session is not in it\n",
+		    x->name);
 }
 
 static int
@@ -77,7 +81,7 @@ picture(struct player *p, const struct replay_export *x, struct err *e)
 	case PLAYER_DAMAGED:
 		return -1;
 	case PLAYER_TRUNCATED:
-		say_truncated(x->name);
+		replay_say_truncated(x);
 		break;
 	case PLAYER_WHOLE:
 		break;
@@ -142,7 +146,7 @@ whole(int fd, const struct replay_export *x, FILE *timing)
 		return cmd_fail(&e);
 	}
 	if (ex.truncated)
-		say_truncated(x->name);
+		replay_say_truncated(x);
 	return 0;
 }
 
@@ -151,7 +155,7 @@ one(int fd, const struct replay_export *x, FILE *timing)
 {
 	switch (x->format->kind) {
 	case REPLAY_TEXT:
-		return replay_text(fd, x->name, x->follow);
+		return replay_text(fd, x);
 	case REPLAY_JSON:
 		return replay_json(fd, x->name, x->follow);
 	case REPLAY_SVG:

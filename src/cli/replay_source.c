@@ -231,6 +231,27 @@ replay_source(const struct args *a, const char *spec, char *name, size_t size, s
 				    : from_session(a, REQ_READ, spec, name, e);
 }
 
+bool
+replay_goes_on(const struct args *a, const char *spec)
+{
+	char full[STORE_ID_LEN + 1];
+	struct err unsaid;
+	const char *state;
+	struct conf conf;
+	json_t *shown;
+	bool is;
+
+	if (replay_is_file(spec) || conf_load(&conf, &unsaid) < 0)
+		return false;
+	if (replay_local_id(a, &conf, spec, spec, full, &unsaid) > 0)
+		return store_live(conf.state_dir, full);
+	shown = cmd_ask_session(a, REQ_SHOW, spec, &unsaid);
+	state = json_str(shown, "state");
+	is = state && (strcmp(state, "live") == 0 || strcmp(state, "detached") == 0);
+	json_decref(shown);
+	return is;
+}
+
 /* What a recording says of itself; of an encrypted one without a key.  NULL: it is none. */
 static json_t *
 header_of(int fd, const char *name)

@@ -154,12 +154,12 @@ play(struct text *t, struct player *p, struct follow *f)
 }
 
 static int
-finish(struct player *p, const char *name)
+finish(struct player *p, const struct replay_export *x)
 {
 	struct err e = {0};
 
 	if (fflush(stdout) != 0 || ferror(stdout)) {
-		err_set(&e, ERR_IO, errno, "cannot write the text of %s", name);
+		err_set(&e, ERR_IO, errno, "cannot write the text of %s", x->name);
 		return cmd_fail(&e);
 	}
 	switch (player_ending(p, &e)) {
@@ -167,8 +167,7 @@ finish(struct player *p, const char *name)
 		err_hint(&e, "what comes before it was printed");
 		return cmd_fail(&e);
 	case PLAYER_TRUNCATED:
-		fprintf(
-		    stderr, "coral: %s is truncated: the end of the session is not in it\n", name);
+		replay_say_truncated(x);
 		break;
 	case PLAYER_WHOLE:
 		break;
@@ -177,27 +176,27 @@ finish(struct player *p, const char *name)
 }
 
 int
-replay_text(int fd, const char *name, struct follow *follow)
+replay_text(int fd, const struct replay_export *x)
 {
 	struct text t = {
-	    .ascii = isatty(STDOUT_FILENO) && !replay_utf8(), .follow = follow != NULL};
+	    .ascii = isatty(STDOUT_FILENO) && !replay_utf8(), .follow = x->follow != NULL};
 	struct screen_hooks hooks = {on_line, on_wipe, &t};
 	struct player *p;
 	struct err e;
 	int status;
 
-	p = player_open(fd, name, &e);
+	p = player_open(fd, x->name, &e);
 	if (!p)
 		return cmd_fail(&e);
 	buf_init(&t.page, SCREEN_TEXT_MAX);
 	buf_init(&t.last, SCREEN_TEXT_MAX);
 	t.screen = player_screen(p);
 	player_watch(p, &hooks);
-	player_live(p, follow != NULL);
-	play(&t, p, follow);
+	player_live(p, x->follow != NULL);
+	play(&t, p, x->follow);
 	take_page(&t);
 	put(&t, (const char *)buf_head(&t.page), t.page.len);
-	status = finish(p, name);
+	status = finish(p, x);
 	buf_fini(&t.page);
 	buf_fini(&t.last);
 	player_free(p);

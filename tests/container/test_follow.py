@@ -102,6 +102,9 @@ def test_into_pipes(agent, box, tmp_path):
     while not seen.endswith(b"got one\n"):
         assert (one := film.stdout.read(1)), seen
         seen += one
+    for flags in ([], there, ["-o", tmp_path / "so-far.cast"]):  # without it: what there is by now
+        done = agent.coral.run("replay", *flags, sid)
+        assert done.code == 0 and done.errtext.endswith("is not all: the session goes on\n"), done
     gone = agent.coral.popen("replay", "-f", *there, sid)
     assert gone.stdout.readline() == b"up\n"
     gone.stdout.close()

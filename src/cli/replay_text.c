@@ -57,7 +57,7 @@ put(const struct text *t, const char *p, size_t n)
 }
 
 static void
-on_line(void *arg, const char *p, size_t n, bool full)
+on_line(void *arg, const char *p, size_t n, bool on)
 {
 	struct text *t = arg;
 
@@ -65,7 +65,7 @@ on_line(void *arg, const char *p, size_t n, bool full)
 		return;
 	t->upto = t->follow ? t->top : 0;
 	put(t, p, n);
-	if (!full)
+	if (!on)
 		putchar('\n');
 }
 
@@ -82,16 +82,16 @@ take_page(struct text *t)
 {
 	int row, rows = screen_rows(t->screen);
 	size_t end = 0, before;
-	bool full = false;
+	enum screen_end how = SCREEN_ENDS;
 
 	buf_clear(&t->page);
 	for (row = fresh_row(t); row < rows; row++) {
 		before = t->page.len;
-		if (screen_row_text(t->screen, row, &t->page, &full) < 0)
+		if (screen_row_text(t->screen, row, &t->page, &how) < 0)
 			break;
 		if (t->page.len > before)
 			end = t->page.len + 1;
-		if (!full)
+		if (how != SCREEN_GOES_ON)
 			buf_put(&t->page, "\n", 1);
 	}
 	if (end < t->page.len)
@@ -120,16 +120,16 @@ on_wipe(void *arg)
 static void
 settle(struct text *t)
 {
+	enum screen_end how = SCREEN_ENDS;
 	int row, end, col;
-	bool full = false;
 
 	screen_cursor(t->screen, &end, &col);
 	row = fresh_row(t);
 	if (screen_alt(t->screen) || row >= end)
 		return;
 	buf_clear(&t->page);
-	for (; row < end && screen_row_text(t->screen, row, &t->page, &full) == 0; row++) {
-		if (!full)
+	for (; row < end && screen_row_text(t->screen, row, &t->page, &how) == 0; row++) {
+		if (how != SCREEN_GOES_ON)
 			buf_put(&t->page, "\n", 1);
 	}
 	put(t, (const char *)buf_head(&t->page), t->page.len);

@@ -5,9 +5,9 @@
 /*
  * Lines that were on the screen of a recording: those that stood there after an
  * event, just before they were wiped, or as they left it at the top.  A line
- * that is longer than a row is one; on the alternate screen, where programs
- * paint, a row is a line and what matches may go on in the next.  Memory is
- * bounded whatever the file.
+ * that the terminal wrapped is one; on the alternate screen, where programs
+ * paint, a row is a line.  What matches may go on behind a row that is full,
+ * too.  Memory is bounded whatever the file.
  *
  * A line is found once from when it begins to match until it is gone: growing,
  * moving, being repainted within a second and being covered by the alternate

@@ -66,7 +66,7 @@ void hits_fini(struct grep_hits *x);
 
 struct grep_row {
 	struct buf text;
-	bool full;
+	enum screen_end end;
 };
 
 /* One screen. */

@@ -33,7 +33,7 @@ leave(struct grep_scan *s)
 }
 
 static void
-on_scrolled(void *arg, const char *text, size_t n, bool full)
+on_scrolled(void *arg, const char *text, size_t n, bool on)
 {
 	struct grep_scan *s = arg;
 	size_t keep = GREP_OVERLAP;
@@ -41,10 +41,10 @@ on_scrolled(void *arg, const char *text, size_t n, bool full)
 	s->left = true;
 	if (buf_put(&s->leaving, text, n) < 0)
 		s->failed = true;
-	if (full && s->leaving.len < GREP_LINE)
+	if (on && s->leaving.len < GREP_LINE)
 		return;
 	leave(s);
-	if (!full) {
+	if (!on) {
 		buf_clear(&s->leaving);
 		return;
 	}
@@ -54,13 +54,11 @@ on_scrolled(void *arg, const char *text, size_t n, bool full)
 	buf_consume(&s->leaving, s->leaving.len - keep);
 }
 
-/* A line that begins in a row; the row after it.  The first `*own` bytes are its, others of what
- * goes on in that row. */
+/* A line that begins in a row; the row after it. */
 static int
-join(struct grep_scan *s, int row, size_t *own)
+join(struct grep_scan *s, int row)
 {
 	const struct grep_row *r = &s->row[row];
-	size_t more;
 
 	buf_clear(&s->line);
 	if (row == 0 && !s->alt && s->leaving.len)
@@ -69,32 +67,51 @@ join(struct grep_scan *s, int row, size_t *own)
 		if (r->text.len && buf_put(&s->line, buf_head(&r->text), r->text.len) < 0)
 			s->failed = true;
 		row++;
-		if (s->alt || !r->full || row >= s->rows || s->line.len >= GREP_LINE)
-			break;
+		if (s->alt || r->end != SCREEN_GOES_ON || row >= s->rows ||
+		    s->line.len >= GREP_LINE)
+			return row;
 	}
-	*own = s->line.len;
-	if (r->full && row < s->rows) {
-		more = r[1].text.len < GREP_OVERLAP ? r[1].text.len : GREP_OVERLAP;
-		while (
-		    more > 0 && more < r[1].text.len && (buf_head(&r[1].text)[more] & 0xc0) == 0x80)
-			more--;
-		if (more)
-			buf_put(&s->line, buf_head(&r[1].text), more);
-	}
-	return row;
+}
+
+/* The beginning of the row behind a line that fills its own: a program may have painted one text
+ * over both. */
+static bool
+add_next(struct grep_scan *s, int next)
+{
+	const struct buf *text;
+	size_t more;
+
+	if (next >= s->rows || s->row[next - 1].end == SCREEN_ENDS)
+		return false;
+	text = &s->row[next].text;
+	more = text->len < GREP_OVERLAP ? text->len : GREP_OVERLAP;
+	while (more > 0 && more < text->len && (buf_head(text)[more] & 0xc0) == 0x80)
+		more--;
+	return more > 0 && buf_put(&s->line, buf_head(text), more) == 0;
 }
 
 static bool
 matches(struct grep_scan *s, int row, int *next, struct grep_line *l)
 {
+	const struct grep_want *w = s->want;
+	struct grep_line over;
 	size_t own;
+	bool hit;
 
-	*next = join(s, row, &own);
+	*next = join(s, row);
 	*l = (struct grep_line){.row = row, .alt = s->alt};
 	set_text(s, &s->line, l);
-	if (!s->want->match(s->want->arg, l->p, l->n, &l->from, &l->to) ||
-	    (l->from >= own && own > 0) || (own == 0 && l->n > 0))
-		return false;
+	own = l->n;
+	hit = w->match(w->arg, l->p, l->n, &l->from, &l->to);
+	if (!add_next(s, *next))
+		return hit;
+	/* Shown in any case: who makes an index takes note of it. */
+	over = *l;
+	set_text(s, &s->line, &over);
+	l->p = over.p;
+	if (!w->match(w->arg, over.p, over.n, &over.from, &over.to) || hit || over.from >= own)
+		return hit;
+	*l = over;
 	if (l->to <= own)
 		l->n = own;
 	return true;
@@ -105,8 +122,8 @@ take_rows(struct grep_scan *s, int from, int to)
 {
 	for (int i = from; i < to; i++) {
 		buf_clear(&s->row[i].text);
-		s->row[i].full = false;
-		if (screen_row_text(s->screen, i, &s->row[i].text, &s->row[i].full) < 0)
+		s->row[i].end = SCREEN_ENDS;
+		if (screen_row_text(s->screen, i, &s->row[i].text, &s->row[i].end) < 0)
 			s->failed = true;
 	}
 }
@@ -131,12 +148,12 @@ changed(struct grep_scan *s, int *from, int *to)
 	s->left = false;
 	if (!any)
 		return false;
-	on = s->row[*to - 1].full;
+	on = s->row[*to - 1].end != SCREEN_ENDS;
 	take_rows(s, *from, *to);
-	while (*from > 0 && s->row[*from - 1].full)
+	while (*from > 0 && s->row[*from - 1].end != SCREEN_ENDS)
 		(*from)--;
-	for (on |= s->row[*to - 1].full; on && *to < s->rows; (*to)++)
-		on = s->row[*to].full;
+	for (on |= s->row[*to - 1].end != SCREEN_ENDS; on && *to < s->rows; (*to)++)
+		on = s->row[*to].end != SCREEN_ENDS;
 	return true;
 }
 

@@ -54,34 +54,54 @@ count(struct find *f)
 	return n;
 }
 
-/* A line that fills its row may go on in the next one. */
 static void
-end_line(struct find *f, bool full)
+end_line(struct find *f, bool on)
 {
-	if (!full)
+	if (!on)
 		buf_put(&f->text, "\n", 1);
+}
+
+/* What a program may have painted over the end of a row at `at` in the text, as a line of its own:
+ * nothing but what stands in both. */
+static void
+put_seam(struct find *f, size_t at, size_t len)
+{
+	size_t most = f->len - 1, before = at < most ? at : most;
+	size_t behind = len - at - 1 < most ? len - at - 1 : most;
+	char seam[2 * sizeof(f->needle)];
+
+	memcpy(seam, buf_head(&f->text) + at - before, before);
+	memcpy(seam + before, buf_head(&f->text) + at + 1, behind);
+	buf_put(&f->text, seam, before + behind);
+	end_line(f, false);
 }
 
 static void
 put_screen(struct find *f, const struct screen *s)
 {
+	size_t seams[SCREEN_ROWS_MAX], n = 0, len;
 	int row, rows = screen_rows(s);
-	bool full;
+	enum screen_end end;
 
 	for (row = 0; row < rows; row++) {
-		full = false;
-		screen_row_text(s, row, &f->text, &full);
-		end_line(f, full);
+		end = SCREEN_ENDS;
+		screen_row_text(s, row, &f->text, &end);
+		if (end == SCREEN_FULL && row + 1 < rows)
+			seams[n++] = f->text.len;
+		end_line(f, end == SCREEN_GOES_ON);
 	}
+	len = f->text.len;
+	for (size_t i = 0; i < n && f->len > 1 && seams[i] < len; i++)
+		put_seam(f, seams[i], len);
 }
 
 void
-find_scrolled(void *arg, const char *text, size_t n, bool full)
+find_scrolled(void *arg, const char *text, size_t n, bool on)
 {
 	struct find *f = arg;
 
 	buf_put(&f->text, text, n);
-	end_line(f, full);
+	end_line(f, on);
 	if (f->text.len > TEXT_FOLD) {
 		f->gone += count(f);
 		buf_clear(&f->text);

@@ -82,7 +82,7 @@ void find_ground(struct find *f, const struct screen *s);
 /* After an event: whether the text appeared anew. */
 bool find_after(struct find *f, const struct screen *s);
 /* A hook of the screen. */
-void find_scrolled(void *arg, const char *text, size_t n, bool full);
+void find_scrolled(void *arg, const char *text, size_t n, bool on);
 
 /* Where a shell got a line; the last of these that there is in a recording is told of. */
 enum command_source { COMMAND_GUESSED, COMMAND_TYPED, COMMAND_MARKED };

@@ -5,7 +5,7 @@
 #include "base/sha256.h"
 #include "replay/sidecar.h"
 
-#define SIDECAR_MAGIC "coralix1"
+#define SIDECAR_MAGIC "coralix2"
 #define SIDECAR_ENTRIES_MAX ((size_t)1 << 16)
 #define SIDECAR_ENTRY 64 /* bytes of one */
 #define SIDECAR_FOOT 148

@@ -19,12 +19,6 @@ on_mode(void *arg, bool dec, int mode, bool on)
 }
 
 static void
-on_printing(void *arg, int width)
-{
-	wrap_printing(arg, width);
-}
-
-static void
 on_pushed(void *arg, const struct screen_cell *cells, int cols)
 {
 	struct screen_cell line[SCREEN_COLS_MAX];
@@ -46,11 +40,8 @@ on_pushed(void *arg, const struct screen_cell *cells, int cols)
 static void
 follow(struct mirror *m)
 {
-	m->s->track = (struct screen_track){.seen = on_seen,
-	    .mode = on_mode,
-	    .printing = on_printing,
-	    .pushed = on_pushed,
-	    .arg = m};
+	m->s->track =
+	    (struct screen_track){.seen = on_seen, .mode = on_mode, .pushed = on_pushed, .arg = m};
 }
 
 struct mirror *
@@ -109,7 +100,6 @@ mirror_settle(struct mirror *m)
 	screen_free(m->s);
 	m->s = steal_ptr(&to->s);
 	m->modes = to->modes;
-	m->wrap = to->wrap;
 	follow(m);
 	mirror_free(to);
 	return m->failed ? -1 : 0;
@@ -138,8 +128,6 @@ mirror_feed(struct mirror *m, const void *p, size_t n)
 	if (m->failed || mirror_settle(m) < 0)
 		return -1;
 	screen_feed(m->s, p, n);
-	wrap_unmark(m);
-	screen_flush(m->s);
 	keep_tail(m, p, n);
 	return m->failed ? -1 : 0;
 }

@@ -48,21 +48,12 @@ struct modes {
 	bool alt_saved;		      /* the alternate screen was entered with the cursor saved */
 };
 
-/* The library's cursor, as far as that tells when it wraps a line. */
-struct wrap {
-	bool known;   /* col is where it is */
-	bool pending; /* it is behind the last column; not known: if it is still at row, col */
-	bool marked;  /* the mark is on the pen */
-	int row, col;
-};
-
 struct mirror {
 	struct screen *s;
 	struct modes modes;
 	struct lines back;
 	int rows, cols; /* to be */
 	bool probing;	/* what happens now is undone */
-	struct wrap wrap;
 	bool failed;
 	unsigned char tail[4]; /* of a character that is not complete */
 	size_t tail_len;
@@ -76,13 +67,6 @@ void modes_reset(struct modes *md, int rows);
 bool modes_seen(
     struct mirror *m, enum filter_seen what, const struct filter *f, unsigned char final);
 bool modes_mode(struct mirror *m, bool dec, int mode, bool on);
-
-/* mirror_wrap.c: the first character of a row that goes on from the one above gets a mark. */
-void wrap_printing(struct mirror *m, int width);
-/* Before it has an effect. */
-void wrap_seen(
-    struct mirror *m, enum filter_seen what, const struct filter *f, unsigned char final);
-void wrap_unmark(struct mirror *m);
 
 /* mirror_probe.c: what the library knows and does not tell, found by trying; all of it undone. */
 struct probe {

@@ -41,6 +41,8 @@ soft_reset(struct mirror *m)
 	       "\x1b(B\x1b)B\x1b*B\x1b+B\x0f");
 	snprintf(at, sizeof(at), "\x1b[%d;%dH", row + 1, col + 1);
 	put(m, at);
+	wrap_mode(m->s, true, 7, true);
+	wrap_mode(m->s, false, 20, false);
 	md->on = (md->on &
 		     ~(uint32_t)(MM_CURSOR_KEYS | MM_ORIGIN | MM_KEYPAD | MM_INSERT | MM_NEWLINE)) |
 		 MM_DEFAULT;
@@ -217,7 +219,6 @@ seen_sequence(struct mirror *m, const struct filter *f, unsigned char final)
 bool
 modes_seen(struct mirror *m, enum filter_seen what, const struct filter *f, unsigned char final)
 {
-	wrap_seen(m, what, f, final);
 	switch (what) {
 	case FILTER_CONTROL:
 		if (final >= 0x0e)

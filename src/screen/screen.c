@@ -11,7 +11,6 @@
 /* Two buffers of the largest size and a third while resizing are 54 MB; twice that, for what lies
  * between them.  A process with a limit on its addresses may have two. */
 #define ARENA_LIMIT ((size_t)108 << 20)
-#define LINE_MAX_BYTES (SCREEN_COLS_MAX * 3 * 4)
 
 static int
 clamp(int v, int lo, int hi)
@@ -61,64 +60,6 @@ on_prop(VTermProp prop, VTermValue *val, void *arg)
 	return 1;
 }
 
-/* The library leaves the right half of an overwritten wide character behind: only one that stands
- * beside a wide character counts. */
-static bool
-is_wide(const VTermScreenCell *c)
-{
-	return c->width == 2 && screen_cp_wide(c->chars[0]);
-}
-
-static void
-one_cell(const VTermScreenCell *c, const VTermScreenCell *left, struct screen_cell *out)
-{
-	bool half = c->chars[0] == (uint32_t)-1 && left && is_wide(left);
-	int i, n = 0;
-
-	memset(out, 0, sizeof(*out));
-	out->width = half ? 0 : is_wide(c) ? 2 : 1;
-	for (i = 0; i < VTERM_MAX_CHARS_PER_CELL && c->chars[i] && n < 3; i++) {
-		if (screen_cp_safe(c->chars[i]) && screen_cp_combines(c->chars[i]) == (n > 0))
-			out->ch[n++] = c->chars[i];
-	}
-	/* What stands on one half of a wide character takes the other away. */
-	if ((n == 1 && out->ch[0] == ' ') || (out->width == 1 && screen_cp_wide(out->ch[0])))
-		memset(out->ch, 0, sizeof(out->ch));
-}
-
-static int
-cells_text(const VTermScreenCell *cells, int cols, struct buf *out, bool *full)
-{
-	struct screen_cell cell;
-	size_t blanks = 0, i;
-	char utf8[4];
-	int col;
-
-	for (col = 0; col < cols; col++) {
-		/* The same as below, of most cells. */
-		if (cells[col].chars[0] == 0 || cells[col].chars[0] == ' ') {
-			blanks++;
-			continue;
-		}
-		one_cell(&cells[col], col > 0 ? &cells[col - 1] : NULL, &cell);
-		if (cell.ch[0] == 0) {
-			blanks += cell.width != 0;
-			continue;
-		}
-		for (; blanks > 0; blanks--) {
-			if (buf_put(out, " ", 1) < 0)
-				return -1;
-		}
-		for (i = 0; i < 3 && cell.ch[i]; i++) {
-			if (buf_put(out, utf8, screen_cp_utf8(cell.ch[i], utf8)) < 0)
-				return -1;
-		}
-	}
-	if (full)
-		*full = blanks == 0 && cols > 0;
-	return 0;
-}
-
 struct screen_color
 screen_color_of(const VTermColor *c)
 {
@@ -155,7 +96,7 @@ push_cells(struct screen *s, const VTermScreenCell *cells, int cols)
 	int col;
 
 	for (col = 0; col < cols; col++) {
-		one_cell(&cells[col], col > 0 ? &cells[col - 1] : NULL, &line[col]);
+		screen_one_cell(&cells[col], col > 0 ? &cells[col - 1] : NULL, &line[col]);
 		looks(s, &cells[col], &line[col]);
 	}
 	s->track.pushed(s->track.arg, line, cols);
@@ -165,18 +106,10 @@ static int
 on_push(int cols, const VTermScreenCell *cells, void *arg)
 {
 	struct screen *s = arg;
-	struct buf line;
-	bool full = false;
 
 	if (s->track.pushed)
 		push_cells(s, cells, cols);
-	if (!s->hooks.scrolled)
-		return 1;
-	buf_init(&line, LINE_MAX_BYTES);
-	cells_text(cells, cols, &line, &full);
-	s->hooks.scrolled(
-	    s->hooks.arg, line.len ? (const char *)buf_head(&line) : "", line.len, full);
-	buf_fini(&line);
+	screen_leaves(s, cells, cols);
 	return 1;
 }
 
@@ -243,16 +176,22 @@ screen_free(struct screen *s)
 	if (!s)
 		return;
 	arena_fini(&s->arena);
+	buf_fini(&s->left.text);
 	free(s);
+}
+
+void
+screen_write(struct screen *s)
+{
+	if (s->outlen > 0)
+		vterm_input_write(s->vt, s->out, s->outlen);
+	s->outlen = 0;
 }
 
 void
 screen_flush(struct screen *s)
 {
-	if (s->outlen == 0)
-		return;
-	vterm_input_write(s->vt, s->out, s->outlen);
-	s->outlen = 0;
+	screen_write(s);
 	vterm_screen_flush_damage(s->vts);
 }
 
@@ -277,7 +216,8 @@ sink_seen(void *arg, enum filter_seen what, const struct filter *f, unsigned cha
 {
 	struct screen *s = arg;
 
-	return s->track.seen(s->track.arg, what, f, final);
+	wrap_seen(s, what, f, final);
+	return s->track.seen && s->track.seen(s->track.arg, what, f, final);
 }
 
 static bool
@@ -285,15 +225,28 @@ sink_mode(void *arg, bool dec, int mode, bool on)
 {
 	struct screen *s = arg;
 
-	return s->track.mode(s->track.arg, dec, mode, on);
+	wrap_mode(s, dec, mode, on);
+	/* Behind it another screen may be shown. */
+	if (dec && s->hooks.scrolled) {
+		screen_flush(s);
+		screen_left(s);
+	}
+	return s->track.mode && s->track.mode(s->track.arg, dec, mode, on);
 }
 
 static void
 sink_printing(void *arg, int width)
 {
-	struct screen *s = arg;
+	wrap_printing(arg, width);
+}
 
-	s->track.printing(s->track.arg, width);
+static size_t
+sink_run(void *arg, const char *p, size_t n)
+{
+	n = wrap_run(arg, n);
+	if (n > 0)
+		screen_put(arg, p, n);
+	return n;
 }
 
 static void
@@ -305,6 +258,7 @@ sink_wiping(void *arg, enum filter_wipe how)
 	if (!s->hooks.wiping)
 		return;
 	screen_flush(s);
+	screen_left(s);
 	screen_cursor(s, &row, &col);
 	if ((how == FILTER_WIPE_LEAVE && !s->flags.alt) ||
 	    (how == FILTER_WIPE_BELOW && (row > 0 || col > 0)))
@@ -317,14 +271,17 @@ screen_feed(struct screen *s, const void *p, size_t n)
 {
 	struct filter_sink sink = {.put = sink_put,
 	    .wiping = sink_wiping,
-	    .seen = s->track.seen ? sink_seen : NULL,
-	    .mode = s->track.mode ? sink_mode : NULL,
-	    .printing = s->track.printing ? sink_printing : NULL,
+	    .seen = sink_seen,
+	    .mode = sink_mode,
+	    .printing = sink_printing,
+	    .run = sink_run,
 	    .arg = s,
 	    .cols = screen_cols(s)};
 
 	filter_run(&s->flags.filter, &sink, p, n);
+	wrap_unmark(s);
 	screen_flush(s);
+	screen_left(s);
 }
 
 void
@@ -348,7 +305,9 @@ screen_resize(struct screen *s, int rows, int cols)
 	len = snprintf(seq, sizeof(seq), "\x1b[%d;%dH", clamp(pos.row, 0, rows - 1) + 1,
 	    clamp(pos.col, 0, cols - 1) + 1);
 	vterm_input_write(s->vt, seq, (size_t)len);
+	s->flags.wrap.known = s->flags.wrap.pending = false;
 	vterm_screen_flush_damage(s->vts);
+	screen_left(s);
 	s->dirty_from = 0;
 	s->dirty_to = SCREEN_ROWS_MAX;
 	s->changes++;
@@ -405,48 +364,8 @@ screen_cell(const struct screen *s, int row, int col, struct screen_cell *out)
 	out->width = 1;
 	if (!vterm_screen_get_cell(s->vts, pos, &c))
 		return;
-	one_cell(&c, vterm_screen_get_cell(s->vts, left, &l) ? &l : NULL, out);
+	screen_one_cell(&c, vterm_screen_get_cell(s->vts, left, &l) ? &l : NULL, out);
 	looks(s, &c, out);
-}
-
-/* A row of ASCII alone, as the library gives it much faster: 1, or 0, or -1.  It leaves out what
- * stands behind an overwritten wide character. */
-static int
-ascii_text(const struct screen *s, int row, struct buf *out, bool *full)
-{
-	char text[SCREEN_COLS_MAX + 1];
-	int cols = screen_cols(s);
-	size_t n;
-
-	if (s->beyond_ascii)
-		return 0;
-	n = vterm_screen_get_text(s->vts, text, sizeof(text), (VTermRect){row, row + 1, 0, cols});
-	if (n > (size_t)cols)
-		return 0;
-	for (size_t i = 0; i < n; i++)
-		if (text[i] < 0x20 || text[i] == 0x7f)
-			return 0;
-	while (n > 0 && text[n - 1] == ' ')
-		n--;
-	if (full)
-		*full = n == (size_t)cols;
-	return n == 0 || buf_put(out, text, n) == 0 ? 1 : -1;
-}
-
-int
-screen_row_text(const struct screen *s, int row, struct buf *out, bool *full)
-{
-	VTermScreenCell cells[SCREEN_COLS_MAX];
-	VTermPos pos = {row, 0};
-	int cols = screen_cols(s), quick = ascii_text(s, row, out, full);
-
-	if (quick)
-		return quick < 0 ? -1 : 0;
-	for (pos.col = 0; pos.col < cols; pos.col++) {
-		if (!vterm_screen_get_cell(s->vts, pos, &cells[pos.col]))
-			memset(&cells[pos.col], 0, sizeof(cells[0]));
-	}
-	return cells_text(cells, cols, out, full);
 }
 
 void
@@ -470,5 +389,8 @@ screen_dirty(struct screen *s, int *from, int *to)
 	*to = s->dirty_to < rows ? s->dirty_to : rows;
 	s->dirty_from = SCREEN_ROWS_MAX;
 	s->dirty_to = 0;
+	/* How a row ends is seen where the next one begins. */
+	if (*from > 0 && *from < *to)
+		(*from)--;
 	return *from < *to;
 }

@@ -65,19 +65,26 @@ struct screen_cell {
 	uint32_t ch[3]; /* 0-terminated when shorter; ch[0] == 0: blank */
 	uint8_t width;	/* 1, 2, or 0: the right half of a wide one */
 	uint8_t attrs;
-	bool joined; /* of a mirror, first in its row: the row above was full and goes on here */
+	bool joined; /* first in its row: the row above was full and goes on here */
 	struct screen_color fg, bg;
 };
 void screen_cell(const struct screen *s, int row, int col, struct screen_cell *out);
 
-/* A row as UTF-8 without trailing blanks, appended to out (-1: out is full).  *full, when not
- * NULL: the last column is taken, so the line may go on in the next row. */
-int screen_row_text(const struct screen *s, int row, struct buf *out, bool *full);
+enum screen_end {
+	SCREEN_ENDS,
+	SCREEN_FULL, /* the last column is taken, and what stands in the next row is another line */
+	SCREEN_GOES_ON /* in the next row, where the terminal wrapped it */
+};
 
-/* Told of a line that leaves the primary screen at the top, and just before what stands is wiped
- * for good; the latter may read the screen.  Neither may feed it. */
+/* A row as UTF-8, appended to out (-1: out is full), without trailing blanks when it does not go
+ * on; end may be NULL. */
+int screen_row_text(const struct screen *s, int row, struct buf *out, enum screen_end *end);
+
+/* Told of a row that leaves the primary screen at the top, and whether its line goes on in the next
+ * one; and just before what stands is wiped for good: that may read the screen.  Neither may feed
+ * it. */
 struct screen_hooks {
-	void (*scrolled)(void *arg, const char *text, size_t n, bool full);
+	void (*scrolled)(void *arg, const char *text, size_t n, bool on);
 	void (*wiping)(void *arg);
 	void *arg;
 };
@@ -87,7 +94,8 @@ const struct screen_hidden *screen_hidden(const struct screen *s);
 /* Grows whenever cells may have changed. */
 uint64_t screen_changes(const struct screen *s);
 
-/* The rows [*from, *to) that may have changed since this was asked last; false: none. */
+/* The rows [*from, *to) that may have changed, or how they end, since this was asked last; false:
+ * none. */
 bool screen_dirty(struct screen *s, int *from, int *to);
 
 /* The whole state, to be restored into this same screen only.  -1: out is full. */

@@ -218,15 +218,22 @@ plain_run(struct filter *f, const struct filter_sink *k, const unsigned char *p,
 {
 	size_t i = 0;
 
-	if (f->state != FILTER_GROUND || k->printing)
+	if (f->state != FILTER_GROUND)
 		return 0;
-	for (; i < n && i < RUN_MAX && p[i] >= 0x20 && p[i] < 0x7f; i++)
-		filter_written(f, p[i]);
-	if (i > 0) {
-		f->last = p[i - 1];
-		f->marks = FILTER_MARKS;
+	while (i < n && i < RUN_MAX && p[i] >= 0x20 && p[i] < 0x7f)
+		i++;
+	if (i == 0)
+		return 0;
+	if (k->printing)
+		i = k->run(k->arg, (const char *)p, i);
+	else
 		k->put(k->arg, (const char *)p, i);
-	}
+	if (i == 0)
+		return 0;
+	for (size_t j = 0; j < i; j++)
+		filter_written(f, p[j]);
+	f->last = p[i - 1];
+	f->marks = FILTER_MARKS;
 	return i;
 }
 

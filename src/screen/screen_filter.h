@@ -62,6 +62,9 @@ struct filter_sink {
 	bool (*seen)(void *arg, enum filter_seen what, const struct filter *f, unsigned char final);
 	bool (*mode)(void *arg, bool dec, int mode, bool on);
 	void (*printing)(void *arg, int width); /* before a character of that width */
+	/* With printing: put, at once, as many as it may of these of one column, and say how many.
+	 */
+	size_t (*run)(void *arg, const char *p, size_t n);
 	void *arg;
 	int cols; /* bounds REP */
 };

@@ -86,6 +86,19 @@ def test_hostile_output_as_text(coral, home, name):
     assert not bad, bad[:5]
 
 
+def test_text_has_the_lines_that_were(coral, home):
+    """A row that is full is a line, unless the terminal wrapped it: also when it left the screen."""
+    full, long, narrow = f"{5:080d}", "w" * 70 + " and goes on", "n" * 60
+    lines = [full, "NEXT", long, narrow, full] + [f"{n}" for n in range(30)] + [full, long, "x"]
+    path = write(home, "lines", [[0.0, "o", "\r\n".join(lines) + "\r\n"], [1.0, "r", "60x24"]])
+    done = coral.local("replay", path, "--format", "text")
+    wide = [full, "NEXT", long, narrow, full, "0", "1"]
+    assert done.code == 0 and done.text.splitlines()[:7] == wide, done
+    path = write(home, "narrowed", [[0.0, "o", f"{full}\r\n{narrow}\r\nx\r\n"], [1.0, "r", "60x24"]])
+    done = coral.local("replay", path, "--format", "text")
+    assert done.text.splitlines() == [full[:60], narrow, "x"], done
+
+
 @pytest.mark.parametrize("key", ["title", "command", "env", "coral"])
 def test_hostile_header(coral, home, key):
     evil = "\x1b]0;evil\x07\x9d52;c;ZXZpbA==\x9c\r\n"

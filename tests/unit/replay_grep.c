@@ -105,6 +105,34 @@ test_what_is_one(void)
 	    HEAD "[1,\"o\",\"\\u001b[?1049h\\u001b[2;18Hsecret\"]\n", "1:                 secret|");
 }
 
+/* A row as wide as the screen that ends with a newline of its own is a line. */
+static void
+test_full_rows(void)
+{
+	static const char *const ends[] = {"", "a\\r\\nb\\r\\nc\\r\\nd\\r\\ne\\r\\n"};
+	char cast[300];
+
+	for (size_t i = 0; i < COUNT_OF(ends); i++) {
+		snprintf(cast, sizeof(cast),
+		    HEAD "[1,\"o\",\"0123456789abcdefghij\\r\\nNEXT\\r\\n%s\"]\n", ends[i]);
+		finds("behind a full row", "^NEXT", true, cast, "1:NEXT|");
+		finds("the end of a full row", "j$", true, cast, "1:0123456789abcdefghij|");
+	}
+	finds("the end of a painted row", "j$", true,
+	    HEAD "[1,\"o\",\"\\u001b[?1049h0123456789abcdefghij\\r\\nNEXT\"]\n",
+	    "1:0123456789abcdefghij|");
+	finds("painted over the end of a row", "secret", false,
+	    HEAD "[1,\"o\",\"\\u001b[1;18Hsec\\u001b[2Hret\"]\n", "1:                 secret|");
+	finds("wrapped where a space is", "DROP TABLE x", false,
+	    HEAD "[1,\"o\",\"012345678901234DROP TABLE x\"]\n", "1:012345678901234DROP TABLE x|");
+	finds("wrapped before a wide character", "\xe4\xb8\xad\xe4\xb8\xad", false,
+	    HEAD "[1,\"o\",\"01234567890123456\\u4e2d\\u4e2d\"]\n",
+	    "1:01234567890123456\xe4\xb8\xad\xe4\xb8\xad|");
+	finds("wrapped behind colours and tabs", "^0.*k.m$", true,
+	    HEAD "[1,\"o\",\"0\\t\\tx\\u001b[31mk\\u001b[42mk\\u001b[0mk\\u001b[mk m\\r\\nx\"]\n",
+	    "1:0               xkkkk m|");
+}
+
 static void
 test_once(void)
 {
@@ -248,6 +276,7 @@ int
 main(void)
 {
 	test_what_is_one();
+	test_full_rows();
 	test_once();
 	test_what_went();
 	test_plain();

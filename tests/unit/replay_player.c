@@ -274,6 +274,9 @@ test_find(void)
 	player_cancel(p);
 	ok(!player_busy(p) && player_time(p) == 5 * NS_PER_S, "given up");
 	player_free(p);
+	p = play(HEAD "[1,\"o\",\"\\u001b[?1049h\\u001b[1;18Hsec\\u001b[2Hret\"]\n");
+	expect_find(p, "secret", true, 1);
+	player_free(p);
 }
 
 /* Backwards through many key frames, and the same forwards. */

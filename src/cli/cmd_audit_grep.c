@@ -18,6 +18,7 @@
 #include "cli/replay.h"
 #include "cli/when.h"
 #include "replay/grep.h"
+#include "screen/screen.h"
 
 #define MEMORY_MAX ((rlim_t)1 << 30)
 
@@ -163,6 +164,29 @@ bound_memory(void)
 #endif
 }
 
+/* As the screen has it: what it drops, the pattern need not have. */
+static int
+take_pattern(struct search *s, const char *word, struct err *e)
+{
+	auto_free char *text = strdup(word);
+	const char *why;
+
+	if (!text)
+		return err_set(e, ERR_INTERNAL, ENOMEM, "cannot search");
+	why = screen_as_shown(text);
+	if (why) {
+		err_set(e, ERR_USAGE, 0, "no screen can have \"%s\" on it", word);
+		err_why(e, "%s", why);
+		return err_hint(
+		    e, "write it as it is shown; with -E, \" +\" is any number of blanks");
+	}
+	if (pattern_init(&s->pattern, text, args_flag(s->args, "extended-regexp"),
+		args_flag(s->args, "ignore-case"), e) < 0)
+		return -1;
+	pattern_must(&s->pattern, s->must);
+	return 0;
+}
+
 static int
 search_words(struct search *s, char **words, struct err *e)
 {
@@ -199,10 +223,8 @@ run(const struct cmd *c, const struct args *a, int argc, char **argv, int dashda
 	if (argc < 1)
 		return cmd_bad_words(c, argc, argv, &e), cmd_fail(&e);
 	if (cmd_format(a, &as_json, &e) < 0 || take_times(&s, &e) < 0 ||
-	    pattern_init(&s.pattern, argv[0], args_flag(a, "extended-regexp"),
-		args_flag(a, "ignore-case"), &e) < 0)
+	    take_pattern(&s, argv[0], &e) < 0)
 		return cmd_fail(&e);
-	pattern_must(&s.pattern, s.must);
 	rc = grep_text_init(&s.out, a, as_json, &e);
 	if (rc == 0)
 		rc = auditor_unlock(a, &e);

@@ -271,6 +271,7 @@ ui_key(struct ui *u, enum rkey key, int64_t arg)
 void
 ui_prompted(struct ui *u, enum ui_prompt what, const char *line)
 {
+	const char *why;
 	struct err e;
 	int64_t t;
 	bool exact;
@@ -280,6 +281,12 @@ ui_prompted(struct ui *u, enum ui_prompt what, const char *line)
 		return;
 	if (what == UI_SEARCH) {
 		str_copy(u->needle, line, sizeof(u->needle));
+		why = screen_as_shown(u->needle);
+		if (why) {
+			u->needle[0] = '\0';
+			ui_say(u, "%s", why);
+			return;
+		}
 		find(u, true);
 	} else if (replay_parse_time(line, player_total(u->player, &exact), &t, &e) < 0) {
 		ui_say(u, "%s: write 1:30, 90 or 50%%", e.what);

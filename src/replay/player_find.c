@@ -22,6 +22,8 @@ find_set(struct find *f, const char *text, bool forward)
 	size_t i;
 
 	str_copy(f->needle, text, sizeof(f->needle));
+	if (screen_as_shown(f->needle))
+		f->needle[0] = '\0';
 	f->len = strlen(f->needle);
 	f->forward = forward;
 	f->fold = true;

@@ -80,6 +80,10 @@ enum screen_end {
  * on; end may be NULL. */
 int screen_row_text(const struct screen *s, int row, struct buf *out, enum screen_end *end);
 
+/* What to look for in rows: of `text` what no row has, such as marks without a width, is taken out.
+ * NULL, or why no row can have it. */
+const char *screen_as_shown(char *text);
+
 /* Told of a row that leaves the primary screen at the top, and whether its line goes on in the next
  * one; and just before what stands is wiped for good: that may read the screen.  Neither may feed
  * it. */

@@ -2,6 +2,7 @@
 /* Rows as text. */
 #include <string.h>
 
+#include "base/str.h"
 #include "screen/screen_int.h"
 
 #define LINE_MAX_BYTES (SCREEN_COLS_MAX * 3 * 4)
@@ -167,4 +168,34 @@ screen_left(struct screen *s)
 	if (s->left.any)
 		tell_left(
 		    s, vterm_screen_get_cell(s->vts, (VTermPos){0, 0}, &first) ? &first : NULL);
+}
+
+const char *
+screen_as_shown(char *text)
+{
+	const unsigned char *from = (const unsigned char *)text, *end = from + strlen(text);
+	int marks = FILTER_MARKS;
+	char *to = text;
+	uint32_t cp;
+	size_t len;
+
+	for (; from < end; from += len) {
+		len = str_utf8_one(from, (size_t)(end - from), &cp);
+		if (len == 0)
+			return "it is not UTF-8, and what a screen shows is";
+		if (cp < 0x20 || (cp >= 0x7f && cp < 0xa0))
+			return "it has a control character, and a screen shows none: of a tab, "
+			       "blanks";
+		if (!screen_cp_safe(cp))
+			continue;
+		marks = screen_cp_combines(cp) ? marks - 1 : FILTER_MARKS;
+		if (marks < 0)
+			continue;
+		memmove(to, from, len);
+		to += len;
+	}
+	if (to == text && *text)
+		return "a screen shows none of its characters";
+	*to = '\0';
+	return NULL;
 }

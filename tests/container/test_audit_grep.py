@@ -103,3 +103,17 @@ def test_hostile_and_damaged_files(coral, home):
     assert b"needle one" in seen and b"needle 6nend" in seen and b"line 3" in seen
     hit = grep(coral, "needle", good)[0]
     assert shlex.split(hit["replay"])[2] == f"{good}@0.5"
+
+
+def test_a_text_is_found_as_it_was_written(coral, home):
+    """Signs with selectors and joiners that no cell holds; and why nothing else can match a tab."""
+    path = home / "signs.cast"
+    people = "\U0001f469\u200d\U0001f469\u200d\U0001f467"
+    path.write_bytes(spell(None, [[0.5, "o", f"\u26a0\ufe0f  old\r\n{people} so\u00adft\ta\r\n"]]))
+    for words in (["\u26a0\ufe0f"], ["\u26a0\ufe0f  old"], ["-E", "^\u26a0\ufe0f +old$"]):
+        assert [h["line"] for h in grep(coral, *words, path)] == ["\u26a0  old"], words
+    for words in ([people + " so"], [" soft"], [" so\u00adft"], ["-E", "so\u200bft +a$"]):
+        assert len(grep(coral, *words, path)) == 1, words
+    for words in (["soft\ta"], ["-E", "soft\ta"], ["\u200b"]):
+        done = coral.run("audit grep", *words, path)
+        assert done.code == 2 and "why:" in done.errtext and "try:" in done.errtext, done

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/pattern.h"
 #include "replay/grep.h"
+#include "screen/screen.h"
 #include "tap.h"
 
 #define HEAD "{\"version\":2,\"width\":20,\"height\":4}\n"
@@ -181,6 +182,44 @@ test_what_went(void)
 	finds("not what was typed unseen", "secret", false, HEAD "[1,\"i\",\"secret\"]\n", "");
 }
 
+/* A text is looked for as the screen has it. */
+static void
+test_as_shown(void)
+{
+	static const struct {
+		const char *what, *text, *shown;
+	} v[] = {
+	    {"a selector", "\xe2\x9a\xa0\xef\xb8\x8f  a", "\xe2\x9a\xa0  a"},
+	    {"joiners", "\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x91\xa7",
+		"\xf0\x9f\x91\xa9\xf0\x9f\x91\xa7"},
+	    {"direction, hyphens",
+		"a\xe2\x80\xae\xc2\xad\xe2\x80\x8b"
+		"b",
+		"ab"},
+	    {"marks", "e\xcc\x81\xcc\x81\xcc\x81x", "e\xcc\x81\xcc\x81x"},
+	    {"a tab", "a\tb", NULL},
+	    {"a control character",
+		"a\xc2\x9b"
+		"b",
+		NULL},
+	    {"no UTF-8", "a\xff", NULL},
+	    {"nothing", "\xe2\x80\x8b", NULL},
+	};
+	char text[64], cast[200];
+
+	for (size_t i = 0; i < COUNT_OF(v); i++) {
+		const char *why = screen_as_shown(strcpy(text, v[i].text));
+
+		ok(v[i].shown ? !why && strcmp(text, v[i].shown) == 0 : why != NULL, "%s",
+		    v[i].what);
+		if (!v[i].shown)
+			continue;
+		snprintf(cast, sizeof(cast), HEAD "[1,\"o\",\"%s\"]\n", v[i].text);
+		snprintf(text, sizeof(text), "1:%s|", v[i].shown);
+		finds(v[i].what, v[i].shown, false, cast, text);
+	}
+}
+
 static void
 test_plain(void)
 {
@@ -279,6 +318,7 @@ main(void)
 	test_full_rows();
 	test_once();
 	test_what_went();
+	test_as_shown();
 	test_plain();
 	test_patterns();
 	test_hostile();

@@ -276,6 +276,9 @@ test_find(void)
 	player_free(p);
 	p = play(HEAD "[1,\"o\",\"\\u001b[?1049h\\u001b[1;18Hsec\\u001b[2Hret\"]\n");
 	expect_find(p, "secret", true, 1);
+	player_seek(p, 0);
+	player_finish(p);
+	expect_find(p, "\xe2\x80\x8bsec\xc2\xadret", true, 1);
 	player_free(p);
 }
 

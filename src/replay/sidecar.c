@@ -142,6 +142,7 @@ sidecar_bind(int castfd, struct sidecar_bound *b)
 		rc = hash_part(s, 0, head, b->head);
 	if (rc == 0)
 		rc = hash_part(s, b->upto - tail, tail, b->tail);
+	b->contents = (uint64_t)source_size(s);
 	source_close(s);
 	b->size = (uint64_t)st.st_size;
 	b->mtime = (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
@@ -153,10 +154,14 @@ still_bound(int castfd, const struct sidecar_bound *b)
 {
 	struct sidecar_bound now = {.upto = b->upto, .first = b->first, .chained = b->chained};
 
-	return sidecar_bind(castfd, &now) == 0 && now.chained == b->chained &&
-	       memcmp(now.head, b->head, sizeof(now.head)) == 0 &&
-	       memcmp(now.tail, b->tail, sizeof(now.tail)) == 0 &&
-	       (b->chained || (now.size == b->size && now.mtime == b->mtime));
+	if (sidecar_bind(castfd, &now) < 0 || now.chained != b->chained ||
+	    memcmp(now.head, b->head, sizeof(now.head)) != 0 ||
+	    memcmp(now.tail, b->tail, sizeof(now.tail)) != 0)
+		return false;
+	/* Marks are not followed here: what neither grew nor was only compressed was changed. */
+	if (b->chained)
+		return now.contents != b->upto || now.mtime == b->mtime;
+	return now.size == b->size && now.mtime == b->mtime;
 }
 
 static void

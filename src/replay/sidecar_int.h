@@ -28,7 +28,8 @@ struct sidecar_entry {
 struct sidecar_bound {
 	uint64_t upto, first; /* where it ends, and where its first event is */
 	bool chained;	      /* its marks bind all before the last of them */
-	uint64_t size, mtime; /* of the file, when not */
+	uint64_t size, mtime; /* of the file */
+	uint64_t contents;    /* bytes as they are read; not in the index */
 	unsigned char head[SHA256_SIZE], tail[SHA256_SIZE];
 };
 

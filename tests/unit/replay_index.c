@@ -290,6 +290,13 @@ test_changed(const char *coral)
 	    marks ? "its end" : "its beginning");
 	change(200000);
 	ok(agree("an other", false, false, NULL), "what is behind the mark is looked at");
+	begin(coral);
+	t = extend(LINES, 0, 300000);
+	put_mark(t);
+	agree("no such text", false, false, NULL);
+	change(100000);
+	ok(agree("an other", false, false, NULL),
+	    "and what was changed before it, of the same size");
 }
 
 static void

@@ -150,7 +150,8 @@ static void
 in_end(struct client_run *s)
 {
 	s->in_ended = true;
-	conclude(s, s->looks ? 0 : client_run_send(s, FR_STDIN_EOF, NULL, 0));
+	/* Of a raw terminal that is no end of what is typed: it went away. */
+	conclude(s, s->looks || s->raw ? 0 : client_run_send(s, FR_STDIN_EOF, NULL, 0));
 }
 
 static void

@@ -117,6 +117,24 @@ def test_shell_client(agent, box):
     none_left(agent, box, sid)
 
 
+def test_shell_terminal(agent, box):
+    """It goes away under a client that is told nothing else: nothing that was typed ends with it."""
+    with Pty(["sh", "-c", "trap '' HUP; \"$@\"; :", "sh", *agent.coral.argv(
+            "shell", "--pid", box.pid, "-e", "PS1=reef$ ")], agent.coral.env()) as term:
+        term.expect(PROMPT)
+        sid = agent.coral.live()[0]["id"]
+        term.send("(until [ -e /tmp/gone ]; do sleep 0.05; done; echo out) &\r")
+        term.expect(r"(?s)\[1\].*" + PROMPT)
+        os.close(term.slave)
+        os.close(term.master)
+        term.slave, term.master = os.openpty()
+        (box.root / "tmp/gone").touch()
+        detached(agent, sid)
+    leave(attach(agent, sid))
+    (box.root / "tmp/gone").unlink()
+    assert Cast(agent.coral.cast_path(sid)).own("stdin_eof") == []
+
+
 def test_shell_transport(agent, box):
     """The client comes back by itself, over another one; what is typed meanwhile arrives."""
     term, sid = shell(agent, box)

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <linux/openat2.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -125,6 +126,17 @@ int
 pty_resize(int master, const struct winsize *ws)
 {
 	return ioctl(master, TIOCSWINSZ, ws);
+}
+
+bool
+pty_is_read(int master)
+{
+	/* The master's side cannot be asked: tty_chars_in_buffer() of a pty is 0. */
+	auto_close int slave =
+	    ioctl(master, TIOCGPTPEER, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+	struct pollfd p = {.fd = slave, .events = POLLIN};
+
+	return slave >= 0 && poll(&p, 1, 0) == 0;
 }
 
 bool

@@ -13,8 +13,8 @@
 #include "base/err.h"
 
 struct pty {
-	int master; /* non-blocking */
-	int slave;  /* for the child only; close it in the parent after the spawn */
+	int master;   /* non-blocking */
+	int slave;    /* for the child only; close it in the parent after the spawn */
 	bool foreign; /* the container has no devpts: allocated in the agent's own */
 	unsigned number;
 };
@@ -30,6 +30,8 @@ struct pty {
 int pty_open_in(int rootfd, const struct winsize *ws, uid_t uid, struct pty *out, struct err *e);
 void pty_close(struct pty *p);
 int pty_resize(int master, const struct winsize *ws);
+/* The programs on it have read all that was typed.  false also when that cannot be told. */
+bool pty_is_read(int master);
 /* ECHO is off, and ICANON on, or ISIG and ICRNL without INLCR: what is typed is hidden, not edited.
  */
 bool pty_is_secret(int master);

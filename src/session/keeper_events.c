@@ -189,6 +189,7 @@ keeper_events_over(struct keeper *k)
 {
 	loop_timer_clear(k->loop, &k->resize.timer);
 	loop_timer_clear(k->loop, &k->t_signals);
+	loop_timer_clear(k->loop, &k->t_eof);
 	k->resize.left_out += k->resize.waiting;
 	left_out(k, "resize", &k->resize.left_out);
 	for (size_t i = 0; i < KEEPER_SIGNALS; i++) {

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -41,24 +40,6 @@ close_input(struct keeper *k)
 	if (k->input != k->master)
 		fd_close(&k->input);
 	k->input = -1;
-}
-
-/* End of input on a terminal is what the user would type for it. */
-static void
-end_input(struct keeper *k)
-{
-	struct termios t;
-	unsigned char eof[2], last = k->input_last;
-	size_t n;
-
-	if (k->input == k->master && tcgetattr(k->master, &t) == 0 && (t.c_lflag & ICANON)) {
-		eof[0] = eof[1] = t.c_cc[VEOF];
-		/* After half a line the first one only hands that over: termios(3). */
-		n = last == '\0' || last == '\n' || last == '\r' || last == eof[0] ? 1 : 2;
-		if (write(k->master, eof, n) < 0 && errno == EAGAIN)
-			return;
-	}
-	close_input(k);
 }
 
 /* Asked anew each time: the command may turn the echo off and on as it likes. */
@@ -166,8 +147,9 @@ keeper_write_input(struct keeper *k)
 	while (k->keyboard && feed_typed(k->keyboard));
 	if (k->keyboard)
 		keeper_grant(k->keyboard, false);
-	if (k->input_eof && k->input_q.len == 0 && k->input >= 0)
-		end_input(k);
+	if (k->input_eof && k->input_q.len == 0 && k->input >= 0 &&
+	    (k->input != k->master || keeper_eof(k)))
+		close_input(k);
 }
 
 void
@@ -177,6 +159,7 @@ keeper_reopen_input(struct keeper *k)
 		return;
 	k->input = k->master;
 	k->input_eof = false;
+	loop_timer_clear(k->loop, &k->t_eof);
 	keeper_watch_input(k);
 }
 

@@ -95,6 +95,7 @@ struct keeper_client {
 
 	int fd; /* -1: its connection is lost, and may come back */
 	struct loop_src *src;
+	bool began;   /* the session began for it */
 	bool opened;  /* FR_OPENED is said: what waits may go */
 	bool leaving; /* FR_LEFT is said: heard no more, and gone when it is written */
 	bool gone;    /* freed at the end of the turn */
@@ -187,6 +188,9 @@ struct keeper {
 	uint64_t input_written;
 	bool input_eof;
 	unsigned char input_last; /* byte of stdin; 0: none yet */
+	struct loop_timer t_eof;
+	int64_t eof_delay;
+	unsigned eof_typed; /* again, how often */
 	struct keeper_source output[2];
 	struct keeper_resize resize;
 	struct keeper_signal signals[KEEPER_SIGNALS];
@@ -319,6 +323,9 @@ void keeper_grant(struct keeper_client *c, bool anew);
 void keeper_input_forget(struct keeper_client *c);
 /* A terminal may be typed on again. */
 void keeper_reopen_input(struct keeper *k);
+
+/* keeper_eof.c: the end of input on a terminal.  false: not now. */
+bool keeper_eof(struct keeper *k);
 
 /* keeper_events.c: as take() of a frame: 0, or -1 when it is malformed. */
 int keeper_take_winch(struct keeper_client *c, const struct frame *f);

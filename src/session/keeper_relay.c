@@ -80,6 +80,7 @@ open_first_client(struct keeper *k)
 {
 	if (k->req->resumable && k->req->tty && k->rules.disconnect == REQ_DISC_DETACH)
 		keeper_token_new(k->owner);
+	k->owner->began = true;
 	keeper_note_client(k->owner, "attached", NULL);
 	keeper_say_opened(k->owner, NULL);
 }

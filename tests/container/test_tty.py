@@ -4,6 +4,7 @@ import os
 import random
 import re
 import signal
+import subprocess
 import threading
 
 import pytest
@@ -292,3 +293,19 @@ def test_end_of_input_after_half_a_line(coral, box):
     """One end-of-file character would only hand the half over."""
     done = coral.run("exec", "-tt", "--pid", box.pid, "--", "cat", input=b"half", timeout=15)
     assert done.code == 0 and b"half" in done.out
+
+
+def test_a_shell_ends_with_its_input(coral, box, bare):
+    """It switches the terminal's modes before it reads: what the end was then is another key."""
+    shells = [coral.popen(verb, "-qtt", "--pid", target.pid, *command, stdin=subprocess.DEVNULL)
+              for verb, target, *command in (
+                  ("shell", box), ("shell", bare),
+                  ("exec", box, "--", "sh", "-c", "sleep 0.3; exec bash"),
+                  ("exec", box, "--", "sh", "-c", "cat; bash; cat; sleep 0.3; cat"))]
+    late = coral.popen("shell", "-qtt", "--pid", box.pid)
+    seen = b""
+    while not seen.endswith(b"# "):
+        seen += os.read(late.stdout.fileno(), 4096)
+    for shell in (late, *shells):
+        out, err = shell.communicate(b"echo a; cat\n" if shell == late else None, timeout=30)
+        assert (shell.returncode, err) == (0, b""), (shell.args, out, err)

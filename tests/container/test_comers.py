@@ -3,6 +3,7 @@
 and the session goes on as if nobody had asked."""
 import contextlib
 import os
+import re
 import signal
 
 import pytest
@@ -421,7 +422,7 @@ def test_escape_in_a_paste(reef):
     for key in "~d":
         press(term, key)
     assert term.wait() == 255
-    assert f"[detached: coral attach {typist.sid}]".encode() in term.seen
+    assert re.search(rf"\[detached: coral attach --identity \S+ {typist.sid}\]".encode(), term.seen)
     typist.term.close()
     typist.term = guest(people["alice"], "attach", typist.sid)
     typist.untouched()

@@ -127,7 +127,8 @@ class Pair:
         self.keys("Enter")  # of which the program has its part as well
         self.lost.type("~d", enter=False)
         assert self.lost.wait_dead() == 255
-        assert f"[detached: coral attach {self.sid}]" in self.lost.screen().replace("\n", "")
+        assert re.search(rf"\[detached: coral attach --identity \S+ {self.sid}\]",
+                         self.lost.screen().replace("\n", ""))
         self._attach()
 
     def _cut(self):

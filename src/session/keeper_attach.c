@@ -93,7 +93,6 @@ begin_owner(struct keeper_client *c, bool resumable)
 		keeper_input_forget(k->keyboard);
 	}
 	k->keyboard = c;
-	keeper_paint_resized(k, &c->size, c);
 	keeper_note_client(c, "attached", NULL);
 	keeper_reopen_input(k);
 	/* Whose input it was has left, and nobody else's can follow. */

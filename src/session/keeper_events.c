@@ -90,10 +90,8 @@ keeper_take_winch(struct keeper_client *c, const struct frame *f)
 		return -1;
 	c->size = ws;
 	/* Else it waits until the screen is painted, or the keyboard is got. */
-	if (c == c->k->keyboard && !keeper_is_painting(c)) {
-		keeper_paint_resized(c->k, &ws, c);
+	if (c == c->k->keyboard && !keeper_is_painting(c))
 		resize_soon(c->k, &ws);
-	}
 	return 0;
 }
 

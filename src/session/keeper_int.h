@@ -31,8 +31,6 @@
 #define KEEPER_LATER_MAX (256 * 1024)
 /* Of a painting: so much waits for its client at a time. */
 #define KEEPER_PAINT_MAX (128 * 1024)
-/* Told while a client's screen is painted. */
-#define KEEPER_NOTICES_MAX 8192
 /* After so much output memory is given back, and what is needed again costs some page faults: a
  * person who types does not come to so much. */
 #define KEEPER_UNTIDY (64 * 1024)
@@ -125,8 +123,7 @@ struct keeper_client {
 	/* keeper_paint.c */
 	bool painting; /* the painter is at it */
 	struct buf paint;
-	struct buf notices; /* frames that come behind it */
-	struct buf held;    /* comes behind it: the owner had seen it, and it is not painted */
+	struct buf held; /* comes behind it: the owner had seen it, and it is not painted */
 	int64_t next_paint, next_keyboard, next_who; /* clock_mono: not again before */
 	struct loop_timer t_paint;
 };
@@ -302,12 +299,6 @@ void keeper_forget(void *keeper);
 
 /* keeper_paint.c: the screen for who comes, or was left behind. */
 void keeper_paint(struct keeper_client *c, unsigned what);
-/* The session's terminal is about to get another size than what all terminals show was drawn for.
- */
-void keeper_paint_resized(
-    struct keeper *k, const struct winsize *ws, const struct keeper_client *but);
-/* A notice that comes behind a painting; false: there is none to wait for. */
-bool keeper_tell_painted(struct keeper_client *c, const void *p, size_t n);
 void keeper_paint_stop(struct keeper_client *c);
 /* Into the stream, as far as there is room. */
 void keeper_paint_more(struct keeper_client *c);
@@ -354,8 +345,7 @@ int keeper_redact_begin(struct keeper *k, struct err *e); /* there is a plan */
 /* For the header and for the end; NULL: it is off. */
 json_t *keeper_redact_facts(const struct keeper *k);
 json_t *keeper_redact_count(const struct keeper *k);
-/* A text, or texts, of a request as they may be stored: once more by the policy's rules.  Takes j.
- */
+/* A text, or texts, of a request as they may be stored: once more by the policy's rules.  Takes j. */
 json_t *keeper_redact_json(const struct keeper *k, json_t *j);
 /* Instead of cast_data(); keeper_redact_again(): what it could not record. */
 int keeper_redact_take(struct keeper_source *s, const unsigned char *p, size_t n, struct err *e);

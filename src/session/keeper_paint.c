@@ -37,15 +37,6 @@ keeper_is_painting(const struct keeper_client *c)
 	return c->painting || c->paint.len > 0;
 }
 
-/* What was to be told meanwhile: it would have been painted over. */
-static void
-tell_now(struct keeper_client *c)
-{
-	buf_put(&c->s.out, buf_head(&c->notices), c->notices.len);
-	buf_fini(&c->notices);
-	buf_init(&c->notices, KEEPER_NOTICES_MAX);
-}
-
 /* Before the terminal gets another size: what was painted is of this one. */
 static void
 painted(struct keeper_client *c)
@@ -54,7 +45,6 @@ painted(struct keeper_client *c)
 
 	buf_fini(&c->paint);
 	buf_init(&c->paint, KEEPER_PAINT_MAX);
-	tell_now(c);
 	if (c == k->keyboard && c->size.ws_row > 0)
 		keeper_resize(k, &c->size);
 	if (c->role != KEEPER_OWNER && !stream_waits(&c->s))
@@ -229,29 +219,6 @@ keeper_paint_stop(struct keeper_client *c)
 	loop_timer_clear(c->k->loop, &c->t_paint);
 	buf_fini(&c->paint);
 	buf_init(&c->paint, KEEPER_PAINT_MAX);
-	tell_now(c);
-}
-
-bool
-keeper_tell_painted(struct keeper_client *c, const void *p, size_t n)
-{
-	return (keeper_is_painting(c) || c->t_paint.linked) &&
-	       buf_room(&c->notices) >= FRAME_HEAD + n &&
-	       frame_put(&c->notices, FR_NOTICE, p, n) == 0;
-}
-
-/* Margins are left behind that were a whole terminal, and are a part of another one. */
-void
-keeper_paint_resized(struct keeper *k, const struct winsize *ws, const struct keeper_client *but)
-{
-	const struct winsize *is = k->resize.waiting ? &k->resize.size : &k->resize.now;
-
-	if (!k->rules.record_output || k->phase >= KEEPER_DRAINING || ws->ws_row == 0 ||
-	    (ws->ws_row == is->ws_row && ws->ws_col == is->ws_col))
-		return;
-	for (struct keeper_client *c = k->clients; c; c = c->next)
-		if (c != but && c->opened && c->size.ws_row > 0 && keeper_client_is_here(c))
-			keeper_paint(c, PAINTER_SCREEN);
 }
 
 void

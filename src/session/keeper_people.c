@@ -135,8 +135,6 @@ keeper_give_keyboard(struct keeper *k, struct keeper_client *to)
 	if (k->keyboard && k->keyboard != to)
 		keeper_input_forget(k->keyboard);
 	k->keyboard = to;
-	if (to && !keeper_is_painting(to))
-		keeper_paint_resized(k, &to->size, NULL);
 	if (!to) {
 		keeper_tell_others(k, NULL, "nobody has the keyboard");
 		return;

@@ -161,6 +161,7 @@ def test_zsh_offers_the_same(shells, box, tmux):
     term.keys("Tab")
     term.wait_text("--service harbour")
     term.keys("C-c")
+    term.wait_text(r"harbour.*\nzsh> ?\n*\Z")  # what is typed before would be in two lines
     term.type("coral sess", enter=False)
     term.keys("Tab")
     term.wait_text("coral sessions")

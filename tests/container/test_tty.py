@@ -78,6 +78,7 @@ def test_shell_is_bash_then_sh(entered, coral, bare, tmux):
 def test_resize_reaches_the_program(entered):
     term = entered()
     term.type("trap 'echo now $(stty size)' WINCH")
+    term.wait_text(r"WINCH\n\S+# ?\n*\Z")
     term.resize(31, 101)
     term.wait_text(r"now 31 101$")
     term.type("stty size")

@@ -25,6 +25,14 @@ type(int master, const struct termios *t, unsigned char last)
 	return write(master, eof, n) >= 0 || errno != EAGAIN;
 }
 
+/* A NUL may stand in the line that is edited, and there the end of input is a key that deletes. */
+static bool
+discard(int master, const struct termios *t)
+{
+	return (t->c_lflag & ICANON) || t->c_cc[VKILL] == _POSIX_VDISABLE ||
+	       write(master, &t->c_cc[VKILL], 1) == 1;
+}
+
 static void
 again(void *arg)
 {
@@ -36,7 +44,9 @@ again(void *arg)
 	/* Who is lost may be back; who has gone leaves the terminal to the next. */
 	if (!k->frozen && keeper_client_is_here(k->keyboard) && pty_is_read(k->master) &&
 	    tcgetattr(k->master, &t) == 0 && t.c_cc[VEOF] != _POSIX_VDISABLE) {
-		type(k->master, &t, '\0');
+		/* Not at first: an editor whose line is empty rings the bell for it. */
+		if (k->eof_typed == 0 || discard(k->master, &t))
+			type(k->master, &t, '\0');
 		if (++k->eof_typed >= TYPED_MAX)
 			return;
 	}

@@ -301,6 +301,7 @@ def test_a_shell_ends_with_its_input(coral, box, bare):
     shells = [coral.popen(verb, "-qtt", "--pid", target.pid, *command, stdin=subprocess.DEVNULL)
               for verb, target, *command in (
                   ("shell", box), ("shell", bare),
+                  ("exec", bare, "--", "sh", "-c", "sleep 0.3; exec sh"),
                   ("exec", box, "--", "sh", "-c", "sleep 0.3; exec bash"),
                   ("exec", box, "--", "sh", "-c", "cat; bash; cat; sleep 0.3; cat"))]
     late = coral.popen("shell", "-qtt", "--pid", box.pid)

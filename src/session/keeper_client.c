@@ -29,6 +29,7 @@ keeper_client_new(struct keeper *k, int fd, size_t max)
 	buf_init(&c->later, KEEPER_OUT_MAX);
 	buf_init(&c->paint, KEEPER_PAINT_MAX);
 	buf_init(&c->held, KEEPER_PAINT_MAX);
+	buf_init(&c->notices, KEEPER_NOTICES_MAX);
 	stream_init(&c->s, max);
 	while (*at)
 		at = &(*at)->next;
@@ -83,6 +84,7 @@ keeper_clients_bury(struct keeper *k)
 		buf_fini(&c->later);
 		buf_fini(&c->paint);
 		buf_fini(&c->held);
+		buf_fini(&c->notices);
 		stream_fini(&c->s);
 		free(c);
 	}
@@ -172,6 +174,8 @@ keeper_client_put(struct keeper_client *c, enum frame_type type, const void *p, 
 		stream_first(&c->s, type, p, n);
 		return;
 	}
+	if (type == FR_NOTICE && keeper_paint_then_tell(c, p, n))
+		return;
 	stream_put(&c->s, type, p, n);
 	keeper_client_flush(c);
 }

@@ -50,6 +50,17 @@ resize_due(void *arg)
 		cast_resize(k->cast, clock_mono(), ws->ws_col, ws->ws_row, NULL);
 	}
 	k->resize.next = clock_mono() + RESIZE_NS;
+	for (struct keeper_client *c = k->clients; c; c = c->next)
+		keeper_fit(c);
+}
+
+static void
+want_size(struct keeper *k, const struct winsize *ws)
+{
+	if (k->resize.waiting)
+		k->resize.left_out++;
+	k->resize.size = *ws;
+	k->resize.waiting = true;
 }
 
 static void
@@ -57,10 +68,7 @@ resize_soon(struct keeper *k, const struct winsize *ws)
 {
 	int64_t now = clock_mono();
 
-	if (k->resize.waiting)
-		k->resize.left_out++;
-	k->resize.size = *ws;
-	k->resize.waiting = true;
+	want_size(k, ws);
 	if (now >= k->resize.next)
 		resize_due(k);
 	else if (!k->resize.timer.linked)
@@ -72,8 +80,10 @@ keeper_resize(struct keeper *k, const struct winsize *ws)
 {
 	const struct winsize *is = k->resize.waiting ? &k->resize.size : &k->resize.now;
 
-	if (memcmp(is, ws, sizeof *ws) != 0)
-		resize_soon(k, ws);
+	if (memcmp(is, ws, sizeof *ws) == 0)
+		return;
+	want_size(k, ws);
+	resize_due(k);
 }
 
 int
@@ -92,6 +102,7 @@ keeper_take_winch(struct keeper_client *c, const struct frame *f)
 	/* Else it waits until the screen is painted, or the keyboard is got. */
 	if (c == c->k->keyboard && !keeper_is_painting(c))
 		resize_soon(c->k, &ws);
+	keeper_fit(c);
 	return 0;
 }
 

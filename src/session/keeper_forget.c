@@ -17,7 +17,7 @@ static void
 wipe_client(struct keeper_client *c)
 {
 	struct buf *const all[] = {
-	    &c->in, &c->typed, &c->later, &c->paint, &c->held, &c->s.first, &c->s.out};
+	    &c->in, &c->typed, &c->later, &c->paint, &c->held, &c->notices, &c->s.first, &c->s.out};
 
 	for (size_t i = 0; i < COUNT_OF(all); i++)
 		wipe_buf(all[i]);

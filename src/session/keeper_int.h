@@ -31,6 +31,8 @@
 #define KEEPER_LATER_MAX (256 * 1024)
 /* Of a painting: so much waits for its client at a time. */
 #define KEEPER_PAINT_MAX (128 * 1024)
+/* Told meanwhile; more is painted over. */
+#define KEEPER_NOTICES_MAX 8192
 /* After so much output memory is given back, and what is needed again costs some page faults: a
  * person who types does not come to so much. */
 #define KEEPER_UNTIDY (64 * 1024)
@@ -118,12 +120,14 @@ struct keeper_client {
 	uint64_t later_bytes[2];
 	bool shared;	  /* output was put, and is to be written */
 	bool behind;	  /* that was too much */
+	bool unfit;	  /* what it was sent was drawn for a terminal of another size */
 	uint64_t skipped; /* bytes, since it was told */
 
 	/* keeper_paint.c */
 	bool painting; /* the painter is at it */
 	struct buf paint;
-	struct buf held; /* comes behind it: the owner had seen it, and it is not painted */
+	struct buf held;    /* comes behind it: the owner had seen it, and it is not painted */
+	struct buf notices; /* frames, behind that */
 	int64_t next_paint, next_keyboard, next_who; /* clock_mono: not again before */
 	struct loop_timer t_paint;
 };
@@ -306,6 +310,13 @@ bool keeper_is_painting(const struct keeper_client *c); /* or what was painted i
 void keeper_paint_none(struct keeper *k);		/* the command is gone */
 void keeper_catch_up_later(struct keeper *k);
 
+/* A notice that comes behind a painting; false: there is none to wait for. */
+bool keeper_paint_then_tell(struct keeper_client *c, const void *p, size_t n);
+
+/* keeper_fit.c: terminals of another size than the session's. */
+void keeper_fit_sent(struct keeper *k);	  /* output, to all */
+void keeper_fit(struct keeper_client *c); /* the size of one of the two has changed */
+
 /* keeper_input.c: frames from a client. */
 void keeper_take_frames(struct keeper_client *c);
 void keeper_write_input(struct keeper *k);
@@ -322,7 +333,7 @@ bool keeper_eof(struct keeper *k);
 int keeper_take_winch(struct keeper_client *c, const struct frame *f);
 /* Whatever draws on the terminal is asked to do it again. */
 void keeper_redraw(struct keeper *k);
-/* The terminal gets the size of who types. */
+/* The terminal gets the size of who types, at once. */
 void keeper_resize(struct keeper *k, const struct winsize *ws);
 int keeper_take_signal(struct keeper *k, const struct frame *f);
 /* Thawed: what came meanwhile is sent. */
@@ -345,7 +356,8 @@ int keeper_redact_begin(struct keeper *k, struct err *e); /* there is a plan */
 /* For the header and for the end; NULL: it is off. */
 json_t *keeper_redact_facts(const struct keeper *k);
 json_t *keeper_redact_count(const struct keeper *k);
-/* A text, or texts, of a request as they may be stored: once more by the policy's rules.  Takes j. */
+/* A text, or texts, of a request as they may be stored: once more by the policy's rules.  Takes j.
+ */
 json_t *keeper_redact_json(const struct keeper *k, json_t *j);
 /* Instead of cast_data(); keeper_redact_again(): what it could not record. */
 int keeper_redact_take(struct keeper_source *s, const unsigned char *p, size_t n, struct err *e);

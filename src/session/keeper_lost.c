@@ -237,6 +237,7 @@ go_on(struct keeper_client *c)
 	keeper_client_open(c, FR_RESUMED, wire, sizeof wire);
 	if (c == c->k->keyboard && c->size.ws_row > 0)
 		keeper_resize(c->k, &c->size);
+	keeper_fit(c);
 }
 
 /* The counts begin anew; what the client sent and was not heard, it sends again. */

@@ -73,6 +73,7 @@ deliver_in_place(struct keeper_source *s, unsigned char *p, size_t n)
 	p[1] = (unsigned char)(n >> 16);
 	p[2] = (unsigned char)(n >> 8);
 	p[3] = (unsigned char)n;
+	keeper_fit_sent(k);
 	if (owner && !owner->gap)
 		buf_added(&owner->s.out, FRAME_HEAD + n);
 	for (struct keeper_client *c = k->clients; c && !s->redactor; c = c->next)

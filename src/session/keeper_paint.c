@@ -37,6 +37,14 @@ keeper_is_painting(const struct keeper_client *c)
 	return c->painting || c->paint.len > 0;
 }
 
+static void
+tell_now(struct keeper_client *c)
+{
+	buf_put(&c->s.out, buf_head(&c->notices), c->notices.len);
+	buf_fini(&c->notices);
+	buf_init(&c->notices, KEEPER_NOTICES_MAX);
+}
+
 /* Before the terminal gets another size: what was painted is of this one. */
 static void
 painted(struct keeper_client *c)
@@ -45,8 +53,10 @@ painted(struct keeper_client *c)
 
 	buf_fini(&c->paint);
 	buf_init(&c->paint, KEEPER_PAINT_MAX);
+	tell_now(c);
 	if (c == k->keyboard && c->size.ws_row > 0)
 		keeper_resize(k, &c->size);
+	keeper_fit(c);
 	if (c->role != KEEPER_OWNER && !stream_waits(&c->s))
 		keeper_share_more(c);
 	if (c->owed_result)
@@ -201,7 +211,7 @@ keeper_paint(struct keeper_client *c, unsigned what)
 	}
 	c->next_paint = now + AGAIN_NS;
 	/* It has everything up to now. */
-	c->behind = false;
+	c->behind = c->unfit = false;
 	c->skipped = 0;
 	buf_clear(&c->later);
 	c->later_bytes[0] = c->later_bytes[1] = 0;
@@ -219,6 +229,15 @@ keeper_paint_stop(struct keeper_client *c)
 	loop_timer_clear(c->k->loop, &c->t_paint);
 	buf_fini(&c->paint);
 	buf_init(&c->paint, KEEPER_PAINT_MAX);
+	tell_now(c);
+}
+
+bool
+keeper_paint_then_tell(struct keeper_client *c, const void *p, size_t n)
+{
+	return (keeper_is_painting(c) || c->t_paint.linked) &&
+	       buf_room(&c->notices) >= FRAME_HEAD + n &&
+	       frame_put(&c->notices, FR_NOTICE, p, n) == 0;
 }
 
 void

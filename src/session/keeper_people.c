@@ -142,14 +142,14 @@ keeper_give_keyboard(struct keeper *k, struct keeper_client *to)
 	to->asked = 0;
 	to->told_deaf = false;
 	keeper_note_client(to, "keyboard", NULL);
+	if (to->size.ws_row > 0 && !keeper_is_painting(to))
+		keeper_resize(k, &to->size);
 	keeper_tell(to, "you have the keyboard");
 	keeper_tell_others(k, to, "%s has the keyboard", to->user);
 	/* Whoever waits for it asked somebody else. */
 	if ((next = first_asker(k)))
 		keeper_tell(to, "%s asks for the keyboard: ~k gives it", next->user);
 	keeper_reopen_input(k);
-	if (to->size.ws_row > 0 && !keeper_is_painting(to))
-		keeper_resize(k, &to->size);
 }
 
 static void

@@ -260,10 +260,13 @@ def test_watch_and_join(begin, speak, facts):
     second.send(frames.KEYBOARD)
     second.notice("asked before you")
     one.send(frames.KEYBOARD)
-    watcher.notice("alice has the keyboard")
+    # What it saw was drawn for another size; painted over, nobody would know.
+    joiner.wait_text("\x1b[r", (frames.SCREEN,))
     joiner.notice("you have the keyboard")
-    joiner.type("stty size\n")
-    assert "40 100" in one.wait_text("40 100")
+    watcher.notice("alice has the keyboard")
+    joiner.type("stty size; printf '\\033[1;40r'\n")
+    for each in (one, watcher, joiner):
+        assert "40 100" in each.wait_text("\x1b[1;40r")
     one.type("echo deaf\n")
     one.notice("has the keyboard")
     one.send(frames.WHO)
@@ -272,9 +275,14 @@ def test_watch_and_join(begin, speak, facts):
     # The owner takes it back at once; who holds it and leaves gives it back.
     wait_for("it may be asked again", lambda: one.send(frames.KEYBOARD) or
              len(facts(one.id, "keyboard")) > 1)
-    one.notice("you have the keyboard")
+    # The margins that were its whole screen are not left to terminals of another size.
+    for each in (one, watcher):
+        each.wait_text("\x1b[r", (frames.SCREEN,))
+        each.notice("you have the keyboard" if each == one else "alice has the keyboard")
+    assert joiner.of(frames.SCREEN).count(b"\x1b[r") == 2
     one.type("stty size\n")
-    assert "24 80" in one.wait_text("24 80")
+    for each in (one, watcher, joiner):
+        assert "24 80" in each.wait_text("24 80")
     for other, kind in ((watcher, frames.DETACH), (joiner, frames.HANGUP)):
         other.send(kind)
         assert other.left()["why"] == "left"

@@ -208,7 +208,9 @@ def test_vi(pair, runc, seed):
                  ["3G", "o", "一二 wide 三"], ["\x1b", "V", "j", "j"],
                  ["\x1b", "G", ":split", "\r"], ["A", " and more"]):
         for some in keys:
+            was = Grid(both.never, scrollback=False)
             both.type(some, enter=False)
+            wait_for("vi to take it", lambda: differences(Grid(both.never, scrollback=False), was))
             both.alike(scrollback=False)
         both.lose(both.rng.choice([*WAYS, "cut and resized"]))
         both.alike(scrollback=False)

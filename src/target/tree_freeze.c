@@ -18,7 +18,6 @@
 /* What forks while it is being stopped is found by the next look. */
 #define LOOKS_MAX 16
 #define STILL_WITHIN NS_PER_S
-#define STOPS_WITHIN_MS 50
 
 static const char *
 v1_freezer(const struct enter_tree *t)
@@ -81,15 +80,16 @@ stands(int pd)
 
 /* A signal takes a moment to stop its process. */
 static void
-wait_still(int pd)
+wait_still(int pd, int64_t deadline)
 {
-	for (int ms = 0; ms < STOPS_WITHIN_MS && !stands(pd); ms++)
+	while (!stands(pd) && clock_mono() < deadline)
 		poll(NULL, 0, 1);
 }
 
 /* Whoever stands still already, as a job that was stopped with ^Z, must do so afterwards. */
 static bool
-stop_one(const struct tgt_sys *s, const struct enter_tree *t, struct enter_stop *st, pid_t pid)
+stop_one(const struct tgt_sys *s, const struct enter_tree *t, struct enter_stop *st, pid_t pid,
+    int64_t deadline)
 {
 	auto_close int fd = tree_hold(s, t, pid, NULL);
 	auto_close int pd = fd >= 0 ? proc_open(s->proc, pid) : -1;
@@ -100,8 +100,8 @@ stop_one(const struct tgt_sys *s, const struct enter_tree *t, struct enter_stop 
 		return false;
 	if (note(st, &ps) < 0 || pidfd_send_signal(fd, SIGSTOP, NULL, 0) < 0)
 		return false;
-	/* Else it may see others stop before it does. */
-	wait_still(pd);
+	/* Else it may see others stop before it does: on a busy machine it takes its time. */
+	wait_still(pd, deadline);
 	return true;
 }
 
@@ -156,8 +156,8 @@ is_in(const struct still *f, pid_t pid)
 }
 
 static void
-stop_by_signal(
-    const struct tgt_sys *s, const struct enter_tree *t, struct still *f, struct enter_stop *st)
+stop_by_signal(const struct tgt_sys *s, const struct enter_tree *t, struct still *f,
+    struct enter_stop *st, int64_t deadline)
 {
 	bool more = true;
 
@@ -168,7 +168,7 @@ stop_by_signal(
 		sort_by_age(s, f->pids, n);
 		for (size_t i = 0; i < n; i++)
 			if (!is_in(f, f->pids[i]))
-				more |= stop_one(s, t, st, f->pids[i]);
+				more |= stop_one(s, t, st, f->pids[i], deadline);
 	}
 }
 
@@ -234,7 +234,7 @@ freeze(const struct tgt_sys *s, const struct enter_tree *t, const char *dir, str
 		f->nin = cold && dir ? cg_pids(dir, f->in, TREE_PIDS_MAX) : 0;
 		qsort(f->in, f->nin, sizeof *f->in, by_pid);
 		if (cold)
-			stop_by_signal(s, t, f, st);
+			stop_by_signal(s, t, f, st, deadline);
 		pid = cold ? runs(s, t, f, comm) : 0;
 		if (cold && !pid)
 			return 0;

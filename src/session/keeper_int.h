@@ -356,8 +356,7 @@ int keeper_redact_begin(struct keeper *k, struct err *e); /* there is a plan */
 /* For the header and for the end; NULL: it is off. */
 json_t *keeper_redact_facts(const struct keeper *k);
 json_t *keeper_redact_count(const struct keeper *k);
-/* A text, or texts, of a request as they may be stored: once more by the policy's rules.  Takes j.
- */
+/* A text, or texts, of a request as they may be stored: by the policy's rules again.  Takes j. */
 json_t *keeper_redact_json(const struct keeper *k, json_t *j);
 /* Instead of cast_data(); keeper_redact_again(): what it could not record. */
 int keeper_redact_take(struct keeper_source *s, const unsigned char *p, size_t n, struct err *e);

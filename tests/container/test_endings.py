@@ -16,7 +16,9 @@ from house.util import alive, run, wait_for
 HERE = pathlib.Path(__file__).parent
 # Out of the session's cgroups, into the container's own: its limits hold, also for a bomb.
 LEAVE = "for f in /cg/*/$OWN_CGROUP/cgroup.procs; do echo 0 >$f; done 2>/dev/null; "
-THERE = "touch /tmp/there; exec sleep 4101"
+THERE = "exec sleep 4101"
+# busybox names itself a moment after its exec; the container's own first process sleeps as well.
+UNTIL_THERE = "until grep -lsx sleep /proc/[0-9]*/comm | grep -qv /proc/1/; do sleep 0.05; done; "
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +65,7 @@ HIDE = {
 @pytest.mark.parametrize("how", sorted(HIDE))
 def test_survivors_are_ended_and_listed(agent, roomy, how):
     """The command ends; what it left is killed, and the record says what that was."""
-    script = f"{HIDE[how]} until [ -e /tmp/there ]; do sleep 0.05; done; echo up"
+    script = f"{HIDE[how]} {UNTIL_THERE} echo up"
     done = agent.coral.run("exec", "--pid", roomy.pid, "--", "sh", "-c", script)
     assert (done.code, done.out) == (0, b"up\n"), done
     alone(roomy)

@@ -190,6 +190,7 @@ def test_tmux_in_the_shell(full_screen, box):
     term = full_screen
     term.type("env -u TMUX PS1='> ' /bin/tmux -u -f /etc/tmux.conf -S /tmp/inner new -x 80 -y 23")
     term.wait_text(r"\[inner\]")
+    term.wait_text(r"\A> ?\n")  # what is typed before is echoed twice
     term.type("echo from the inner one")
     term.wait_text("^from the inner one$")
     golden("tmux", term.screen)
